@@ -1,0 +1,4 @@
+"""What each protocol promises: deadlines, periods, state tables, by clause and field case.
+
+Read by rules, pile and platform alike; must not know either side's code.
+"""

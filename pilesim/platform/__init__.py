@@ -1,0 +1,1 @@
+"""The reference platform, sans-IO: replies, order life, timers, tariffs, ledger. Must not know pile or rules."""

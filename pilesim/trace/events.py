@@ -1,0 +1,135 @@
+"""The events of a trace: what is recorded, and what a capture file holds, line by line.
+
+Raw bytes are kept, not what they meant, so that a replay decodes anew. `t_ns` counts from the world's start,
+which the header keeps. Every chunk is noted at both ends of the impairments of the line: the pile is judged
+by what reached it and the platform by what reached it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from pilesim.wire.frame import Direction, End
+
+CAPTURE_SCHEMA = 1
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """First line of a capture: the world, and who recorded what."""
+
+    pilesim_capture: int = msgspec.field(name="pilesim-capture", default=CAPTURE_SCHEMA)
+    start: str
+    """The world's time at t_ns = 0, ISO 8601 with its offset."""
+    protocol: str
+    pile: str
+    """The pile number that belongs to this line; "" when it is not known beforehand."""
+    guns: int
+    """How many guns the pile has; 0 when not known."""
+    ends: tuple[End, ...] = (End.PILE, End.PLATFORM)
+    """The ends of the line at which chunks were recorded."""
+    target: str = ""
+    """The pile under test, as its URL."""
+    scenario: str = ""
+    seed: int = 0
+    stimuli: bool = True
+    """Whether what was done at the pile (plug, tap ...) is in the trace whenever it was done."""
+    connectionless: bool = False
+    """A serial line: bytes lost in the middle are not told by a hang-up."""
+    limits: dict[str, int] = msgspec.field(default_factory=dict)
+    """Deadlines of the rules set by the site, rule id to ns (or the rule's own unit)."""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", omit_defaults=True):
+    """Base of all events."""
+
+    t_ns: int
+
+
+class Chunk(Event, frozen=True, kw_only=True, tag="chunk"):
+    """Bytes that passed one end of the line in one piece."""
+
+    end: End
+    direction: Direction
+    data: bytes
+    altered: bool = False
+    """The line changed these bytes (corrupted, cut, or put noise among them)."""
+
+
+class LineUp(Event, frozen=True, kw_only=True, tag="line-up"):
+    """A connection stands, as seen at `end`. On a serial line: the port is open."""
+
+    end: End
+    peer: str = ""
+
+
+class LineDown(Event, frozen=True, kw_only=True, tag="line-down"):
+    """The connection is gone, as seen at `end`.
+
+    `by` says who ended it where that is known: "pile", "platform", "line" (an impairment of ours), "end"
+    (the recording was ended), or "" when it cannot be told.
+    """
+
+    end: End
+    by: str = ""
+    reason: str = ""
+
+
+class Reachable(Event, frozen=True, kw_only=True, tag="reachable"):
+    """Whether the line can be had: False while an impairment of ours refuses it, True once it can be again."""
+
+    can: bool
+
+
+class Stimulus(Event, frozen=True, kw_only=True, tag="stimulus"):
+    """Something done at the pile, recorded when it was confirmed: at some instant of [began_ns, t_ns].
+
+    kind: plug, unplug, tap, card, stop-button, emergency-stop, emergency-release, power-off, power-on,
+    insulation, fault, fault-cleared, parking. `detail` holds the step's own arguments
+    (insulation: {"ok": bool}; fault: {"fault": GunFault value}; plug: {"car": {...}}).
+    """
+
+    kind: str
+    gun: int | None = None
+    began_ns: int
+    detail: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class Impaired(Event, frozen=True, kw_only=True, tag="impaired"):
+    """What an impairment of the line did to one piece of the traffic.
+
+    effect: held, lost, doubled, reordered, corrupted, cut, merged, noise, slowed, disconnected, refused.
+    """
+
+    impairment: str
+    effect: str
+    direction: Direction | None = None
+    data: bytes = b""
+    held_ns: int = 0
+
+
+class Note(Event, frozen=True, kw_only=True, tag="note"):
+    """A scenario's step, or a word of the harness: where it stands and what it did."""
+
+    text: str
+    line: int = 0
+    """Line of the scenario file; 0 when it is no step."""
+    timed_out: bool = False
+    """A step's condition was not met by the harness's deadline."""
+
+
+class Finish(Event, frozen=True, kw_only=True, tag="finish"):
+    """The recording ended in order; without it the file was broken off."""
+
+    reason: str = ""
+
+
+AnyEvent = Chunk | LineUp | LineDown | Reachable | Stimulus | Impaired | Note | Finish
+
+
+class Trace(msgspec.Struct, frozen=True):
+    """A whole recording."""
+
+    header: Header
+    events: tuple[AnyEvent, ...]

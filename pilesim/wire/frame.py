@@ -1,0 +1,140 @@
+"""What the framer yields: frames and garbage, with whatever is wrong about them as data.
+
+Owns the neutral shapes between bytes and messages; must not know sockets, clocks or any one protocol.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pilesim.wire.messages import Message
+
+
+class End(StrEnum):
+    """One end of the line."""
+
+    PILE = "pile"
+    PLATFORM = "platform"
+
+    @property
+    def other(self) -> End:
+        return End.PLATFORM if self is End.PILE else End.PILE
+
+    @property
+    def sends(self) -> Direction:
+        """The direction in which this end sends."""
+        return Direction.UP if self is End.PILE else Direction.DOWN
+
+
+class Direction(StrEnum):
+    """Absolute: up is from the pile to the platform."""
+
+    UP = "up"
+    DOWN = "down"
+
+    @property
+    def sender(self) -> End:
+        return End.PILE if self is Direction.UP else End.PLATFORM
+
+    @property
+    def receiver(self) -> End:
+        return self.sender.other
+
+
+class ProblemKind(StrEnum):
+    """What can be wrong with a frame that was found."""
+
+    CHECKSUM = "checksum"
+    SHORT = "short"
+    """The body is shorter than its layout."""
+    LONG = "long"
+    """The body is longer than its layout: a later version's, perhaps."""
+    TAIL_ABSENT = "tail-absent"
+    """The body ends where an earlier version of the layout does."""
+    VERSION = "version"
+    PILE = "pile"
+    """The pile number is not one."""
+    GUN = "gun"
+    RANGE = "range"
+    """A field is outside its range."""
+    ENUM = "enum"
+    """A value that the protocol does not list."""
+    TIME = "time"
+    """An impossible date."""
+    UNKNOWN = "unknown"
+    """A message number that the protocol does not list."""
+    DIRECTION = "direction"
+    """A message that only the other end sends."""
+    ENCRYPTED = "encrypted"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong: `text` says where, what was expected and what was found. `field` may be ""."""
+
+    kind: ProblemKind
+    text: str
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame as the envelope tells it, in any protocol.
+
+    `sequence` is the sender's own number, `answers` the other side's number that it carries (0 or None where
+    it answers nothing or the protocol has none). `problems` are those of the envelope only.
+    """
+
+    raw: bytes
+    direction: Direction
+    number: int
+    """The message number: EV-Link's command, YKC's type."""
+    body: bytes
+    pile: str | None
+    """None where the envelope carries none, or not one."""
+    gun: int | None
+    sequence: int
+    answers: int | None
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def sound(self) -> bool:
+        """The checksum is right: the body may be believed."""
+        return all(p.kind is not ProblemKind.CHECKSUM for p in self.problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """Bytes between frames. `reason` says what was expected and found where a frame had seemed to start."""
+
+    raw: bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A frame and what it means. `message` is None where its bytes cannot be believed or do not fit.
+
+    `problems` are those of the envelope and of the body.
+    """
+
+    frame: Frame
+    title: str
+    """The message's number and names for a person: `0x14 start 启动充电`."""
+    message: Message | None
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldView:
+    """One field of a frame for people to look at: where it lies, its bytes, its value and unit."""
+
+    name: str
+    offset: int
+    """From the first byte of the frame."""
+    raw: bytes
+    value: str
+    unit: str = ""
+    provisional: bool = False
+    note: str = ""
