@@ -1,0 +1,183 @@
+"""The envelope of an EV-Link frame: 32 bytes of header, the data, checksum and end byte.
+
+Owns the header's layout, the checksum, and a frame's problems as far as the envelope shows them. Must not know
+any message. The length counts all that follows it; the checksum is the XOR of every byte before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from pilesim.errors import EncodingError
+from pilesim.wire.evlink.versions import VERSIONS, Version, versions_numbered
+from pilesim.wire.fields import Field, Layout, Values, blob, escaped, text
+from pilesim.wire.fields import number as number_field
+from pilesim.wire.frame import Direction, FieldView, Frame, Problem, ProblemKind
+from pilesim.wire.framing import Envelope
+
+START = 0xFE
+END = 0x16
+LENGTH_OVERHEAD = 3
+"""Bytes of the frame that its length does not count: the start byte and the length itself."""
+SHORTEST_LENGTH = 31
+LONGEST_LENGTH = 2048
+"""A bound of ours; the longest message that is known has 650 bytes."""
+PILE_DIGITS = 20
+
+# Messages are known by their number in hex.
+_COMMAND = replace(number_field(1), show=lambda value, raw: f"0x{value:02X}")
+
+HEADER = Layout(
+    (
+        Field("start", blob(1)),
+        Field("length", number_field(2), unit="bytes", note="of all that follows it"),
+        Field("version", blob(2), note="major, minor"),
+        Field("platform_sequence", number_field(2)),
+        Field("pile_sequence", number_field(2)),
+        Field("pile", text(PILE_DIGITS), note="city, franchisee, station, pile: five digits each"),
+        Field("pile_type", number_field(1)),
+        Field("gun", number_field(1), note="from 1"),
+        Field("command", _COMMAND),
+    )
+)
+TRAILER = Layout(
+    (
+        Field("checksum", blob(1), note="XOR of every byte before it"),
+        Field("end", blob(1)),
+    )
+)
+
+_KNOWN_VERSIONS = frozenset(version.number for version in VERSIONS)
+
+
+PILE_TYPE = {Direction.UP: 1, Direction.DOWN: 0}
+"""What the frames seen so far carry from piles and from platforms; accepted as it comes."""
+
+
+def xor_of(data: bytes) -> int:
+    """XOR of all bytes, folded by halves so that long frames cost no more Python than short ones."""
+    value, size = int.from_bytes(data, "little"), len(data)
+    while size > 1:
+        half = (size + 1) // 2
+        value = (value >> (8 * half)) ^ (value & ((1 << (8 * half)) - 1))
+        size = half
+    return value
+
+
+def seal(
+    version: Version,
+    direction: Direction,
+    *,
+    sequence: int,
+    answers: int,
+    pile: str,
+    gun: int,
+    number: int,
+    body: bytes,
+) -> bytes:
+    """A whole frame; `sequence` is the sender's number, `answers` the other side's.
+
+    EncodingError where a number does not fit its field, or the frame would be longer than any may be.
+    """
+    longest = LONGEST_LENGTH + LENGTH_OVERHEAD - HEADER.least - TRAILER.least
+    if len(body) > longest:
+        raise EncodingError(f"0x{number:02X}: data: expected at most {longest} bytes, found {len(body)}")
+    up = direction is Direction.UP
+    header = HEADER.write(
+        f"0x{number:02X}",
+        {
+            "start": EvlinkEnvelope.start,
+            "length": HEADER.least + len(body) + TRAILER.least - LENGTH_OVERHEAD,
+            "version": version.number,
+            "platform_sequence": answers if up else sequence,
+            "pile_sequence": sequence if up else answers,
+            "pile": pile,
+            "pile_type": PILE_TYPE[direction],
+            "gun": gun,
+            "command": number,
+        },
+    )
+    sealed = header + body
+    return sealed + bytes((xor_of(sealed), END))
+
+
+def is_pile_number(digits: bytes) -> bool:
+    """Whether these are the twenty ASCII digits of a pile number."""
+    return len(digits) == PILE_DIGITS and digits.isdigit()
+
+
+class EvlinkEnvelope(Envelope):
+    """The frames of one version; those of the others are recognised, and reported as of the wrong version."""
+
+    start = bytes([START])
+    head_size = LENGTH_OVERHEAD
+
+    def __init__(self, version: Version) -> None:
+        self._version = version
+
+    def total(self, head: bytes) -> int | str:
+        length = int.from_bytes(head[1:3], "little")
+        if SHORTEST_LENGTH <= length <= LONGEST_LENGTH:
+            return length + LENGTH_OVERHEAD
+        return f"expected a length of {SHORTEST_LENGTH} to {LONGEST_LENGTH}, found {length}"
+
+    def misended(self, raw: bytes) -> str:
+        if raw[-1] == END:
+            return ""
+        return f"expected the end byte 0x{END:02X} after {len(raw)} bytes, found 0x{raw[-1]:02X}"
+
+    def miscounted(self, raw: bytes) -> str:
+        checksum = xor_of(raw[:-2])
+        return "" if checksum == raw[-2] else f"expected the checksum 0x{checksum:02X}, found 0x{raw[-2]:02X}"
+
+    def plausible(self, raw: bytes) -> bool:
+        return raw[3:5] in _KNOWN_VERSIONS and is_pile_number(raw[9:29])
+
+    def frame(self, raw: bytes, direction: Direction, miscounted: str) -> Frame:
+        head = HEADER.read(raw)
+        assert head is not None, "total() lets no frame be shorter than its header"
+        values = head.values
+        up = direction is Direction.UP
+        pile = raw[9:29]
+        return Frame(
+            raw=raw,
+            direction=direction,
+            number=values["command"],
+            body=raw[HEADER.least : -TRAILER.least],
+            pile=values["pile"] if is_pile_number(pile) else None,
+            gun=values["gun"],
+            sequence=values["pile_sequence" if up else "platform_sequence"],
+            answers=values["platform_sequence" if up else "pile_sequence"],
+            problems=tuple(self._problems(values, pile, miscounted)),
+        )
+
+    def _problems(self, values: Values, pile: bytes, miscounted: str) -> Iterator[Problem]:
+        if miscounted:
+            yield Problem(ProblemKind.CHECKSUM, f"checksum: {miscounted}", "checksum")
+        number = values["version"]
+        if number != self._version.number:
+            names = " and ".join(versions_numbered(number)) or "no version that is known"
+            expected = f"version: expected {self._version.number.hex(' ')} ({self._version.name})"
+            yield Problem(ProblemKind.VERSION, f"{expected}, found {number.hex(' ')} ({names})", "version")
+        if not is_pile_number(pile):
+            text = f'pile: expected {PILE_DIGITS} digits, found "{escaped(values["pile"])}"'
+            yield Problem(ProblemKind.PILE, text, "pile")
+        if values["gun"] == 0:
+            yield Problem(ProblemKind.GUN, "gun: expected a number from 1, found 0", "gun")
+
+    def dissect(self, raw: bytes, body: Callable[[bytes, int], Sequence[FieldView]]) -> list[FieldView]:
+        """Every field of `raw`, as far as it goes; `body` explains the data in between."""
+        head, size = HEADER.views(raw, 0)
+        if size < HEADER.least:
+            return [*head, *rest_view(raw, size)]
+        data_end = max(HEADER.least, len(raw) - TRAILER.least)
+        data = raw[HEADER.least : data_end]
+        tail, size = TRAILER.views(raw[data_end:], data_end)
+        return [*head, *(body(data, HEADER.least) if data else ()), *tail, *rest_view(raw, data_end + size)]
+
+
+def rest_view(raw: bytes, begin: int, offset: int = 0) -> list[FieldView]:
+    """What no layout explains, from `begin` on; `offset` is where `raw` lies in its frame."""
+    rest = raw[begin:]
+    return [FieldView("rest", offset + begin, rest, rest.hex(" "), note="outside the layout")] if rest else []

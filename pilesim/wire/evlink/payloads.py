@@ -1,0 +1,442 @@
+"""The data of every EV-Link message: tables of fields, with the version that brought each.
+
+Owns the layouts and the enumerations of the family, as its published dictionary gives them; what is inferred from
+frames or field cases, or provisional until a real capture is seen, is marked in its row. Must not know sequence
+numbers or sessions. Codes give each number what it means in `wire.messages`; Names only name it.
+
+What does not fit a table stands below it: the occupancy tariff's slots, and prices by half-hour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from construct import Bytes, Int32ul, Struct
+
+from pilesim.units import FEN_MFEN, KWH_DWH
+from pilesim.wire.cp56 import TIME
+from pilesim.wire.evlink.versions import LHC, V2_6
+from pilesim.wire.fields import (
+    Amiss,
+    AnyAdapter,
+    Codec,
+    Codes,
+    Field,
+    Names,
+    all_but,
+    count_of,
+    escaped,
+    not_ascii,
+    number,
+    series,
+    text,
+    text_misfit,
+)
+from pilesim.wire.frame import ProblemKind
+from pilesim.wire.messages import (
+    NO_TIME,
+    Band,
+    EndReason,
+    GunFault,
+    GunState,
+    Login,
+    Parking,
+    StopReason,
+)
+from pilesim.wire.protocol import Trust
+
+INFERRED = Trust.INFERRED
+PROVISIONAL = Trust.PROVISIONAL
+
+HALF_HOURS = 48
+BAND_SLOTS = 12
+ORDER_SIZE = 32
+STAGES_FROM = "from the half-hour in which the charge began (inferred)"
+
+# Enumerations with a meaning above the wire.
+
+LOGIN = Codes(
+    [
+        (1, Login.QR, "QR code"),
+        (2, Login.PHONE, "phone"),
+        (3, Login.CARD, "card"),
+        (4, Login.VIN, "VIN"),
+    ],
+    unlisted=Login.UNKNOWN,
+)
+GUN_STATE = Codes(
+    [
+        (1, GunState.IDLE, "idle 空闲"),
+        (2, GunState.CHARGING, "charging 充电中"),
+        (3, GunState.FAULT, "fault 故障"),
+        (4, GunState.MAINTENANCE, "maintenance 维护"),
+        (5, GunState.OCCUPIED_FULL, "occupied full 满电占用"),
+        (6, GunState.OCCUPIED_NOT_FULL, "occupied not full 未满电占用"),
+    ],
+    unlisted=GunState.UNKNOWN,
+)
+CABLE = Codes([(1, False, "not connected"), (2, True, "connected")])
+PARKING = Codes(
+    [
+        (1, Parking.FREE, "free"),
+        (2, Parking.TAKEN, "taken"),
+        (3, Parking.NOT_TRUSTWORTHY, "not trustworthy"),
+    ],
+    unlisted=Parking.UNKNOWN,
+)
+GUN_FAULT = Codes(
+    [
+        (0, GunFault.NONE, "none"),
+        (1, GunFault.EMERGENCY_STOP, "emergency stop"),
+        (2, GunFault.METER, "meter"),
+        (3, GunFault.CONTACTOR, "contactor"),
+        (4, GunFault.CARD_READER, "card reader"),
+        (5, GunFault.INSIDE_HOT, "inside too hot"),
+        (6, GunFault.CONNECTOR, "connector"),
+        (7, GunFault.INSULATION, "insulation"),
+        (8, GunFault.CHARGER_HOT, "charger too hot"),
+        (9, GunFault.AC_OVER_VOLTAGE, "AC over-voltage"),
+        (10, GunFault.AC_UNDER_VOLTAGE, "AC under-voltage"),
+        (11, GunFault.DC_OVER_VOLTAGE, "DC over-voltage"),
+        (12, GunFault.DC_UNDER_VOLTAGE, "DC under-voltage"),
+        (13, GunFault.DC_OVER_CURRENT, "DC over-current"),
+        (14, GunFault.DC_SHORT_CIRCUIT, "DC short circuit"),
+        (15, GunFault.MODULE, "module"),
+        (16, GunFault.FIRE, "fire"),
+        (17, GunFault.GROUND_LOCK, "ground lock"),
+        (18, GunFault.CABINET_DOOR, "cabinet door"),
+        (19, GunFault.EXECUTOR_COMMUNICATION, "executor communication"),
+        (20, GunFault.MODULE_START, "module start"),
+        (21, GunFault.DC_CONTACTOR, "DC contactor"),
+        (22, GunFault.DISCHARGE_CONTACTOR, "discharge contactor"),
+        (23, GunFault.ELECTRONIC_LOCK, "electronic lock"),
+        (24, GunFault.INSULATION_TEST, "insulation test"),
+        (25, GunFault.BATTERY_REVERSED, "battery reversed"),
+        (26, GunFault.CONTROL_PILOT, "control pilot"),
+        (27, GunFault.PILE_HOT, "pile too hot"),
+        (28, GunFault.GUN_HOT, "gun too hot"),
+        (29, GunFault.BMS_COMMUNICATION, "BMS communication"),
+        (30, GunFault.PILE_DOOR, "pile door"),
+        (31, GunFault.INTERNAL_COMMUNICATION, "internal communication"),
+        (32, GunFault.FAN, "fan"),
+        (255, GunFault.OTHER, "other"),
+    ],
+    unlisted=GunFault.UNKNOWN,
+)
+END_REASON = Codes(
+    [
+        (1, EndReason.TIMED_OUT, "timed out"),
+        (2, EndReason.BY_PILE_OR_USER, "by the pile or user"),
+    ],
+    unlisted=EndReason.UNKNOWN,
+)
+STOP_REASON = Codes(
+    [
+        (1, StopReason.PLATFORM, "platform"),
+        (2, StopReason.FULL, "battery full"),
+        (3, StopReason.BALANCE, "balance used up"),
+        (4, StopReason.AT_PILE, "stopped at the pile"),
+        (5, StopReason.FAULT, "fault"),
+        (99, StopReason.UNEXPECTED, "unexpected stop, such as unplugging"),
+    ],
+    unlisted=StopReason.UNKNOWN,
+    unlisted_number=0,
+)
+LOCKED = Codes([(2, False, "idle"), (1, False, "empty"), (3, True, "locked")], unlisted=False)
+ACCEPTED = Codes([(1, True, "ok"), (2, False, "failed")], unlisted=False)
+KNOWN = Codes([(0, False, "failed"), (1, True, "ok")], unlisted=False)
+UPDATE = Codes([(0, False, "no"), (1, True, "yes")], unlisted=False)
+LOWER = Codes([(0, False, "raise"), (1, True, "lower")], unlisted=False)
+
+# Enumerations that are only named.
+
+GROUND_LOCK = Names(
+    {0: "none", 1: "open", 2: "closed", 3: "legal middle", 4: "illegal middle", 5: "fault", 6: "moving"}
+)
+HOMED = Names({0: "no", 1: "yes"})
+RESERVE_MODE = Names({1: "one gun", 2: "combined"})
+RESERVE_ERROR = Names({0: "none", 1: "balance", 2: "in use", 3: "locked", 4: "no such user", 5: "other"})
+RESERVATION = Names({0: "none", 1: "another pile", 2: "this pile"})
+AUTHORISE_OK, AUTHORISE_REFUSED = 1, 2
+AUTHORISE_RESULT = Names({AUTHORISE_OK: "ok", AUTHORISE_REFUSED: "refused"})
+AUTHORISE_OTHER = 5
+AUTHORISE_ERROR = Names(
+    {
+        0: "none",
+        1: "password",
+        2: "no such user",
+        3: "frozen",
+        4: "card lost",
+        AUTHORISE_OTHER: "other",
+        6: "reserved",
+        31: "not this pile",
+        32: "unpaid bill",
+        33: "card without order",
+    }
+)
+LOCK_ERROR = Names({0: "none", 1: "lock state", 2: "charging", 3: "no order", 4: "not this pile"})
+
+STOP_BITS = ("SOC reached", "total voltage", "cell voltage", "BMS", "energy", "time", "money", "in use")
+IN_USE = 0x80
+
+
+class _Order(AnyAdapter):
+    """An order without the zeros (or NUL) that pad it to its width; "" where nothing else is there."""
+
+    def _decode(self, obj: bytes, context: Any, path: str) -> str:
+        return normal_order(obj.decode("latin-1"))
+
+    def _encode(self, obj: str, context: Any, path: str) -> bytes:
+        return normal_order(obj).encode("latin-1").rjust(ORDER_SIZE, b"0")
+
+
+def normal_order(order: str) -> str:
+    """An order as messages carry it: a person's text, padding removed."""
+    return order.rstrip("\0").lstrip("0\0")
+
+
+def _show_bits(value: int, raw: bytes) -> str:
+    return ", ".join(name for bit, name in enumerate(STOP_BITS) if value >> bit & 1) or "none"
+
+
+_u8 = number(1)
+_ORDER = Codec(
+    _Order(Bytes(ORDER_SIZE)),
+    lambda value, raw: escaped(raw.decode("latin-1")),
+    lambda value: text_misfit(value, ORDER_SIZE),
+    not_ascii,
+)
+_ENERGY = number(4, scale=KWH_DWH // 100, places=2)
+_STAGE = number(2, scale=KWH_DWH // 100, places=2)
+_MONEY = number(4, scale=FEN_MFEN, places=2)
+_PRICE = number(4, places=5)
+_BITS = Codec(_u8.subcon, _show_bits, _u8.misfit)
+
+
+def _show_prices(value: Sequence[int], raw: bytes) -> str:
+    """Prices by half-hour, told where they change."""
+    parts = []
+    for index, price in enumerate(value):
+        if index == 0 or price != value[index - 1]:
+            parts.append(f"{index // 2:02d}:{index % 2 * 30:02d} {_PRICE.show(price, b'')}")
+    return ", ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One slot of the occupancy tariff as it stands in the frame; unused where all is zero."""
+
+    start: tuple[int, ...]
+    """Hour, minute, second."""
+    end: tuple[int, ...]
+    rate_mfen: int
+
+    @property
+    def used(self) -> bool:
+        return any(self.start) or any(self.end) or self.rate_mfen != 0
+
+    @property
+    def possible(self) -> bool:
+        """Both are times of the day; 24:00:00 is one."""
+        return all(
+            (0 <= hour < 24 and 0 <= minute < 60 and 0 <= second < 60) or (hour, minute, second) == (24, 0, 0)
+            for hour, minute, second in (self.start, self.end)
+        )
+
+    def band(self) -> Band:
+        """The slot in whole minutes: a start is cut, and an end such as 23:59:59 counts its minute."""
+        (hour, minute, _), (end_hour, end_minute, end_second) = self.start, self.end
+        return Band(hour * 60 + minute, end_hour * 60 + end_minute + (end_second > 0), self.rate_mfen)
+
+
+UNUSED = Slot((0, 0, 0), (0, 0, 0), 0)
+
+
+def slot_of(band: Band) -> Slot:
+    """The slot that carries `band`."""
+    return Slot((*divmod(band.start_minute, 60), 0), (*divmod(band.end_minute, 60), 0), band.rate_mfen)
+
+
+class _Slot(AnyAdapter):
+    def __init__(self) -> None:
+        super().__init__(Struct("start" / Bytes(3), "end" / Bytes(3), "rate" / Int32ul))
+
+    def _decode(self, obj: Any, context: Any, path: str) -> Slot:
+        return Slot(tuple(obj.start), tuple(obj.end), obj.rate)
+
+    def _encode(self, obj: Slot, context: Any, path: str) -> dict[str, object]:
+        return {"start": bytes(obj.start), "end": bytes(obj.end), "rate": obj.rate_mfen}
+
+
+def _slot_misfit(value: Slot) -> str:
+    """A band is held to the day before it becomes three bytes a time."""
+    if value.possible:
+        return _PRICE.misfit(value.rate_mfen)
+    return f"expected times of the day up to 24:00, found {_show_slot(value, b'')}"
+
+
+def _show_slot(value: Slot, raw: bytes) -> str:
+    start, end = (":".join(f"{part:02d}" for part in time) for time in (value.start, value.end))
+    return f"{start}-{end} {_PRICE.show(value.rate_mfen, b'')}"
+
+
+def _show_slots(value: Sequence[Slot], raw: bytes) -> str:
+    return ", ".join(_show_slot(slot, b"") for slot in value if slot.used) or "none"
+
+
+def _slots_amiss(value: Sequence[Slot]) -> Amiss | None:
+    for slot in value:
+        if not slot.possible:
+            return ProblemKind.RANGE, f"expected times of the day up to 24:00:00, found {_show_slot(slot, b'')}"
+    return None
+
+
+def _slots() -> Codec:
+    slots = series(Codec(_Slot(), _show_slot, _slot_misfit), BAND_SLOTS, _show_slots)
+    return Codec(slots.subcon, slots.show, slots.misfit, _slots_amiss)
+
+
+_PRICES = series(_PRICE, HALF_HOURS, _show_prices)
+
+# Fields that several messages have.
+
+_LOGIN = Field("login", _u8, codes=LOGIN)
+_ACCOUNT = Field("account", text(17))
+_PASSWORD = Field("password", text(32), note="upper-case hex MD5")
+_ORDER_FIELD = Field("order", _ORDER)
+_USER = (_LOGIN, _ACCOUNT)
+_USER_PASSWORD = (*_USER, _PASSWORD)
+_STATE = Field("state", _u8, codes=GUN_STATE)
+_CABLE = Field("cable", _u8, codes=CABLE)
+_PARKING = Field("parking", _u8, codes=PARKING, blank=3)
+_FAULT = Field("fault", _u8, codes=GUN_FAULT, blank=0)
+_GROUND_LOCK = Field("ground_lock", _u8, codes=GROUND_LOCK, blank=0)
+_HOMED = Field("homed", _u8, codes=HOMED, blank=0)
+
+# The messages, by number.
+
+VERSION = (Field("firmware", text(20)),)
+VERSION_REPLY = (
+    Field("update", _u8, codes=UPDATE),
+    Field("version", text(20), blank=""),
+    Field("user", text(32), blank=""),
+    Field("password", text(32), blank=""),
+    Field("url", text(200), blank=""),
+)
+TIME_REQUEST = (Field("pile_time", TIME),)
+TIME_REPLY = (
+    Field("pile_time", TIME, blank=NO_TIME, note="echoed"),
+    Field("platform_time", TIME),
+)
+HEARTBEAT = (
+    _STATE,
+    _CABLE,
+    _PARKING,
+    Field("reserved", _u8, blank=0),
+    _FAULT,
+    Field("meter", _ENERGY, unit="kWh", blank=0),
+    _GROUND_LOCK,
+    _HOMED,
+    Field("order", _ORDER, blank="", trust=PROVISIONAL, since=LHC),
+    Field("charge_start", TIME, blank=NO_TIME, trust=PROVISIONAL, since=LHC),
+    Field("energy", _ENERGY, unit="kWh", blank=0, note="of this order", trust=PROVISIONAL, since=LHC),
+    Field("amount", _MONEY, unit="yuan", blank=0, note="charge and service fee", trust=PROVISIONAL, since=LHC),
+)
+HEARTBEAT_REPLY = (Field("logic_state", _u8, codes=LOCKED),)
+RESERVE = (
+    *_USER,
+    Field("minutes", number(2), unit="min"),
+    Field("start", TIME),
+    Field("mode", _u8, codes=RESERVE_MODE, blank=1),
+    Field("index", text(2), blank=""),
+    Field("reserved_gun", number(2), blank=1),
+)
+RESERVE_REPLY = (
+    Field("result", _u8, codes=ACCEPTED),
+    _ORDER_FIELD,
+    Field("start", TIME),
+    Field("minutes", number(2), unit="min"),
+    Field("error", _u8, codes=RESERVE_ERROR),
+)
+BILL = (
+    _ORDER_FIELD,
+    Field("arrive", TIME, blank=NO_TIME, note="plug-in"),
+    Field("charge_start", TIME),
+    Field("charge_minutes", number(2), unit="min", blank=0),
+    Field("occupancy_minutes", number(2), unit="min", blank=0),
+    Field("occupancy_fee", _MONEY, unit="yuan", blank=0),
+    Field("leave", TIME, blank=NO_TIME, note="离桩时间"),
+    Field("stage_count", count_of("stages")),
+    Field("stages", series(_STAGE, "stage_count"), unit="kWh", note=f"a half-hour each, {STAGES_FROM}"),
+    Field("charge_fee", _MONEY, unit="yuan"),
+    Field("service_fee", _MONEY, unit="yuan"),
+    Field("charge_end", TIME, blank=NO_TIME, trust=PROVISIONAL, since=LHC),
+    Field("stop_reason", _u8, codes=STOP_REASON, blank=0, trust=PROVISIONAL, since=LHC),
+)
+BILL_REPLY = (_ORDER_FIELD,)
+STOP_REQUEST = _USER_PASSWORD
+STOP = (*_USER, Field("result", _u8, codes=ACCEPTED))
+STOP_REPLY = _USER
+AUTHORISE_REQUEST = _USER_PASSWORD
+AUTHORISE = (
+    *_USER_PASSWORD,
+    Field("free_minutes", number(2), unit="min", note="of occupancy", trust=INFERRED),
+    Field("occupancy_version", number(4), unit="s", note="Unix time"),
+    Field("occupancy", _slots(), unit="yuan/min", note="the rate per minute is inferred"),
+    Field("service_version", number(4), unit="s", note="Unix time"),
+    Field("service_prices", _PRICES, unit="yuan/kWh", note="by half-hour of the day"),
+    Field("energy_version", number(4), unit="s", note="Unix time"),
+    Field("energy_prices", _PRICES, unit="yuan/kWh", note="by half-hour of the day"),
+    Field("result", _u8, codes=AUTHORISE_RESULT, note="place and meaning", trust=INFERRED, since=V2_6),
+    Field("longest_minutes", number(2), unit="min", note="the unit", trust=INFERRED),
+    Field("reservation", _u8, codes=RESERVATION, blank=0),
+    _ORDER_FIELD,
+    Field("reservation_start", TIME, blank=NO_TIME),
+    Field("reservation_minutes", number(2), unit="min", blank=0),
+    Field("error", _u8, codes=AUTHORISE_ERROR),
+    Field("balance", _MONEY, unit="yuan"),
+)
+AUTHORISE_REPLY = _USER_PASSWORD
+ACCOUNT_QUERY = _USER_PASSWORD
+ACCOUNT_REPLY = (
+    *_USER,
+    Field("result", _u8, codes=KNOWN, note="which number is which", trust=INFERRED),
+    Field("balance", _MONEY, unit="yuan"),
+)
+LOGOUT = (*_USER, Field("reason", _u8, codes=END_REASON))
+START = _USER_PASSWORD
+START_REPLY = _USER_PASSWORD
+STATE_CHANGE = (
+    _STATE,
+    _CABLE,
+    _PARKING,
+    Field("fault_count", count_of("faults")),
+    # The block's own size is not published. The last five fields always end the body, so the block is what they leave.
+    Field("faults", all_but(11, "fault_count"), note="one byte each", trust=PROVISIONAL),
+    Field("stop_bits", _BITS),
+    _FAULT,
+    Field("time", TIME, blank=NO_TIME),
+    _GROUND_LOCK,
+    _HOMED,
+)
+STATE_CHANGE_REPLY = (
+    Field("ack", _u8, codes=ACCEPTED),
+    Field("logic_state", _u8, codes=LOCKED),
+)
+START_REQUEST = (*_USER, _ORDER_FIELD)
+LOCK_REQUEST = (
+    *_USER_PASSWORD,
+    _ORDER_FIELD,
+    Field("operation", _u8, codes=LOWER),
+    Field("time", TIME),
+)
+LOCK_REPLY = (
+    *_USER,
+    Field("operation", _u8, codes=LOWER),
+    Field("result", _u8, codes=ACCEPTED),
+    Field("error", _u8, codes=LOCK_ERROR),
+    _ORDER_FIELD,
+)
+LOCK_DONE = (_ORDER_FIELD,)

@@ -1,0 +1,410 @@
+"""Fields and layouts: one table of rows builds, parses, checks and explains a run of bytes, in any protocol.
+
+Owns the row (`Field`), how one field's bytes become a value and a text (`Codec`), the numbers of an enumeration
+(`Codes`, `Names`), and what is made of a table of rows (`Layout`). Must not know any one protocol's messages. Only
+kinds of field that more than one protocol may have are here; a protocol adds its own.
+
+Values are in the units of `pilesim.units`: energies 0.1 Wh, money 1e-5 yuan, times `Stamp`. Numbers on the wire
+are little-endian. What is read never raises: a body too short reads as None, all else that is wrong is a Problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from io import BytesIO
+from typing import IO, TYPE_CHECKING, Any
+
+from construct import (
+    Adapter,
+    Array,
+    Bytes,
+    Construct,
+    ConstructError,
+    Int8ul,
+    Int16ul,
+    Int32ul,
+    Rebuild,
+    SizeofError,
+    StreamError,
+    Struct,
+)
+
+from pilesim.errors import EncodingError
+from pilesim.units import round_half_up
+from pilesim.wire.frame import FieldView, Problem, ProblemKind
+from pilesim.wire.protocol import Trust
+
+if TYPE_CHECKING:
+    # construct's classes take type arguments in its stubs only.
+    AnyAdapter = Adapter[Any, Any, Any, Any]
+    AnyConstruct = Construct[Any, Any]
+else:
+    AnyAdapter = Adapter
+    AnyConstruct = Construct
+
+Amiss = tuple[ProblemKind, str]
+"""What is wrong with a value that was read: its kind, and `expected ..., found ...`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """One kind of field: its bytes, its value, its text.
+
+    `show(value, raw)` is the value for a person. `misfit(value)` says why a value cannot be built (`expected ...,
+    found ...`), or "". `amiss(value)` says what is wrong with a value that was read, or None. `each` is the size
+    of one item where their number varies, and the field's own size is then not fixed; the field called `counter`
+    says how many there are.
+    """
+
+    subcon: AnyConstruct
+    show: Callable[[Any, bytes], str]
+    misfit: Callable[[Any], str]
+    amiss: Callable[[Any], Amiss | None] | None = None
+    each: int = 0
+    counter: str = ""
+
+
+class Codes:
+    """The numbers of an enumeration, what each means, and its name for people.
+
+    `unlisted` is what a number outside the list means, and `unlisted_number` the one that is built for it, if any.
+    Where several numbers mean the same the first is built.
+    """
+
+    def __init__(
+        self, rows: Sequence[tuple[int, Any, str]], unlisted: Any = None, unlisted_number: int | None = None
+    ) -> None:
+        self.labels: Mapping[int, str] = {number: label for number, _, label in rows}
+        self._means = {number: means for number, means, _ in rows}
+        self._numbers: dict[Any, int] = {}
+        for number, means, _ in rows:
+            self._numbers.setdefault(means, number)
+        if unlisted_number is not None:
+            self._numbers[unlisted] = unlisted_number
+        self._unlisted = unlisted
+
+    def meaning(self, number: int) -> Any:
+        """What `number` means."""
+        return self._means.get(number, self._unlisted)
+
+    def number(self, meaning: Any) -> int | None:
+        """The number to build, or None where the list has none for `meaning`."""
+        return self._numbers.get(meaning)
+
+    def meanings(self) -> str:
+        """What can be built, as one text."""
+        return ", ".join(str(means) for means in self._numbers)
+
+    def numbers(self) -> str:
+        """The list as one text."""
+        return ", ".join(f"{number} {label}" for number, label in self.labels.items())
+
+
+class Names(Codes):
+    """An enumeration whose numbers pass as they are: named for people, and without a meaning above the wire."""
+
+    def __init__(self, labels: Mapping[int, str]) -> None:
+        super().__init__([(number, number, label) for number, label in labels.items()])
+
+    def meaning(self, number: int) -> Any:
+        return number
+
+    def number(self, meaning: Any) -> int | None:
+        return int(meaning)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One row of a layout.
+
+    `blank` is what is built where a message says nothing; None: the message must say it. `since` is the version
+    of the protocol that brought the field.
+    """
+
+    name: str
+    codec: Codec
+    unit: str = ""
+    codes: Codes | None = None
+    blank: Any = None
+    note: str = ""
+    trust: Trust = Trust.PUBLISHED
+    since: str = ""
+
+
+Values = Mapping[str, Any]
+"""Values by field name, as construct gives and takes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a layout found: the values, and how many bytes they took."""
+
+    values: Values
+    size: int
+
+
+class Layout:
+    """What a table of fields makes of a run of bytes, and the reverse."""
+
+    def __init__(self, fields: Sequence[Field]) -> None:
+        self.fields = tuple(fields)
+        self.by_name: Mapping[str, Field] = {field.name: field for field in self.fields}
+        counted = [field.codec.each for field in self.fields if field.codec.each]
+        self.least = sum(f.codec.subcon.sizeof() for f in self.fields if not f.codec.each)
+        """Bytes that the layout takes at least; all that it takes unless `counted`."""
+        self.counted = bool(counted)
+        self.size_text = " + ".join([str(self.least), *("N" if each == 1 else f"{each}N" for each in counted)])
+        self._struct: AnyConstruct = Struct(*(field.name / field.codec.subcon for field in self.fields))
+        self._checked = tuple(f for f in self.fields if f.codes or f.codec.amiss or f.codec.counter)
+
+    @cached_property
+    def _quick(self) -> AnyConstruct:
+        """The Struct compiled, when first used: three times as fast, but blind to an end that comes too soon.
+
+        So it serves only where the size is fixed, which is checked beforehand.
+        """
+        return self._struct if self.counted else self._struct.compile()
+
+    def read(self, data: bytes) -> Reading | None:
+        """The values at the front of `data`; None where it is too short."""
+        if len(data) < self.least:
+            return None
+        if not self.counted:
+            return Reading(self._quick.parse(data[: self.least]), self.least)
+        stream = BytesIO(data)
+        try:
+            values = self._struct.parse_stream(stream)
+        except StreamError:
+            return None
+        return Reading(values, stream.tell())
+
+    def problems(self, values: Values) -> list[Problem]:
+        """What is wrong with values that were read, field by field."""
+        found: list[Problem] = []
+        for field in self._checked:
+            value = values[field.name]
+            if field.codes and value not in field.codes.labels:
+                text = f"{field.name}: expected one of {field.codes.numbers()}; found {value}"
+                found.append(Problem(ProblemKind.ENUM, text, field.name))
+            amiss = field.codec.amiss(value) if field.codec.amiss else None
+            if amiss:
+                found.append(Problem(amiss[0], f"{field.name}: {amiss[1]}", field.name))
+            counter = field.codec.counter
+            if counter and len(value) != values[counter]:
+                text = f"{counter}: expected {len(value)}, as many as {field.name} there are; found {values[counter]}"
+                found.append(Problem(ProblemKind.RANGE, text, counter))
+        return found
+
+    def write(self, name: str, values: Values) -> bytes:
+        """The bytes of `values`; EncodingError names `name`, the field, what fits and what was given."""
+        for field in self.fields:
+            if field.name in values:
+                misfit = field.codec.misfit(values[field.name])
+                if misfit:
+                    raise EncodingError(f"{name}: {field.name}: {misfit}")
+        return self._quick.build(dict(values))
+
+    def views(self, data: bytes, offset: int) -> tuple[list[FieldView], int]:
+        """The fields of `data`, which lies at `offset` of its frame, as far as they go; and the bytes they took."""
+        stream = BytesIO(data)
+        views: list[FieldView] = []
+        seen: dict[str, Any] = {}
+        for field in self.fields:
+            begin = stream.tell()
+            try:
+                value = field.codec.subcon.parse_stream(stream, **seen)
+            except ConstructError:
+                return views, begin
+            raw = data[begin : stream.tell()]
+            seen[field.name] = value
+            views.append(
+                FieldView(
+                    name=field.name,
+                    offset=offset + begin,
+                    raw=raw,
+                    value=_labelled(field, value, raw),
+                    unit=field.unit,
+                    provisional=field.trust is Trust.PROVISIONAL,
+                    note="; ".join(part for part in (_TRUST_NOTE[field.trust], field.note) if part),
+                )
+            )
+        return views, stream.tell()
+
+
+_TRUST_NOTE = {Trust.PUBLISHED: "", Trust.INFERRED: "inferred", Trust.PROVISIONAL: "provisional"}
+
+
+def _labelled(field: Field, value: Any, raw: bytes) -> str:
+    shown = field.codec.show(value, raw)
+    if field.codes is None:
+        return shown
+    return f"{shown} {field.codes.labels.get(value, 'not listed')}"
+
+
+class _Scaled(AnyAdapter):
+    """A number whose unit on the wire is `scale` of ours; building rounds half up."""
+
+    def __init__(self, subcon: AnyConstruct, scale: int) -> None:
+        super().__init__(subcon)
+        self._scale = scale
+
+    def _decode(self, obj: int, context: Any, path: str) -> int:
+        return obj * self._scale
+
+    def _encode(self, obj: int, context: Any, path: str) -> int:
+        return round_half_up(obj, self._scale)
+
+
+class _Tuple(AnyAdapter):
+    """An array as a tuple."""
+
+    def _decode(self, obj: Sequence[Any], context: Any, path: str) -> tuple[Any, ...]:
+        return tuple(obj)
+
+    def _encode(self, obj: Sequence[Any], context: Any, path: str) -> list[Any]:
+        return list(obj)
+
+
+class _Text(AnyAdapter):
+    """Text padded with NUL on the right. Bytes beyond ASCII pass as the characters of their numbers."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(Bytes(size))
+        self._size = size
+
+    def _decode(self, obj: bytes, context: Any, path: str) -> str:
+        return obj.rstrip(b"\0").decode("latin-1")
+
+    def _encode(self, obj: str, context: Any, path: str) -> bytes:
+        return obj.encode("latin-1").ljust(self._size, b"\0")
+
+
+class _AllBut(AnyConstruct):
+    """All the bytes up to the last `tail` ones."""
+
+    def __init__(self, tail: int) -> None:
+        super().__init__()
+        self._tail = tail
+
+    def _parse(self, stream: IO[bytes], context: Any, path: str) -> bytes:
+        rest = stream.read()
+        if len(rest) < self._tail:
+            raise StreamError(f"expected {self._tail} bytes, found {len(rest)}", path=path)
+        stream.seek(-self._tail, 1)
+        return rest[: len(rest) - self._tail]
+
+    def _build(self, obj: bytes, stream: IO[bytes], context: Any, path: str) -> int:
+        return stream.write(obj)
+
+    def _sizeof(self, context: Any, path: str) -> int:
+        raise SizeofError("as many as there are", path=path)
+
+
+_UNSIGNED: Mapping[int, AnyConstruct] = {1: Int8ul, 2: Int16ul, 4: Int32ul}
+
+
+def _decimal(value: int, per_unit: int, places: int) -> str:
+    return f"{Decimal(value) / per_unit:.{places}f}"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def number(size: int, *, scale: int = 1, places: int = 0) -> Codec:
+    """An unsigned number of `size` bytes; `scale` of our units make one on the wire, shown with `places` decimals."""
+    per_unit = scale * 10**places
+    highest = 256**size - 1
+
+    def show(value: int, raw: bytes) -> str:
+        return _decimal(value, per_unit, places)
+
+    def misfit(value: object) -> str:
+        if isinstance(value, int) and _is_number(value) and value >= 0 and round_half_up(value, scale) <= highest:
+            return ""
+        found = f"{Decimal(value) / per_unit:f}" if isinstance(value, int) else repr(value)
+        return f"expected 0 to {_decimal(highest * scale, per_unit, places)}, found {found}"
+
+    subcon = _UNSIGNED[size]
+    return Codec(subcon if scale == 1 else _Scaled(subcon, scale), show, misfit)
+
+
+def series(item: Codec, count: str | int, show: Callable[[Any, bytes], str] | None = None) -> Codec:
+    """Values of `item`: as many as `count`, or as the field named `count` says, which `count_of` builds."""
+
+    def show_items(value: Sequence[Any], raw: bytes) -> str:
+        return ", ".join(item.show(one, b"") for one in value) or "none"
+
+    def misfit(value: object) -> str:
+        if not isinstance(value, Sequence):
+            return f"expected a series, found {value!r}"
+        wanted = len(value) == count if isinstance(count, int) else len(value) <= 255
+        if not wanted:
+            return f"expected {count if isinstance(count, int) else 'at most 255'} values, found {len(value)}"
+        for index, one in enumerate(value):
+            reason = item.misfit(one)
+            if reason:
+                return f"value {index + 1}: {reason}"
+        return ""
+
+    length: Any = count if isinstance(count, int) else lambda context: context[count]
+    each = 0 if isinstance(count, int) else item.subcon.sizeof()
+    counter = "" if isinstance(count, int) else count
+    return Codec(_Tuple(Array(length, item.subcon)), show or show_items, misfit, each=each, counter=counter)
+
+
+def count_of(name: str) -> Codec:
+    """One byte: how many values or bytes the field called `name` has."""
+    return Codec(Rebuild(Int8ul, lambda context: len(context[name])), lambda value, raw: str(value), lambda value: "")
+
+
+def escaped(text: str) -> str:
+    """Text with its control characters, and all beyond ASCII, as backslash escapes."""
+    return text.encode("unicode_escape").decode("ascii")
+
+
+def not_ascii(value: str) -> Amiss | None:
+    """Whether a text holds characters that no sender of ASCII sends."""
+    if value.isascii():
+        return None
+    return ProblemKind.RANGE, f'expected ASCII, found "{escaped(value)}"'
+
+
+def text_misfit(value: object, size: int) -> str:
+    """Why `value` is no text of at most `size` bytes, or ""."""
+    if isinstance(value, str) and len(value) <= size and all(ord(character) < 256 for character in value):
+        return ""
+    return f"expected at most {size} ASCII characters, found {value!r}"
+
+
+def text(size: int) -> Codec:
+    """ASCII of at most `size` bytes, padded with NUL on the right; only NUL is stripped."""
+    return Codec(_Text(size), lambda value, raw: escaped(value), lambda value: text_misfit(value, size), not_ascii)
+
+
+def blob(size: int) -> Codec:
+    """Bytes, shown in hex."""
+
+    def misfit(value: object) -> str:
+        if isinstance(value, bytes) and len(value) == size:
+            return ""
+        return f"expected {size} bytes, found {value!r}"
+
+    return Codec(Bytes(size), lambda value, raw: raw.hex(" "), misfit)
+
+
+def all_but(tail: int, counter: str) -> Codec:
+    """The bytes that are left when the last `tail` ones of the body are kept for the fields that follow.
+
+    The field called `counter` should say how many, and is not relied on.
+    """
+
+    def misfit(value: object) -> str:
+        if isinstance(value, bytes) and len(value) <= 255:
+            return ""
+        return f"expected at most 255 bytes, found {value!r}"
+
+    return Codec(_AllBut(tail), lambda value, raw: raw.hex(" ") or "none", misfit, each=1, counter=counter)

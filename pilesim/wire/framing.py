@@ -1,0 +1,165 @@
+"""A stream of bytes to frames and garbage, for every protocol whose frames tell their own length.
+
+Owns the search; a protocol's `Envelope` says what a frame looks like. Must not know any one protocol, nor clocks
+(the time comes with the bytes). Nothing is escaped in these protocols, so a start byte may stand inside a frame and
+a frame must be known by its length, its end and its checksum together:
+
+- The first start byte makes a candidate; what lies before it is garbage. A candidate whose head cannot be, or whose
+  end is not where its length says, was a false start: the search goes on at the byte after it.
+- End and checksum right: a frame.
+- End right and checksum wrong: a false start when a good frame lies wholly inside it, or when its head does not look
+  like a peer's; else it is a damaged frame, and is given out as one with the problem CHECKSUM.
+- A candidate that is not whole waits; after `GAP_NS` of silence it was a false start, and a good frame behind the
+  truncated one is still found.
+
+Garbage is gathered, and given out before the next frame, at a gap, or when it has grown to `GARBAGE_LIMIT` bytes:
+so the way in which the stream was cut into chunks changes nothing. At a gap what was noise and what was cut off are
+told apart. Only one candidate is held, so that memory is bounded by the longest frame, and each byte is a candidate at
+most once, so that time grows with the stream.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from pilesim.wire.frame import Direction, Frame, Garbage
+from pilesim.wire.protocol import GAP_NS, Framer
+
+GARBAGE_LIMIT = 4096
+
+
+class Envelope(ABC):
+    """What a protocol's frames look like from outside."""
+
+    start: ClassVar[bytes]
+    """The start byte."""
+    head_size: ClassVar[int]
+    """As many bytes as `total` needs."""
+
+    @abstractmethod
+    def total(self, head: bytes) -> int | str:
+        """Size of the whole frame by its first `head_size` bytes; a text says why there is none."""
+
+    @abstractmethod
+    def misended(self, raw: bytes) -> str:
+        """Why bytes of the right size do not end as a frame does, or ""."""
+
+    @abstractmethod
+    def miscounted(self, raw: bytes) -> str:
+        """Why the checksum is not the bytes', or ""."""
+
+    @abstractmethod
+    def plausible(self, raw: bytes) -> bool:
+        """Whether the head looks like a peer's, so that bytes with a wrong checksum are a damaged frame."""
+
+    @abstractmethod
+    def frame(self, raw: bytes, direction: Direction, miscounted: str) -> Frame:
+        """The frame of `raw`; `miscounted` is what is wrong with its checksum, or ""."""
+
+
+class LengthFramer(Framer):
+    """The framer of the module's docstring."""
+
+    def __init__(self, envelope: Envelope, direction: Direction) -> None:
+        self._envelope = envelope
+        self._direction = direction
+        self._held = b""
+        self._garbage = bytearray()
+        self._reason = ""
+        self._last_ns: int | None = None
+
+    def feed(self, data: bytes, now_ns: int) -> list[Frame | Garbage]:
+        found: list[Frame | Garbage] = []
+        if self._last_ns is not None and now_ns - self._last_ns > GAP_NS:
+            found += self.gap()
+        if data:
+            self._last_ns = now_ns
+            self._search(self._held + data, found, more=True)
+        return found
+
+    def gap(self) -> list[Frame | Garbage]:
+        found: list[Frame | Garbage] = []
+        self._flush(found)
+        self._search(self._held, found, more=False)
+        self._flush(found)
+        self._last_ns = None
+        return found
+
+    @property
+    def pending(self) -> bytes:
+        return self._held
+
+    def _search(self, data: bytes, found: list[Frame | Garbage], more: bool) -> None:
+        """Judge candidate after candidate; `more` bytes may come, so one that is not whole is held."""
+        at = 0
+        while at < len(data):
+            begin = data.find(self._envelope.start, at)
+            if begin < 0:
+                begin = len(data)
+            self._discard(data[at:begin], "", found)
+            at = begin
+            if at == len(data):
+                break
+            verdict = self._judge(data, at)
+            if isinstance(verdict, Frame):
+                self._flush(found)
+                found.append(verdict)
+                at += len(verdict.raw)
+            elif verdict is None and more:
+                break
+            else:
+                reason = verdict or f"expected a whole frame, found {len(data) - at} bytes of it and then nothing"
+                self._discard(data[at : at + 1], reason, found)
+                at += 1
+        self._held = data[at:]
+
+    def _judge(self, data: bytes, at: int) -> Frame | str | None:
+        """What the candidate at `at` is: a frame, a false start (why), or not whole."""
+        head = data[at : at + self._envelope.head_size]
+        if len(head) < self._envelope.head_size:
+            return None
+        total = self._envelope.total(head)
+        if isinstance(total, str):
+            return total
+        raw = data[at : at + total]
+        if len(raw) < total:
+            return None
+        misended = self._envelope.misended(raw)
+        if misended:
+            return misended
+        miscounted = self._envelope.miscounted(raw)
+        if miscounted and (not self._envelope.plausible(raw) or self._holds_frame(raw)):
+            return miscounted
+        return self._envelope.frame(raw, self._direction, miscounted)
+
+    def _holds_frame(self, raw: bytes) -> bool:
+        """Whether a good frame lies wholly inside `raw`, after its first byte."""
+        at = raw.find(self._envelope.start, 1)
+        while 0 <= at <= len(raw) - self._envelope.head_size:
+            total = self._envelope.total(raw[at : at + self._envelope.head_size])
+            if isinstance(total, int) and at + total <= len(raw):
+                inner = raw[at : at + total]
+                if not self._envelope.misended(inner) and not self._envelope.miscounted(inner):
+                    return True
+            at = raw.find(self._envelope.start, at + 1)
+        return False
+
+    def _discard(self, data: bytes, reason: str, found: list[Frame | Garbage]) -> None:
+        """Add bytes to the garbage; `reason` is why their first byte started no frame, if it seemed to."""
+        while data:
+            if reason and not self._reason:
+                self._reason = f"byte {len(self._garbage) + 1} seemed to start a frame: {reason}"
+            room = GARBAGE_LIMIT - len(self._garbage)
+            self._garbage += data[:room]
+            data = data[room:]
+            if len(self._garbage) == GARBAGE_LIMIT:
+                self._flush(found)
+
+    def _flush(self, found: list[Frame | Garbage]) -> None:
+        if self._garbage:
+            start = self._envelope.start.hex().upper()
+            reason = self._reason or f"expected the start byte 0x{start}, found none in {len(self._garbage)} bytes"
+            found.append(Garbage(bytes(self._garbage), reason))
+            self._garbage.clear()
+            self._reason = ""

@@ -1,0 +1,288 @@
+"""Every message of the family: sizes, round trips, and what cannot be built."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from handmade import PILE
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from message_strategies import messages_down, messages_up
+
+from pilesim.errors import EncodingError, UsageError
+from pilesim.wire.frame import Direction, End, Frame
+from pilesim.wire.messages import (
+    MESSAGE_TYPES,
+    NO_TIME,
+    Authorise,
+    AuthoriseReply,
+    Band,
+    Bill,
+    BillReply,
+    GunFault,
+    GunReport,
+    GunReportReply,
+    GunState,
+    Hello,
+    HelloReply,
+    LockDone,
+    Login,
+    Message,
+    Opaque,
+    Stamp,
+    Start,
+    StopReason,
+    Tariff,
+    TariffAsk,
+    TimeAsk,
+    TimeTold,
+)
+from pilesim.wire.protocol import DEFAULT_PROTOCOL, Trust, protocol_named, protocols
+
+NAMES = ("lhc", "evlink-2.5", "evlink-2.6")
+
+# Body sizes as the page gives them: 2.5, 2.6, lhc.
+SIZES: dict[int, tuple[str, str, str]] = {
+    0x01: ("20",) * 3,
+    0x02: ("285",) * 3,
+    0x03: ("7",) * 3,
+    0x04: ("14",) * 3,
+    0x05: ("11", "11", "58"),
+    0x06: ("1",) * 3,
+    0x07: ("32",) * 3,
+    0x08: ("43",) * 3,
+    0x09: ("70 + 2N", "70 + 2N", "78 + 2N"),
+    0x0A: ("32",) * 3,
+    0x0B: ("50",) * 3,
+    0x0C: ("19",) * 3,
+    0x0D: ("18",) * 3,
+    0x0E: ("50",) * 3,
+    0x0F: ("617", "618", "618"),
+    0x10: ("50",) * 3,
+    0x11: ("50",) * 3,
+    0x12: ("23",) * 3,
+    0x13: ("19",) * 3,
+    0x14: ("50",) * 3,
+    0x15: ("50",) * 3,
+    0x16: ("15 + N",) * 3,
+    0x17: ("2",) * 3,
+    0x18: ("50",) * 3,
+    0x25: ("90",) * 3,
+    0x26: ("53",) * 3,
+    0x27: ("32",) * 3,
+}
+KEPT_AS_BYTES = (0x19, 0x1A, 0x1B, 0x1C, 0x1D, 0x1E, 0x1F, 0x20, 0x23, 0x24)
+DOWN = (0x02, 0x04, 0x06, 0x08, 0x0A, 0x0C, 0x0F, 0x12, 0x14, 0x17, 0x26)
+REPLIES = {
+    0x01: 0x02,
+    0x03: 0x04,
+    0x05: 0x06,
+    0x07: 0x08,
+    0x09: 0x0A,
+    0x0B: 0x0C,
+    0x0C: 0x0D,
+    0x0E: 0x0F,
+    0x0F: 0x10,
+    0x11: 0x12,
+    0x14: 0x15,
+    0x16: 0x17,
+    0x25: 0x26,
+}
+
+TARIFF = Tariff(energy_mfen=(100_000,) * 48, service_mfen=(40_000,) * 48)
+SCAN = Authorise(account="a", order="1", balance_mfen=0, tariff=TARIFF)
+BEAT = GunReport(state=GunState.IDLE, cable=False)
+BILL = Bill(order="1", start=NO_TIME, charge_fee_mfen=0, service_fee_mfen=0)
+
+
+def test_it_knows_the_three_versions_and_lhc_first() -> None:
+    assert tuple(protocols()) == NAMES
+    assert DEFAULT_PROTOCOL == "lhc"
+    with pytest.raises(UsageError, match=r"one of lhc, evlink-2\.5, evlink-2\.6; found 'ocpp'"):
+        protocol_named("ocpp")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_catalogues_every_message_once_with_the_size_of_the_page(name: str) -> None:
+    column = ("evlink-2.5", "evlink-2.6", "lhc").index(name)
+    rows = protocol_named(name).catalogue
+    assert [row.number for row in rows] == sorted([*SIZES, *KEPT_AS_BYTES])
+    for row in rows:
+        assert row.size == (SIZES[row.number][column] if row.number in SIZES else "")
+        assert row.direction is (Direction.DOWN if row.number in DOWN else Direction.UP)
+        assert row.reply == REPLIES.get(row.number)
+        assert row.chinese
+        assert (row.means is None) == (row.number in KEPT_AS_BYTES)
+
+
+def test_it_marks_what_is_not_published() -> None:
+    trust = {name: {row.number: row.trust for row in protocol_named(name).catalogue} for name in NAMES}
+    assert trust["lhc"][0x05] is trust["lhc"][0x09] is Trust.PROVISIONAL
+    assert trust["evlink-2.6"][0x05] is trust["evlink-2.6"][0x09] is Trust.PUBLISHED
+    assert trust["evlink-2.6"][0x0F] is trust["lhc"][0x19] is Trust.INFERRED
+    assert trust["lhc"][0x14] is Trust.PUBLISHED
+    assert all(protocol_named(name).provisional for name in NAMES)
+
+
+def test_it_draws_every_message_that_the_family_gives_a_meaning() -> None:
+    """Holds the strategies below to the catalogue, so that a new message cannot miss its round trip."""
+    for name in NAMES:
+        meant = {row.number for row in protocol_named(name).catalogue if row.means}
+        assert meant == {*messages_up(name), *messages_down()}
+
+
+def there_and_back(name: str, side: End, number: int, message: Message) -> None:
+    protocol = protocol_named(name)
+    data = protocol.session(side, PILE).build(message)
+    (frame,) = protocol.framer(side.sends).feed(data, 0)
+    assert isinstance(frame, Frame)
+    assert (frame.number, frame.gun, frame.problems) == (number, message.gun, ())
+    assert protocol.decode(frame).message == message
+    views = protocol.dissect(frame)
+    assert b"".join(view.raw for view in views) == data
+    assert [view.offset for view in views] == [sum(len(v.raw) for v in views[:i]) for i in range(len(views))]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("number", messages_up("lhc"), ids=lambda number: f"{number:02X}")
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_it_brings_a_message_up_unchanged(name: str, number: int, data: st.DataObject) -> None:
+    there_and_back(name, End.PILE, number, data.draw(messages_up(name)[number]))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("number", messages_down(), ids=lambda number: f"{number:02X}")
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_it_brings_a_message_down_unchanged(name: str, number: int, data: st.DataObject) -> None:
+    there_and_back(name, End.PLATFORM, number, data.draw(messages_down()[number]))
+
+
+@pytest.mark.parametrize("number", [*KEPT_AS_BYTES, 0x99])
+def test_it_keeps_a_message_without_a_layout_as_bytes(number: int) -> None:
+    there_and_back("lhc", End.PILE, number, Opaque(gun=2, number=number, data=b"\xfe\x00\x16"))
+
+
+# What 2.x drops, and what the resolution of a field rounds: built, and read back.
+ROUNDED: list[tuple[str, Message, Message]] = [
+    (
+        "evlink-2.6",
+        dataclasses.replace(BEAT, meter_dwh=0, order="7", energy_dwh=100, amount_mfen=1000, start=Stamp(0)),
+        dataclasses.replace(BEAT, meter_dwh=0),
+    ),
+    ("evlink-2.5", dataclasses.replace(BILL, end=Stamp(0), stop_reason=StopReason.FULL), BILL),
+    (
+        "lhc",
+        dataclasses.replace(BILL, stages_dwh=(149, 150, 49), charge_fee_mfen=524_500, service_fee_mfen=499),
+        dataclasses.replace(BILL, stages_dwh=(100, 200, 0), charge_fee_mfen=525_000),
+    ),
+    ("lhc", TimeAsk(pile_time=Stamp(1_583_210_206_014_999_999)), TimeAsk(pile_time=Stamp(1_583_210_206_014_000_000))),
+    ("lhc", LockDone(order="00042"), LockDone(order="42")),
+]
+
+
+@pytest.mark.parametrize(("name", "sent", "meant"), ROUNDED)
+def test_it_drops_what_a_version_lacks_and_rounds_half_up(name: str, sent: Message, meant: Message) -> None:
+    protocol = protocol_named(name)
+    (frame,) = protocol.framer(Direction.UP).feed(protocol.session(End.PILE, PILE).build(sent), 0)
+    assert isinstance(frame, Frame)
+    found = protocol.decode(frame).message
+    assert found is not None
+    for field in dataclasses.fields(meant):
+        expected = getattr(meant, field.name)
+        if expected is not None:
+            assert getattr(found, field.name) == expected
+    if name != "lhc":
+        absent = ("order", "start", "energy_dwh") if isinstance(meant, GunReport) else ("end", "stop_reason")
+        assert [getattr(found, attribute) for attribute in absent] == [None] * len(absent)
+
+
+UNBUILDABLE: list[tuple[End, Message, str]] = [
+    (End.PILE, Hello(firmware="x" * 21), r"hello: firmware: expected at most 20 ASCII characters, found 'x+'"),
+    (End.PILE, Hello(firmware="固件"), r"hello: firmware: expected at most 20 ASCII characters"),
+    (End.PILE, Hello(gun=256, firmware=""), r"0x01: gun: expected 0 to 255, found 256"),
+    (End.PILE, dataclasses.replace(BEAT, energy_dwh=-1), r"energy: expected 0 to 42949672\.95, found -0\.0001"),
+    (End.PILE, dataclasses.replace(BEAT, meter_dwh=429_496_729_600), r"meter: expected 0 to 42949672\.95"),
+    (End.PILE, dataclasses.replace(BEAT, state=GunState.OFFLINE), r"state: expected one of idle, .*; found offline"),
+    (End.PILE, dataclasses.replace(BEAT, fault=GunFault.UNKNOWN), r"fault: expected one of none, .*; found unknown"),
+    (End.PILE, dataclasses.replace(BEAT, cable=None), r"gun-report: cable: expected a value, found None"),
+    (End.PILE, dataclasses.replace(BEAT, order="9" * 33), r"order: expected at most 32 ASCII characters"),
+    (End.PILE, dataclasses.replace(BEAT, start=Stamp(-1)), r"expected a time of the years 2000 to 2127, found 1970"),
+    (End.PILE, dataclasses.replace(BEAT, start=Stamp(10**30)), r"expected a time of the years 2000 to 2127, found 10+"),
+    (End.PILE, dataclasses.replace(BEAT, start=Stamp(None, b"\xff")), r"expected 7 bytes of a bad time, found 1"),
+    (End.PILE, dataclasses.replace(BILL, stages_dwh=(0,) * 256), r"stages: expected at most 255 values, found 256"),
+    (End.PILE, dataclasses.replace(BILL, stages_dwh=(0, 6_553_600)), r"stages: value 2: expected 0 to 655\.35"),
+    (End.PILE, dataclasses.replace(BILL, charge_minutes=65_536), r"charge_minutes: expected 0 to 65535, found 65536"),
+    (End.PLATFORM, dataclasses.replace(SCAN, balance_mfen=-524_000), r"balance: .* found -5\.24"),
+    (End.PLATFORM, dataclasses.replace(SCAN, login=Login.UNKNOWN), r"login: expected one of qr, phone, card, vin"),
+    (End.PLATFORM, dataclasses.replace(SCAN, refusal=256), r"error: expected 0 to 255, found 256"),
+    (
+        End.PLATFORM,
+        dataclasses.replace(SCAN, tariff=dataclasses.replace(TARIFF, energy_mfen=(1,) * 47)),
+        r"tariff\.energy_mfen: expected 48 prices, found 47",
+    ),
+    (
+        End.PLATFORM,
+        dataclasses.replace(SCAN, tariff=dataclasses.replace(TARIFF, service_mfen=(1,) * 47 + (-1,))),
+        r"service_prices: value 48: expected 0 to 42949\.67295, found -0\.00001",
+    ),
+    (
+        End.PLATFORM,
+        dataclasses.replace(SCAN, tariff=dataclasses.replace(TARIFF, occupancy=(Band(0, 60, 1),) * 13)),
+        r"tariff\.occupancy: expected at most 12 bands, found 13",
+    ),
+    (
+        End.PLATFORM,
+        dataclasses.replace(SCAN, tariff=dataclasses.replace(TARIFF, occupancy=(Band(0, 1441, 1),))),
+        r"occupancy: value 1: expected times of the day up to 24:00, found 00:00:00-24:01:00",
+    ),
+    (
+        End.PLATFORM,
+        dataclasses.replace(SCAN, tariff=dataclasses.replace(TARIFF, occupancy=(Band(-1, 60, 1),))),
+        r"occupancy: value 1: expected times of the day",
+    ),
+    (End.PLATFORM, Start(), r"start: account: expected a value, found None"),
+    (End.PLATFORM, BillReply(order="1", accepted=False), r"accepted: expected True, found False: no field carries it"),
+    (End.PLATFORM, GunReportReply(accepted=False), r"accepted: expected True, found False"),
+    (End.PLATFORM, HelloReply(accepted=False), r"accepted: expected True, found False"),
+    (End.PLATFORM, AuthoriseReply(account="a"), r"authorise-reply: 0x10 goes up, and the platform sends down"),
+    (End.PILE, Start(account="a"), r"start: 0x14 goes down, and the pile sends up"),
+    (End.PILE, TariffAsk(), r"tariff-ask: lhc has no such message"),
+    (End.PILE, TimeTold(pile_time=NO_TIME), r"time-told: lhc has no such message"),
+    (End.PILE, Opaque(number=256), r"command: expected 0 to 255, found 256"),
+    (End.PILE, Opaque(number=0x19, data=bytes(2018)), r"data: expected at most 2017 bytes, found 2018"),
+]
+
+
+@pytest.mark.parametrize(("side", "message", "reason"), UNBUILDABLE, ids=[row[2][:40] for row in UNBUILDABLE])
+def test_it_says_what_cannot_be_built(side: End, message: Message, reason: str) -> None:
+    with pytest.raises(EncodingError, match=reason):
+        protocol_named("lhc").session(side, PILE).build(message)
+
+
+def test_it_builds_the_longest_frame_it_would_take() -> None:
+    there_and_back("lhc", End.PILE, 0x19, Opaque(number=0x19, data=bytes(2017)))
+
+
+def test_it_carries_every_message_but_those_of_other_protocols() -> None:
+    carried = {row.means for row in protocol_named("lhc").catalogue} | {Opaque}
+    foreign = {"time-told", "card-reply", "tariff-ask", "tariff-tell"}
+    assert {name for name, kind in MESSAGE_TYPES.items() if kind not in carried} == foreign
+
+
+def test_it_takes_only_pile_numbers_of_twenty_digits() -> None:
+    for pile in ("", "1" * 19, "1" * 21, "x" * 20, "１" * 20):
+        with pytest.raises(UsageError, match="expected a pile number of 20 digits"):
+            protocol_named("lhc").session(End.PILE, pile)
+
+
+def test_it_writes_orders_as_the_field_does() -> None:
+    protocol = protocol_named("lhc")
+    at_ns = 1_583_210_205_000_000_000
+    assert protocol.new_order(PILE, 1, at_ns, 436_010) == "20200303123645436010"
+    assert protocol.new_order(PILE, 1, at_ns, 1_000_007) == "20200303123645000007"
+    for text in ("0" * 12 + "20200303123645436010", "20200303123645436010", "\0\0" + "20200303123645436010\0"):
+        assert protocol.normal_order(text) == "20200303123645436010"
+    assert protocol.normal_order("0" * 32) == protocol.normal_order("\0" * 32) == ""
