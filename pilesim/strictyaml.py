@@ -80,10 +80,11 @@ def _plain(node: yaml.Node, path: Path, file: str, lines: dict[Path, int]) -> An
     if isinstance(node, yaml.SequenceNode):
         return [_plain(item, (*path, i), file, lines) for i, item in enumerate(node.value)]
     assert isinstance(node, yaml.ScalarNode)
-    return node.value if node.style else _scalar(node.value)
+    return node.value if node.style else scalar(node.value)
 
 
-def _scalar(text: str) -> Any:
+def scalar(text: str) -> Any:
+    """A plain scalar: an int, a Decimal, true, false, null, else the text itself."""
     if text in _WORDS:
         return _WORDS[text]
     if _INT.fullmatch(text):

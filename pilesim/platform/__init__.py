@@ -1,1 +1,1 @@
-"""The reference platform, sans-IO: replies, order life, timers, tariffs, ledger. Must not know pile or rules."""
+"""The reference platform, sans-IO: replies, order life, timers, ledger. Must not know the pile or the rules."""

@@ -1,0 +1,79 @@
+"""What an operator sets at the platform: timers, tariff, cards. Must not know how they are used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pilesim.contract.contract import Contract
+from pilesim.units import FEN_MFEN, MINUTE, MS, S
+from pilesim.wire.messages import Band, Tariff
+
+_VALLEY, _FLAT, _PEAK = 35 * FEN_MFEN, 68 * FEN_MFEN, 104 * FEN_MFEN
+
+_DAY = (
+    # (until half-hour, energy price): valley at night, peaks in the late morning and the evening, flat between.
+    (14, _VALLEY),
+    (18, _FLAT),
+    (23, _PEAK),
+    (28, _FLAT),
+    (33, _PEAK),
+    (38, _FLAT),
+    (42, _PEAK),
+    (46, _FLAT),
+    (48, _VALLEY),
+)
+
+
+def _half_hours() -> tuple[int, ...]:
+    prices: list[int] = []
+    for until, price in _DAY:
+        prices += [price] * (until - len(prices))
+    return tuple(prices)
+
+
+DEFAULT_TARIFF = Tariff(
+    energy_mfen=_half_hours(),
+    service_mfen=(45 * FEN_MFEN,) * 48,
+    occupancy=(Band(0, 24 * 60, 80 * FEN_MFEN),),
+    free_minutes=15,
+)
+"""Peak, flat and valley energy, one service price; occupancy 0.80 yuan a minute after 15 free ones (zpd-4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A card that the platform knows. An empty `credential` is not checked."""
+
+    account: str
+    balance_mfen: int
+    credential: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Times in ns; None takes the contract's."""
+
+    auto: bool = False
+    """Whether the platform cancels by itself what nobody starts and what never comes of a start."""
+    cancel_after_ns: int | None = None
+    bill_wait_ns: int | None = None
+    outcome_wait_ns: int = 95 * S
+    """After a start this long a charging heartbeat or an Ended is awaited before cancelling (szds-34): the 90 s that
+    a pile has, and the line's share of the way there and back."""
+    start_hold_ns: int = 60 * S
+    """A start waits this long for its authorisation to be answered, then is forgotten."""
+    reply_delay_ns: int = 50 * MS
+    stops_at_balance: bool = True
+    """A stop at a used-up balance is the platform's doing in this system (szds-33), with `auto` or without."""
+    tariff: Tariff = DEFAULT_TARIFF
+    cards: tuple[Card, ...] = ()
+    duration_tolerance_ns: int = 90 * S
+    """By how much a bill's duration may differ from the heartbeats' before it is marked (zpd-7, code 9)."""
+    clock_tolerance_ns: int = 1 * MINUTE
+    """By how much a bill's times may lie in the future before they are marked abnormal."""
+
+    def cancel_ns(self, contract: Contract) -> int:
+        return contract.platform_cancel_ns if self.cancel_after_ns is None else self.cancel_after_ns
+
+    def wait_for_bill_ns(self, contract: Contract) -> int:
+        return contract.bill_wait_ns if self.bill_wait_ns is None else self.bill_wait_ns

@@ -1,0 +1,185 @@
+"""The layering holds: who may import whom, which library lives in which package, who may read a clock."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import pilesim
+
+PACKAGE = Path(pilesim.__file__).parent
+
+GROUND = frozenset({"errors", "units", "quantities", "strictyaml"})
+SHARED = GROUND | {"wire", "contract"}
+ENDS = SHARED | {"link", "trace", "pile", "platform"}
+BENCH = ENDS | {"rig"}
+
+MAY_IMPORT: dict[str, frozenset[str]] = {
+    "": frozenset(),
+    "errors": frozenset(),
+    "units": frozenset(),
+    "quantities": frozenset({"units"}),
+    "strictyaml": frozenset({"errors"}),
+    "library": frozenset({"errors"}),
+    "wire": GROUND,
+    "link": GROUND,
+    "trace": GROUND | {"wire"},
+    "contract": GROUND | {"wire"},
+    # Siblings: the simulator cannot lean on the judge, nor the judge on the simulator.
+    "rules": SHARED | {"trace"},
+    "pile": SHARED,
+    "platform": SHARED,
+    "rig": ENDS | {"library"},
+    "scenario": BENCH - {"pile", "platform"},
+    "conformance": BENCH | {"rules", "scenario", "library"},
+    "report": BENCH - {"pile", "platform", "link"} | {"rules", "scenario", "conformance"},
+    "cli": BENCH | {"rules", "scenario", "conformance", "report", "library"},
+    "pytest_plugin": BENCH | {"rules", "scenario", "conformance", "report", "library", "cli"},
+    "__main__": frozenset({"cli"}),
+}
+"""Each package or module at the top, and what it may import beside itself."""
+
+HOME: dict[str, frozenset[str]] = {
+    "construct": frozenset({"wire"}),
+    "simpy": frozenset({"pile"}),
+    "socket": frozenset({"link"}),
+    "selectors": frozenset({"link"}),
+    "select": frozenset({"link"}),
+    "asyncio": frozenset({"link"}),
+    "serial": frozenset({"link"}),
+    "click": frozenset({"cli"}),
+    "time": frozenset({"link", "rig", "cli"}),
+    "secrets": frozenset(),
+    "uuid": frozenset(),
+}
+"""Libraries that live in few packages; all others live anywhere."""
+
+CLOCK_READERS = frozenset({"link", "rig", "cli"})
+NOW = frozenset({"now", "utcnow", "today"})
+
+
+def problems(module: str, source: str) -> list[str]:
+    """What breaks the architecture in `source`, the text of `module` (`pilesim.wire.frame`)."""
+    package = [*module.split("."), ""][1]
+    tree = ast.parse(source)
+    found: list[str] = []
+    for name in _imports(tree):
+        top, _, rest = name.partition(".")
+        if top == "pilesim":
+            other = rest.partition(".")[0]
+            if other not in (package, "") and other not in MAY_IMPORT.get(package, frozenset()):
+                found.append(f"{module} imports {name}")
+        elif top == "":
+            found.append(f"{module} imports relatively")
+        elif package not in HOME.get(top, frozenset({package})):
+            found.append(f"{module} imports {name}")
+    if package not in MAY_IMPORT:
+        found.append(f"{module} lies in no layer")
+    if package not in CLOCK_READERS:
+        found += [f"{module}:{line} {what}" for line, what in _chance_and_clock(tree)]
+    return found
+
+
+def _imports(tree: ast.AST) -> Iterator[str]:
+    """Every module that is imported, anywhere in the text, in functions too; "" for a relative import."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                yield ""
+            elif node.module == "pilesim":
+                yield from (f"pilesim.{alias.name}" for alias in node.names if alias.name in MAY_IMPORT)
+            else:
+                yield node.module or ""
+
+
+def _chance_and_clock(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Where a clock, or chance without a seed, is read."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "random":
+            yield from ((node.lineno, f"takes {a.name} from random") for a in node.names if a.name != "Random")
+        if not isinstance(node, ast.Call):
+            continue
+        called = node.func
+        if isinstance(called, ast.Attribute):
+            owner = called.value.attr if isinstance(called.value, ast.Attribute) else getattr(called.value, "id", "")
+            if owner in ("datetime", "date") and called.attr in NOW:
+                yield node.lineno, f"reads the clock by {owner}.{called.attr}"
+            if owner == "random" and called.attr != "Random":
+                yield node.lineno, f"draws by random.{called.attr}"
+            if (owner, called.attr) == ("os", "urandom"):
+                yield node.lineno, "draws by os.urandom"
+        name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+        if name in ("Random", "SystemRandom") and not node.args:
+            yield node.lineno, f"makes a {name} without a seed"
+
+
+MODULES = {
+    ".".join(("pilesim", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_it_keeps_to_its_layer(module: str) -> None:
+    assert problems(module, MODULES[module].read_text(encoding="utf-8")) == []
+
+
+def test_it_looks_at_every_layer_that_stands() -> None:
+    looked_at = {[*module.split("."), ""][1] for module in MODULES}
+    assert looked_at >= {"", "errors", "units", "wire", "link", "trace", "contract", "rules", "pile", "platform", "rig"}
+
+
+def test_it_has_no_circle_among_the_layers() -> None:
+    done: set[str] = set()
+    while waiting := [layer for layer in MAY_IMPORT if layer not in done]:
+        ready = [layer for layer in waiting if MAY_IMPORT[layer] <= done]
+        assert ready, f"each of {waiting} needs another"
+        done.update(ready)
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "problem"),
+    [
+        ("pilesim.platform.ledger", "from pilesim.pile.pile import Pile", "imports pilesim.pile.pile"),
+        ("pilesim.pile.gun", "import pilesim.rules.facts", "imports pilesim.rules.facts"),
+        ("pilesim.rules.bill", "from pilesim import platform", "imports pilesim.platform"),
+        ("pilesim.wire.frame", "def late():\n    from pilesim.trace import events", "imports pilesim.trace"),
+        ("pilesim.link.tcp", "from pilesim.wire.frame import End", "imports pilesim.wire.frame"),
+        ("pilesim.units", "from pilesim.errors import UsageError", "imports pilesim.errors"),
+        ("pilesim.wire.frame", "from .messages import Message", "imports relatively"),
+        ("pilesim.rules.bill", "import construct", "imports construct"),
+        ("pilesim.platform.platform", "from simpy.core import Environment", "imports simpy.core"),
+        ("pilesim.rig.line", "import socket", "imports socket"),
+        ("pilesim.cli.main", "import serial.tools", "imports serial.tools"),
+        ("pilesim.pile.clock", "import time", "imports time"),
+        ("pilesim.scenario.player", "import asyncio", "imports asyncio"),
+        ("pilesim.stray", "", "lies in no layer"),
+        ("pilesim.pile.clock", "import datetime\ndatetime.datetime.now()", ":2 reads the clock by datetime.now"),
+        ("pilesim.report.html", "from datetime import date\ndate.today()", ":2 reads the clock by date.today"),
+        ("pilesim.pile.faults", "import random\nrandom.random()", ":2 draws by random.random"),
+        ("pilesim.pile.faults", "import random\nrandom.Random()", ":2 makes a Random without a seed"),
+        ("pilesim.pile.faults", "from random import choice", ":1 takes choice from random"),
+        ("pilesim.wire.frame", "import os\nos.urandom(4)", ":2 draws by os.urandom"),
+    ],
+)
+def test_it_finds_what_breaks_a_layer(module: str, source: str, problem: str) -> None:
+    assert [found for found in problems(module, source) if found.endswith(problem)]
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("pilesim.cli.main", "import time\ntime.monotonic_ns()"),
+        ("pilesim.rig.clock", "from datetime import UTC, datetime\ndatetime.now(UTC)"),
+        ("pilesim.pile.faults", "import random\nrandom.Random('7/bill-lost').random()"),
+        ("pilesim.pile.timeline", "import simpy"),
+        ("pilesim.wire.evlink.payloads", "import construct\nfrom pilesim.wire.fields import Layout"),
+    ],
+)
+def test_it_lets_pass_what_breaks_none(module: str, source: str) -> None:
+    assert problems(module, source) == []
