@@ -49,7 +49,10 @@ class Link(ABC):
 
     @abstractmethod
     def open(self) -> None:
-        """Take the port. Raises RigError in one sentence when it does not exist or is taken."""
+        """Take the port; a no-op when it is taken already.
+
+        Raises RigError in one sentence when it does not exist or another program has it.
+        """
 
     @abstractmethod
     def events(self) -> list[LinkEvent]:

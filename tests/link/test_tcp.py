@@ -1,0 +1,106 @@
+"""What only TCP does: a second peer, a refused port, a peer that stops reading."""
+
+from __future__ import annotations
+
+import socket
+
+from pilesim.link.base import Down, Link, LinkEvent, Up
+from pilesim.link.stream import QUEUE_LIMIT_BYTES
+from pilesim.link.tcp import TcpListen
+from pilesim.link.waiting import monotonic_ns, wait
+from pilesim.units import MS, S
+
+
+def events_until(link: Link, kind: type[LinkEvent]) -> list[LinkEvent]:
+    deadline_ns = monotonic_ns() + 10 * S
+    found: list[LinkEvent] = []
+    while not any(isinstance(e, kind) for e in found) and monotonic_ns() < deadline_ns:
+        wait([link], 100 * MS)
+        found += link.events()
+    return found
+
+
+def dialled(listening: TcpListen) -> socket.socket:
+    peer = socket.create_connection(("127.0.0.1", listening.port))
+    peer.settimeout(10)
+    return peer
+
+
+def test_it_hangs_up_a_second_peer_and_keeps_the_first() -> None:
+    listening = TcpListen()
+    listening.open()
+    with dialled(listening) as first:
+        assert [type(e) for e in events_until(listening, Up)] == [Up]
+        with dialled(listening) as second:
+            wait([listening], S)
+            assert listening.events() == []
+            assert second.recv(1) == b""
+        listening.send(b"for the first")
+        assert first.recv(100) == b"for the first"
+    listening.close()
+
+
+def test_it_has_the_system_refuse_peers_and_keeps_its_port() -> None:
+    listening = TcpListen()
+    listening.open()
+    port = listening.port
+    listening.refuse(True)
+    with socket.socket() as peer:
+        assert peer.connect_ex(("127.0.0.1", port)) != 0
+    listening.refuse(True)
+    listening.refuse(False)
+    with dialled(listening):
+        assert [type(e) for e in events_until(listening, Up)] == [Up]
+    assert listening.port == port
+    listening.close()
+
+
+def test_it_gives_up_a_peer_that_does_not_read() -> None:
+    listening = TcpListen()
+    listening.open()
+    with dialled(listening):
+        events_until(listening, Up)
+        piece = bytes(1024 * 1024)
+        for _ in range(2 * QUEUE_LIMIT_BYTES // len(piece)):
+            listening.send(piece)
+        (down,) = (e for e in events_until(listening, Down) if isinstance(e, Down))
+        assert "does not read" in down.reason
+    listening.close()
+
+
+def test_it_ends_peers_that_were_hung_up_and_do_not_read() -> None:
+    listening = TcpListen()
+    listening.open()
+    peers = []
+    for _ in range(12):
+        peers.append(dialled(listening))
+        events_until(listening, Up)
+        listening.send(bytes(8 * 1024 * 1024))
+        listening.hang_up()
+    assert len(listening.waitables()) == 1 + 8, "the listener, and as many as are waited for"
+    for peer in peers:
+        peer.close()
+    listening.close()
+
+
+def test_it_tells_why_a_connection_was_reset() -> None:
+    listening = TcpListen()
+    listening.open()
+    with dialled(listening) as peer:
+        events_until(listening, Up)
+        # Lingering for no time makes the close a reset.
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+    (down,) = (e for e in events_until(listening, Down) if isinstance(e, Down))
+    assert "reset" in down.reason
+    assert not down.vanished
+    listening.close()
+
+
+def test_it_waits_no_longer_than_told_for_nobody() -> None:
+    began_ns = monotonic_ns()
+    wait([], 20 * MS)
+    listening = TcpListen()
+    listening.open()
+    wait([listening], 20 * MS)
+    listening.close()
+    assert 39 * MS <= monotonic_ns() - began_ns < 5 * S
