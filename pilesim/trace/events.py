@@ -32,6 +32,9 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     target: str = ""
     """The pile under test, as its URL."""
     scenario: str = ""
+    case: str = ""
+    proves: tuple[str, ...] = ()
+    """Rules that must not stay open in this scenario."""
     seed: int = 0
     stimuli: bool = True
     """Whether what was done at the pile (plug, tap ...) is in the trace whenever it was done."""

@@ -1,0 +1,50 @@
+"""The world's clock, as an object: one that jumps, and one that runs with the computer's.
+
+Owns the world's time, integer ns since the scenario's start. Must not know what happens in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from pilesim.link.base import Link
+from pilesim.link.waiting import monotonic_ns, wait
+
+
+class Clock(Protocol):
+    """The world's time, and the waiting for more of it."""
+
+    def now_ns(self) -> int:
+        """Never goes back."""
+
+    def wait_until(self, t_ns: int, links: Iterable[Link]) -> None:
+        """Return at `t_ns`, or earlier where a link has something to tell."""
+
+
+class VirtualClock:
+    """Time that stands still until it is told to jump: for links in memory only, which keep nobody waiting."""
+
+    def __init__(self) -> None:
+        self._now_ns = 0
+
+    def now_ns(self) -> int:
+        return self._now_ns
+
+    def wait_until(self, t_ns: int, links: Iterable[Link]) -> None:
+        self._now_ns = max(self._now_ns, t_ns)
+
+
+class RealClock:
+    """Time that runs `rate` times as fast as the computer's, from the moment this is made."""
+
+    def __init__(self, rate: float = 1) -> None:
+        self._rate = rate
+        self._began_ns = monotonic_ns()
+
+    def now_ns(self) -> int:
+        return int((monotonic_ns() - self._began_ns) * self._rate)
+
+    def wait_until(self, t_ns: int, links: Iterable[Link]) -> None:
+        # One more, because a wait that is rounded down would end just before the instant, over and over.
+        wait(links, int((t_ns - self.now_ns()) / self._rate) + 1)

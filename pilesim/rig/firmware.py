@@ -1,0 +1,34 @@
+"""The firmware profiles that travel with pilesim, by name; owns nothing but the finding."""
+
+from __future__ import annotations
+
+from pilesim.errors import UsageError
+from pilesim.library import firmware_folder, firmware_names
+from pilesim.pile.profiles import Profile, load_profile
+from pilesim.rig.targets import SimTarget
+
+
+def profile_named(name: str) -> Profile:
+    """The profile called `name`; UsageError lists the known ones."""
+    known = firmware_names()
+    if name not in known:
+        raise UsageError(f"expected a firmware profile, one of {', '.join(known)}; found {name!r}")
+    path = firmware_folder() / f"{name}.yaml"
+    return load_profile(path.read_text(encoding="utf-8"), str(path))
+
+
+def profile_of(target: SimTarget) -> Profile:
+    """The firmware of a simulated target, with the faults that its URL adds."""
+    return profile_named(target.profile).with_faults(target.faults)
+
+
+def firmware_of_case(case: str) -> str:
+    """The profile among whose sources the field case stands; the reference where there is none.
+
+    A profile's source `szds-16` covers szds-16a and szds-16b.
+    """
+    for name in firmware_names():
+        sources = profile_named(name).cases
+        if case in sources or (case[-1:].isalpha() and case[:-1] in sources):
+            return name
+    return "reference"

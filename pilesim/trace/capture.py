@@ -1,0 +1,131 @@
+"""Capture files: one JSON line an event, the header first, bytes as hex.
+
+Owns the form of the file, both ways. Must not know who produced the events or what their bytes mean.
+A recording that was killed ends in the middle of a line: all before it is read, and a Note says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+import msgspec
+
+from pilesim.errors import FileError
+from pilesim.trace.events import CAPTURE_SCHEMA, AnyEvent, Header, Note, Trace
+
+T = TypeVar("T")
+
+BROKEN_OFF = "the recording was broken off here, in the middle of a line"
+
+_VERSION_KEY = "pilesim-capture"
+_BYTES_KEY = "data"
+"""The one field of an event that holds raw bytes."""
+
+
+def encode_header(header: Header) -> str:
+    """The header as one line of JSON, without the line's end; the version comes first, so that any reader finds it."""
+    fields = msgspec.to_builtins(header, order="deterministic")
+    return _line({_VERSION_KEY: header.pilesim_capture, **fields})
+
+
+def encode_event(event: AnyEvent) -> str:
+    """The event as one line of JSON, without the line's end. Fields at their defaults are left out."""
+    fields = msgspec.to_builtins(event, builtin_types=(bytes,), order="deterministic")
+    if _BYTES_KEY in fields:
+        fields[_BYTES_KEY] = fields[_BYTES_KEY].hex()
+    return _line(fields)
+
+
+def _line(fields: dict[str, Any]) -> str:
+    return msgspec.json.encode(fields).decode()
+
+
+def decode_header(line: str) -> Header:
+    """The header in one line of JSON; ValueError says what was expected."""
+    fields = _fields(line)
+    version = fields.get(_VERSION_KEY)
+    if version != CAPTURE_SCHEMA:
+        found = "none" if version is None else repr(version)
+        raise ValueError(f"expected a capture, whose first line has {_VERSION_KEY!r}: {CAPTURE_SCHEMA}; found {found}")
+    return msgspec.convert(fields, Header)
+
+
+def decode_event(line: str) -> AnyEvent:
+    """The event in one line of JSON; ValueError says what was expected."""
+    fields = _fields(line)
+    if _BYTES_KEY in fields:
+        fields[_BYTES_KEY] = _bytes(fields[_BYTES_KEY])
+    event: AnyEvent = msgspec.convert(fields, AnyEvent, builtin_types=(bytes,))
+    return event
+
+
+def _fields(line: str) -> dict[str, Any]:
+    fields = msgspec.json.decode(line)
+    if not isinstance(fields, dict):
+        raise ValueError(f"expected a JSON object, found {line[:40]!r}")
+    return fields
+
+
+def _bytes(value: object) -> bytes:
+    try:
+        return bytes.fromhex(value if isinstance(value, str) else "?")
+    except ValueError:
+        raise ValueError(f"expected {_BYTES_KEY!r} as hex, found {value!r}") from None
+
+
+def open_capture(stream: Iterable[str], file: str) -> tuple[Header, Iterator[AnyEvent]]:
+    """The header, and the events one by one as they are read, for recordings too long to keep.
+
+    `stream` gives the lines with their ends, `file` is what messages call it. FileError names the line of whatever
+    is no event; a last line that was cut off becomes a Note.
+    """
+    lines = _read(stream, file)
+    first = next(lines, None)
+    if first is None:
+        raise FileError(file, 1, "expected a capture, found an empty file")
+    return _decoded(decode_header, first, file, 1), _events(lines, file)
+
+
+def _read(stream: Iterable[str], file: str) -> Iterator[str]:
+    number = 0
+    try:
+        for number, line in enumerate(stream, 1):  # noqa: B007 (the number is for the message below)
+            yield line
+    except UnicodeDecodeError as error:
+        raise FileError(file, number + 1, f"expected UTF-8 text: {error.reason}") from None
+
+
+def _events(lines: Iterator[str], file: str) -> Iterator[AnyEvent]:
+    last_ns = 0
+    for number, line in enumerate(lines, 2):
+        if not line.endswith("\n") and not _is_json(line):
+            yield Note(t_ns=last_ns, text=BROKEN_OFF)
+            return
+        event = _decoded(decode_event, line, file, number)
+        if event.t_ns < last_ns:
+            raise FileError(file, number, f"expected t_ns of {last_ns} or later, found {event.t_ns}")
+        last_ns = event.t_ns
+        yield event
+
+
+def _is_json(line: str) -> bool:
+    try:
+        msgspec.json.decode(line)
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
+def _decoded(decode: Callable[[str], T], line: str, file: str, number: int) -> T:
+    try:
+        return decode(line)
+    except ValueError as error:
+        text = str(error)
+        raise FileError(file, number, text[:1].lower() + text[1:]) from None
+
+
+def read_capture(stream: Iterable[str], file: str) -> Trace:
+    """A whole recording; as `open_capture`, kept in memory."""
+    header, events = open_capture(stream, file)
+    return Trace(header, tuple(events))

@@ -1,0 +1,147 @@
+"""Chunks to seen frames: decodes a recording anew, end by end, connection by connection.
+
+Owns the cutting of recorded bytes into frames and their numbers: at each end the frames of both directions
+count from 1, in the order in which they were whole. Streaming, with bounded memory. Must not know who reads
+it (rules, player and reports do) nor what any message is good for.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pilesim.trace.events import AnyEvent, Chunk, Finish, LineDown, LineUp
+from pilesim.wire.frame import Decoded, Direction, End, Frame, Garbage
+from pilesim.wire.protocol import Framer, Protocol
+
+_V = TypeVar("_V")
+
+CACHED_FRAMES = 256
+"""Both ends see the same frame one after the other: this many decoded ones are kept to be found again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A frame that passed one end of the line, whole at `t_ns`."""
+
+    t_ns: int
+    end: End
+    direction: Direction
+    index: int
+    """Number of the frame at this end, over both directions, from 1."""
+    decoded: Decoded
+    altered: bool
+    """The line changed this frame: its bytes are not what was sent."""
+    touched: bool = False
+    """The line cut the chunk, or put noise beside it, even where the frame itself came through unchanged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Bytes that are no frame, the last of which passed at `t_ns`; told later, when it is certain."""
+
+    t_ns: int
+    end: End
+    direction: Direction
+    garbage: Garbage
+    altered: bool
+    """The line changed these bytes, or put them there."""
+    broken_off: bool = False
+    """They are what was left when the connection, or the recording, ended."""
+
+
+class _Lane:
+    """One direction at one end of one connection."""
+
+    def __init__(self, framer: Framer) -> None:
+        self.framer = framer
+        self.touched = False
+        self.held = 0
+        """Bytes that the framer has not given out yet, garbage among them."""
+        self.last_ns = 0
+
+
+class Decoder:
+    """Feed it the events in order; it gives what they held, in order.
+
+    `altered` of a frame is more precise than that of its chunk: a frame whose bytes were seen as they were
+    sent (at the sender's end, unaltered) came through unchanged, whatever was done around it.
+    """
+
+    def __init__(self, protocol: Protocol) -> None:
+        self._protocol = protocol
+        self._lanes: dict[tuple[End, Direction], _Lane] = {}
+        self._counts = dict.fromkeys(End, 0)
+        self._cache: OrderedDict[tuple[Direction, bytes], Decoded] = OrderedDict()
+        self._sent: OrderedDict[tuple[Direction, bytes], None] = OrderedDict()
+        self._now_ns = 0
+
+    def feed(self, event: AnyEvent) -> list[Seen | Noise]:
+        """What `event` completed: usually one frame of a Chunk; after a lost line what was left of it."""
+        self._now_ns = max(self._now_ns, event.t_ns)
+        if isinstance(event, Chunk):
+            lane = self._lanes.get((event.end, event.direction))
+            if lane is None:
+                lane = _Lane(self._protocol.framer(event.direction))
+                self._lanes[event.end, event.direction] = lane
+            lane.touched = lane.touched or event.altered
+            told: list[Seen | Noise] = []
+            old = lane.held
+            lane.held += len(event.data)
+            for item in lane.framer.feed(event.data, event.t_ns):
+                old -= len(item.raw)
+                lane.held -= len(item.raw)
+                # Bytes that wholly came before this chunk are only now known to be no frame.
+                t_ns = lane.last_ns if old >= 0 else self._now_ns
+                told.append(self._item(item, t_ns, event.end, event.direction, lane.touched, False))
+            lane.last_ns = self._now_ns
+            # What is still pending may hold altered bytes; what has been given out takes the mark with it.
+            lane.touched = lane.touched and lane.held > 0
+            return told
+        if isinstance(event, LineUp | LineDown):
+            return self._close(event.end)
+        if isinstance(event, Finish):
+            return self.finish()
+        return []
+
+    def finish(self) -> list[Seen | Noise]:
+        """The recording is over: give out what can no longer become a frame."""
+        return [item for end in End for item in self._close(end)]
+
+    def _close(self, end: End) -> list[Seen | Noise]:
+        told: list[Seen | Noise] = []
+        for direction in Direction:
+            lane = self._lanes.pop((end, direction), None)
+            if lane is not None:
+                told += [
+                    self._item(item, lane.last_ns, end, direction, lane.touched, True) for item in lane.framer.gap()
+                ]
+        return told
+
+    def _item(
+        self, item: Frame | Garbage, t_ns: int, end: End, direction: Direction, touched: bool, broken_off: bool
+    ) -> Seen | Noise:
+        if isinstance(item, Garbage):
+            return Noise(t_ns, end, direction, item, touched, broken_off)
+        self._counts[end] += 1
+        key = (direction, item.raw)
+        altered = touched and key not in self._sent
+        if end is direction.sender and not touched:
+            _remember(self._sent, key, None)
+        return Seen(t_ns, end, direction, self._counts[end], self._decoded(item), altered, touched)
+
+    def _decoded(self, frame: Frame) -> Decoded:
+        key = (frame.direction, frame.raw)
+        decoded = self._cache.get(key)
+        if decoded is None:
+            decoded = self._protocol.decode(frame)
+            _remember(self._cache, key, decoded)
+        return decoded
+
+
+def _remember(store: OrderedDict[tuple[Direction, bytes], _V], key: tuple[Direction, bytes], value: _V) -> None:
+    store[key] = value
+    store.move_to_end(key)
+    if len(store) > CACHED_FRAMES:
+        store.popitem(last=False)

@@ -1,0 +1,84 @@
+"""The recorder: every event once, in order, to memory, to the file and to whoever watches live.
+
+Owns the order of events. Must not know who produces them, nor where the file lies.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from pilesim.errors import InternalError
+from pilesim.trace.capture import encode_event, encode_header
+from pilesim.trace.events import AnyEvent, Header, Trace
+
+
+class TextSink(Protocol):
+    """An open text file, as far as the recorder needs one."""
+
+    def write(self, text: str, /) -> object: ...
+
+    def flush(self) -> object: ...
+
+
+Sink = Callable[[str], object] | TextSink
+"""Takes one line at a time, with its end: a callable, or an open text file, which is flushed after each line."""
+
+Observer = Callable[[AnyEvent], None]
+
+
+class Recorder:
+    """Records one line's events. `observers` see each event as it is recorded, in the order of the list.
+
+    An observer may record too: its event comes after the one it has seen, for every observer alike.
+    """
+
+    def __init__(self, header: Header, sink: Sink | None = None, *, keep: bool = True) -> None:
+        """`keep` False holds no events in memory, for a recording without end: `trace()` is then empty."""
+        self.header = header
+        self.events: list[AnyEvent] = []
+        self.observers: list[Observer] = []
+        self._sink = sink
+        self._keep = keep
+        self._last_ns = 0
+        self._waiting: deque[AnyEvent] = deque()
+        self._recording = False
+        self._write(encode_header(header))
+
+    def record(self, event: AnyEvent) -> None:
+        """Take down `event`; the file has it when this returns. Times never go back."""
+        self._waiting.append(event)
+        if self._recording:
+            return
+        self._recording = True
+        try:
+            while self._waiting:
+                self._take(self._waiting.popleft())
+        finally:
+            self._recording = False
+
+    def _take(self, event: AnyEvent) -> None:
+        if event.t_ns < self._last_ns:
+            raise InternalError(f"an event at {event.t_ns} ns was recorded after one at {self._last_ns} ns: {event}")
+        self._last_ns = event.t_ns
+        if self._keep:
+            self.events.append(event)
+        self._write(encode_event(event))
+        for observer in tuple(self.observers):
+            observer(event)
+
+    def _write(self, line: str) -> None:
+        match self._sink:
+            case None:
+                return
+            case sink if callable(sink):
+                sink(line + "\n")
+            case sink:
+                sink.write(line + "\n")
+                # A recording that is killed keeps all but the line it was writing.
+                sink.flush()
+
+    def trace(self) -> Trace:
+        """What has been recorded so far."""
+        return Trace(self.header, tuple(self.events))
