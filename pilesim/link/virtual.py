@@ -43,7 +43,7 @@ class VirtualLink(Link):
             return
         for end in (self, peer):
             end._connected = True
-            end._inbox.append(Up(end._peer.name))
+            end._inbox.append(Up(""))
 
     def send(self, data: bytes) -> None:
         if self._connected and data:

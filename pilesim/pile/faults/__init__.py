@@ -1,0 +1,14 @@
+"""Every fault that a simulated firmware can have, by name. One place each, grouped by what goes wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pilesim.pile.faults import bill, line, order, state
+from pilesim.pile.faults.fault import Fault, Mishap
+
+FAULTS: dict[str, type[Fault[Any]]] = {
+    fault.name: fault for group in (bill.GROUP, order.GROUP, state.GROUP, line.GROUP) for fault in group
+}
+
+__all__ = ["FAULTS", "Fault", "Mishap"]

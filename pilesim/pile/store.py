@@ -1,0 +1,91 @@
+"""What outlives a power loss: the pile's flash, and the shapes of what is kept there.
+
+Owns orders as the pile holds them (authorisation, record, bill). Must not know how they come about or leave.
+Instants are world ns; the clock translates them when they are shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pilesim.wire.messages import Bill, Login, StopReason, Tariff
+
+BILLS_KEPT = 2_000
+"""A pile that cannot keep another bill starts no charge."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authorisation:
+    """An order that may be charged on: from the scan or the card."""
+
+    order: str
+    account: str
+    login: Login
+    credential: str
+    balance_mfen: int
+    tariff: Tariff
+    since_ns: int
+    starting: bool = False
+    """A start is under way: after a power loss it has failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A span of constant power."""
+
+    begin_ns: int
+    end_ns: int
+    power_cw: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A charge as the pile's own books have it."""
+
+    gun: int
+    authorisation: Authorisation
+    arrive_ns: int
+    """When the cable was plugged in."""
+    start_ns: int
+    end_ns: int
+    """While the charge runs: the last stored instant."""
+    leave_ns: int | None = None
+    """When the occupancy ended; None before."""
+    reason: StopReason | None = None
+    """None while the charge runs."""
+    pieces: tuple[Piece, ...] = ()
+    meter_start_cwns: int = 0
+    unstored_cwns: int = 0
+    """What the meter counted between the last stored instant and the power loss."""
+
+    @property
+    def energy_cwns(self) -> int:
+        return sum((p.end_ns - p.begin_ns) * p.power_cw for p in self.pieces) + self.unstored_cwns
+
+
+@dataclass(slots=True)
+class KeptBill:
+    """A bill that has not been acknowledged. It is written when it first leaves, and never differently again."""
+
+    due_ns: int
+    record: Record | None
+    """None: a bill that is not written from a record."""
+    bill: Bill | None = None
+    connection: int = 0
+    """On which connection it last left; 0: on none."""
+    left_ns: int = 0
+    times_left: int = 0
+
+
+@dataclass(slots=True)
+class Store:
+    """The flash of one pile in one world. Give it to the next `Pile` to let that one wake up where this one fell."""
+
+    bills: list[KeptBill] = field(default_factory=list)
+    """Unacknowledged, oldest first."""
+    records: dict[int, Record] = field(default_factory=dict)
+    """By gun: the charge that runs, or has ended and is not billed yet."""
+    authorisations: dict[int, Authorisation] = field(default_factory=dict)
+    arrivals_ns: dict[int, int] = field(default_factory=dict)
+    """By gun: when the cable that is in was plugged in."""
+    meters_cwns: dict[int, int] = field(default_factory=dict)
