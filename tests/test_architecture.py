@@ -12,7 +12,7 @@ import pilesim
 
 PACKAGE = Path(pilesim.__file__).parent
 
-GROUND = frozenset({"errors", "units", "quantities", "strictyaml"})
+GROUND = frozenset({"errors", "units", "quantities", "strictyaml", "faulty"})
 SHARED = GROUND | {"wire", "contract"}
 ENDS = SHARED | {"link", "trace", "pile", "platform"}
 BENCH = ENDS | {"rig"}
@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "units": frozenset(),
     "quantities": frozenset({"units"}),
     "strictyaml": frozenset({"errors"}),
+    "faulty": frozenset({"errors", "quantities", "strictyaml"}),
     "library": frozenset({"errors"}),
     "wire": GROUND,
     "link": GROUND,

@@ -13,7 +13,10 @@ from pilesim.wire.messages import GunState, Message
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What a rule measures against: `value` in `unit` ("s" is held as ns), and where it comes from."""
+    """What a rule measures against, and where it comes from.
+
+    Units: "s" is held as ns, "kWh" as 0.1 Wh, "yuan" as 1e-5 yuan; "min", "beats" and "losses" are counts.
+    """
 
     value: int
     unit: str
@@ -40,6 +43,10 @@ class Contract:
     bill_resend_ns: int
     bill_wait_ns: int
     """After this without a bill the platform makes its own."""
+    bill_next_ns: int
+    """How soon each further unacknowledged bill follows the last."""
+    quiet_ns: int
+    """So much of heartbeats without the thing shows that a "must not" has held."""
     time_ask_ns: int
     legal_moves: Mapping[GunState, frozenset[GunState]]
     """From a reported state to the next; staying is always legal."""

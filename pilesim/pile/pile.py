@@ -14,12 +14,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from pilesim.contract.contract import Contract
+from pilesim.faulty import Mishap
 from pilesim.pile.behaviour import Behaviour
 from pilesim.pile.bills import BillBook
 from pilesim.pile.car import CarSpec
 from pilesim.pile.clock import Clock
 from pilesim.pile.faults import FAULTS
-from pilesim.pile.faults.fault import Mishap, MishapLog
+from pilesim.pile.faults.fault import MishapLog
 from pilesim.pile.gun import Gun, Works
 from pilesim.pile.profiles import Profile, ReplyDelay
 from pilesim.pile.screen import Page
@@ -115,7 +116,7 @@ class Pile:
         behaviour = Behaviour()
         for n, use in enumerate(profile.faults):
             chance = random.Random(f"{seed}/{n}/{use.name}")
-            behaviour = FAULTS[use.name](behaviour, use.params, self._mishaps, chance)
+            behaviour = FAULTS[use.name](behaviour, use.parameters, self._mishaps, chance)
         return behaviour
 
     # --- the rig's side

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import msgspec
 
 from pilesim import strictyaml
-from pilesim.errors import FileError, UsageError
+from pilesim.faulty import FaultChoice, choose_fault
 from pilesim.pile.faults import FAULTS
 from pilesim.quantities import Duration, quantity
 from pilesim.units import S
@@ -33,14 +33,6 @@ class ReplyDelay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     least: Duration
     most: Duration
-
-
-@dataclass(frozen=True, slots=True)
-class FaultUse:
-    """A fault that a firmware has, with its parameters."""
-
-    name: str
-    params: msgspec.Struct
 
 
 class _ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,7 +64,7 @@ class Profile:
     start_takes: StartTakes = field(default_factory=StartTakes)
     cases: tuple[str, ...] = ()
     """The field cases it comes from."""
-    faults: tuple[FaultUse, ...] = ()
+    faults: tuple[FaultChoice, ...] = ()
     expected: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Scenario id to the rules that fail there."""
 
@@ -81,17 +73,7 @@ class Profile:
 
         UsageError names an unknown fault or a parameter that does not fit.
         """
-        return replace(self, faults=(*self.faults, *(_use(name, given) for name, given in faults)))
-
-
-def _use(name: str, given: Mapping[str, Any]) -> FaultUse:
-    if name not in FAULTS:
-        raise UsageError(f"expected a fault, one of {', '.join(FAULTS)}; found {name!r}")
-    try:
-        written = "".join(f"{key}: {value}\n" for key, value in given.items()) or "{}"
-        return FaultUse(name, strictyaml.load(written, name, FAULTS[name].parameters, quantity))
-    except FileError as error:
-        raise UsageError(f"fault {name}: {error.problem}") from None
+        return replace(self, faults=(*self.faults, *(choose_fault(FAULTS, name, given) for name, given in faults)))
 
 
 def load_profile(text: str, file: str) -> Profile:
@@ -108,7 +90,7 @@ def load_profile(text: str, file: str) -> Profile:
         if name not in FAULTS:
             raise document.error(("faults", i), f"expected a fault, one of {', '.join(FAULTS)}; found {name!r}")
         params = strictyaml.convert(document, ("faults", i, name), given or {}, FAULTS[name].parameters, quantity)
-        uses.append(FaultUse(name, params))
+        uses.append(FaultChoice(name, params))
     return Profile(
         name=read.name,
         title=read.title,

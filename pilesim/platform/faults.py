@@ -7,37 +7,21 @@ decisions out, nor how a rule finds them.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Generic, TypeVar
 
-import msgspec
-
-from pilesim import strictyaml
-from pilesim.errors import UsageError
+from pilesim.faulty import FaultChoice, Mishap, NoParameters
 from pilesim.platform.behaviour import Behaviour
 from pilesim.platform.orders import Order
-from pilesim.quantities import Duration, Fraction, Word, quantity
+from pilesim.quantities import Duration, Fraction, Word
 from pilesim.units import MINUTE, S, format_duration
 from pilesim.wire.messages import MESSAGE_TYPES, Bill, Message
 
 ALWAYS = Fraction(1)
 
 
-@dataclass(frozen=True, slots=True)
-class Mishap:
-    """A fault really took effect."""
-
-    t_ns: int
-    fault: str
-    text: str
-
-
-class Plain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Of a fault without parameters."""
-
-
-class Rate(Plain, frozen=True):
+class Rate(NoParameters, frozen=True):
     rate: Fraction = ALWAYS
     """How often, of the times it could."""
 
@@ -51,15 +35,15 @@ class Which(Rate, frozen=True):
             raise ValueError(f"expected a message, one of {', '.join(MESSAGE_TYPES)}; found {str(self.which)!r}")
 
 
-class After(Plain, frozen=True):
+class After(NoParameters, frozen=True):
     after: Duration = Duration(5 * S)
 
 
-class Offset(Plain, frozen=True):
+class Offset(NoParameters, frozen=True):
     ahead: Duration = Duration(5 * MINUTE)
 
 
-P = TypeVar("P", bound=Plain)
+P = TypeVar("P", bound=NoParameters)
 
 
 class Fault(Behaviour, Generic[P]):
@@ -69,7 +53,8 @@ class Fault(Behaviour, Generic[P]):
     title: ClassVar[str]
     catches: ClassVar[tuple[str, ...]]
     """Rules that must catch it."""
-    parameters_type: ClassVar[type[Plain]] = Plain
+    case: ClassVar[str] = ""
+    parameters: ClassVar[type[NoParameters]] = NoParameters
 
     def __init__(self, inner: Behaviour, parameters: P, chance: random.Random, mishaps: list[Mishap]) -> None:
         super().__init__(inner.settings, inner.contract)
@@ -120,7 +105,7 @@ class WrongEcho(Fault[Which]):
     name = "wrong-echo"
     title = "a reply carries another account, or another gun where it has none, than its request"
     catches = ("platform.frames",)
-    parameters_type = Which
+    parameters = Which
 
     def echoed(self, now_ns: int, reply: Message) -> Message:
         reply = super().echoed(now_ns, reply)
@@ -139,7 +124,7 @@ class NoReply(Fault[Which]):
     name = "no-reply"
     title = "requests are not answered, all or those of one name"
     catches = ("platform.replies",)
-    parameters_type = Which
+    parameters = Which
 
     def answers(self, now_ns: int, request: Message) -> bool:
         which = self._parameters.which
@@ -154,7 +139,7 @@ class NoBillReply(Fault[Rate]):
     name = "no-bill-reply"
     title = "a bill is taken and not acknowledged"
     catches = ("platform.bill-acked",)
-    parameters_type = Rate
+    parameters = Rate
 
     def answers(self, now_ns: int, request: Message) -> bool:
         if isinstance(request, Bill) and self._strikes(
@@ -168,7 +153,7 @@ class WrongBillReply(Fault[Rate]):
     name = "wrong-bill-reply"
     title = "a bill is acknowledged with another order than its own"
     catches = ("platform.bill-acked",)
-    parameters_type = Rate
+    parameters = Rate
 
     def acknowledged_order(self, now_ns: int, bill: Bill) -> str:
         order = super().acknowledged_order(now_ns, bill)
@@ -182,7 +167,7 @@ class WrongTime(Fault[Offset]):
     name = "wrong-time"
     title = "the time it tells is ahead of the time that it is"
     catches = ("platform.clock",)
-    parameters_type = Offset
+    parameters = Offset
 
     def told_epoch_ns(self, now_ns: int, epoch_ns: int) -> int:
         ahead_ns = int(self._parameters.ahead)
@@ -190,7 +175,7 @@ class WrongTime(Fault[Offset]):
         return super().told_epoch_ns(now_ns, epoch_ns) + ahead_ns
 
 
-class StartWithoutAuthorisation(Fault[Plain]):
+class StartWithoutAuthorisation(Fault[NoParameters]):
     name = "start-without-authorisation"
     title = "the start goes out with the authorisation, before the pile has answered that"
     catches = ("platform.start-after-auth",)
@@ -204,7 +189,7 @@ class CancelsDuringStart(Fault[After]):
     name = "cancels-during-start"
     title = "a start is cancelled before it can have come to anything"
     catches = ("platform.waits-for-outcome",)
-    parameters_type = After
+    parameters = After
 
     def cancel_at_ns(self, order: Order) -> int | None:
         if order.start_ns is None:
@@ -217,7 +202,7 @@ class CancelsDuringStart(Fault[After]):
         return super().cancels(now_ns, order)
 
 
-class NeverGivesUp(Fault[Plain]):
+class NeverGivesUp(Fault[NoParameters]):
     name = "never-gives-up"
     title = "an authorised order that nobody starts is never cancelled"
     catches = ("platform.gives-up",)
@@ -227,7 +212,7 @@ class NeverGivesUp(Fault[Plain]):
         return False
 
 
-class IgnoresBalance(Fault[Plain]):
+class IgnoresBalance(Fault[NoParameters]):
     name = "ignores-balance"
     title = "a charge goes on although the heartbeats show its balance used up"
     catches = ("platform.stops-at-balance",)
@@ -237,7 +222,7 @@ class IgnoresBalance(Fault[Plain]):
         return False
 
 
-class DiesOnGarbage(Fault[Plain]):
+class DiesOnGarbage(Fault[NoParameters]):
     name = "dies-on-garbage"
     title = "after bytes that are no message the platform never answers anybody again"
     catches = ("platform.survives-garbage",)
@@ -265,32 +250,12 @@ FAULTS: dict[str, type[Fault[Any]]] = {
 """Every fault of the platform by its name."""
 
 
-@dataclass(frozen=True, slots=True)
-class FaultChoice:
-    """A fault that was asked for, with its parameters."""
-
-    kind: type[Fault[Any]]
-    parameters: Plain
-
-
-def choose_fault(name: str, parameters: Mapping[str, Any] | None = None) -> FaultChoice:
-    """The fault called `name`. Values are plain data, or texts as a file would write them (`{"after": "5s"}`).
-
-    UsageError says which fault, which parameter or which value was expected.
-    """
-    kind = FAULTS.get(name)
-    if kind is None:
-        raise UsageError(f"expected a fault of the platform, one of {', '.join(FAULTS)}; found {name!r}")
-    text = "\n".join(f"{key}: {value}" for key, value in (parameters or {}).items()) or "{}"
-    return FaultChoice(kind, strictyaml.load(text, f"fault {name}", kind.parameters_type, quantity))
-
-
 def with_faults(reference: Behaviour, choices: Sequence[FaultChoice], seed: int, mishaps: list[Mishap]) -> Behaviour:
     """`reference` with every chosen fault around it, each with a random stream of its own."""
     behaviour = reference
     for choice in choices:
-        chance = random.Random(f"{seed}/platform/{choice.kind.name}")
-        behaviour = choice.kind(behaviour, choice.parameters, chance, mishaps)
+        chance = random.Random(f"{seed}/platform/{choice.name}")
+        behaviour = FAULTS[choice.name](behaviour, choice.parameters, chance, mishaps)
     return behaviour
 
 

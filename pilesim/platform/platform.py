@@ -16,8 +16,9 @@ from typing import Any
 
 from pilesim.contract.contract import Contract
 from pilesim.errors import EncodingError, RigError
+from pilesim.faulty import FaultChoice, Mishap
 from pilesim.platform.behaviour import Behaviour
-from pilesim.platform.faults import FaultChoice, Mishap, with_faults
+from pilesim.platform.faults import with_faults
 from pilesim.platform.ledger import Ledger
 from pilesim.platform.orders import Order, OrderBook
 from pilesim.platform.settings import Settings

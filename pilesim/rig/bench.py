@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pilesim.contract.contracts import contract_of
+from pilesim.faulty import FaultChoice
 from pilesim.link.base import Link
 from pilesim.link.urls import open_link
 from pilesim.link.virtual import virtual_pair
@@ -18,6 +19,7 @@ from pilesim.platform.platform import Platform, PlatformSession
 from pilesim.platform.settings import Settings
 from pilesim.rig.clock import Clock
 from pilesim.rig.driver import Driver
+from pilesim.rig.impairments import Impairment
 from pilesim.rig.line import Line
 from pilesim.rig.pump import Participant, Pump
 from pilesim.rig.targets import SimLink
@@ -41,6 +43,7 @@ class ReferencePlatform:
 
     settings: Settings
     seed: int
+    faults: tuple[FaultChoice, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,8 +76,12 @@ def make_bench(
     clock: Clock,
     recorder: Recorder,
     seed: int,
+    impairments: tuple[Impairment, ...] = (),
 ) -> Bench:
-    """Open both ends (a str is the URL of a real one) and join them. RigError where a port cannot be had."""
+    """Open both ends (a str is the URL of a real one) and join them; `impairments` are armed from the beginning.
+
+    RigError where a port cannot be had.
+    """
     contract = contract_of(protocol.name)
     links: list[Link] = []
     participants: list[Participant] = []
@@ -102,14 +109,15 @@ def make_bench(
                 world_start_ns=world_start_ns,
                 settings=platform.settings,
                 seed=platform.seed,
+                faults=platform.faults,
             )
             session = the_platform.session()
             platform_link, desk_link = _line_to_ourselves(SimLink.VIRTUAL, links)
-            line = Line(pile_link, platform_link, recorder, protocol=protocol, seed=seed)
+            line = Line(pile_link, platform_link, recorder, protocol=protocol, impairments=impairments, seed=seed)
             participants += [line, Driver(session, desk_link)]
         else:
             platform_link = _opened(open_link(platform), links)
-            line = Line(pile_link, platform_link, recorder, protocol=protocol, seed=seed)
+            line = Line(pile_link, platform_link, recorder, protocol=protocol, impairments=impairments, seed=seed)
             participants.append(line)
     except BaseException:
         for link in links:

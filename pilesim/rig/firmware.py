@@ -1,10 +1,12 @@
-"""The firmware profiles that travel with pilesim, by name; owns nothing but the finding."""
+"""The simulated ends by name: the firmware profiles that travel with pilesim, and the faults of either end."""
 
 from __future__ import annotations
 
 from pilesim.errors import UsageError
+from pilesim.faulty import FaultChoice, choose_fault
 from pilesim.library import firmware_folder, firmware_names
 from pilesim.pile.profiles import Profile, load_profile
+from pilesim.platform.faults import FAULTS
 from pilesim.rig.targets import SimTarget
 
 
@@ -20,6 +22,13 @@ def profile_named(name: str) -> Profile:
 def profile_of(target: SimTarget) -> Profile:
     """The firmware of a simulated target, with the faults that its URL adds."""
     return profile_named(target.profile).with_faults(target.faults)
+
+
+def platform_faults(target: SimTarget) -> tuple[FaultChoice, ...]:
+    """The faults of a simulated platform, `sim:reference?fault=...`; it comes in no other make."""
+    if target.profile != "reference":
+        raise UsageError(f"expected the platform sim:reference, with faults or without; found {target.url!r}")
+    return tuple(choose_fault(FAULTS, name, given) for name, given in target.faults)
 
 
 def firmware_of_case(case: str) -> str:

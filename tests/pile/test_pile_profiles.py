@@ -55,7 +55,7 @@ expected:
     assert profile.reply_delay is not None
     assert profile.reply_delay.most == 1500 * MS
     assert (profile.start_takes.handshake, profile.start_takes.precharge) == (2 * S, 4 * S)
-    assert getattr(profile.faults[0].params, "lag", 0) == 2 * MINUTE
+    assert getattr(profile.faults[0].parameters, "lag", 0) == 2 * MINUTE
     assert dict(profile.expected) == {"order/one": ("bill.prompt",)}
 
 
@@ -94,7 +94,7 @@ def test_it_refuses_a_fault_that_cannot_be_meant(name: str, given: dict[str, str
 
 def test_it_takes_parameters_as_a_person_writes_them() -> None:
     profile = REFERENCE.with_faults([("bill-lost", {"rate": "0.11"}), ("unplug-lag", {"lag": "2h"})])
-    assert [getattr(use.params, n) for use, n in zip(profile.faults, ("rate", "lag"), strict=True)] == [
+    assert [getattr(use.parameters, n) for use, n in zip(profile.faults, ("rate", "lag"), strict=True)] == [
         0.11,
         120 * MINUTE,
     ]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from pilesim.contract.contracts import contract_of
-from pilesim.platform.faults import FaultChoice
+from pilesim.faulty import FaultChoice
 from pilesim.platform.platform import Platform, PlatformSession
 from pilesim.platform.settings import Settings
 from pilesim.units import MINUTE, YUAN_MFEN, S, parse_world_start_ns

@@ -9,8 +9,9 @@ import pytest
 from pileside import BALANCE_MFEN, ORDER_A, START_NS, PileSide, report
 
 from pilesim.errors import UsageError
+from pilesim.faulty import FaultChoice, choose_fault
 from pilesim.platform.behaviour import Behaviour
-from pilesim.platform.faults import FAULTS, Fault, FaultChoice, choose_fault
+from pilesim.platform.faults import FAULTS, Fault
 from pilesim.platform.platform import account_of
 from pilesim.platform.settings import Settings
 from pilesim.units import FEN_MFEN, MINUTE, S
@@ -132,14 +133,14 @@ def test_it_shows_and_says_so(
     good = PileSide(AUTO)
     assert act(good) == reference
     assert good.platform.mishaps == ()
-    bad = PileSide(AUTO, [choose_fault(name, parameters)])
+    bad = PileSide(AUTO, [choose_fault(FAULTS, name, parameters)])
     assert act(bad) == faulty
     assert {mishap.fault for mishap in bad.platform.mishaps} == {name}
     assert all(0 <= mishap.t_ns <= bad.now_ns and mishap.text for mishap in bad.platform.mishaps)
 
 
 def test_it_starts_an_order_that_the_pile_has_not_answered() -> None:
-    good, bad = PileSide(), PileSide(faults=[choose_fault("start-without-authorisation")])
+    good, bad = PileSide(), PileSide(faults=[choose_fault(FAULTS, "start-without-authorisation")])
     assert [type(message) for message in _scan(good)] == [Authorise]
     assert [type(message) for message in _scan(bad)] == [Authorise, Start]
     assert [mishap.fault for mishap in bad.platform.mishaps] == ["start-without-authorisation"]
@@ -150,7 +151,7 @@ def test_it_shows_each_fault_of_the_table() -> None:
 
 
 def test_it_dies_for_every_pile() -> None:
-    one = PileSide(faults=[choose_fault("dies-on-garbage")])
+    one = PileSide(faults=[choose_fault(FAULTS, "dies-on-garbage")])
     two = PileSide(platform=one.platform, number="44030500040000200031")
     assert _heartbeat(two) == [GunReportReply()]
     _garbage(one)
@@ -160,7 +161,7 @@ def test_it_dies_for_every_pile() -> None:
 
 
 def test_it_leaves_a_start_alone_that_came_to_something_in_time() -> None:
-    pile = PileSide(AUTO, [choose_fault("cancels-during-start", {"after": "10s"})])
+    pile = PileSide(AUTO, [choose_fault(FAULTS, "cancels-during-start", {"after": "10s"})])
     pile.hello()
     account = pile.authorised()
     pile.session.start(pile.now_ns, 1)
@@ -173,7 +174,7 @@ def test_it_leaves_a_start_alone_that_came_to_something_in_time() -> None:
 
 def test_it_strikes_at_its_rate_and_the_same_for_one_seed() -> None:
     def answered() -> list[bool]:
-        pile = PileSide(faults=[choose_fault("no-reply", {"rate": "0.5"})])
+        pile = PileSide(faults=[choose_fault(FAULTS, "no-reply", {"rate": "0.5"})])
         return [bool(_heartbeat(pile)) for _ in range(200)]
 
     first = answered()
@@ -182,7 +183,7 @@ def test_it_strikes_at_its_rate_and_the_same_for_one_seed() -> None:
 
 
 def test_it_has_two_faults_at_once() -> None:
-    pile = PileSide(faults=[choose_fault("no-reply", {"which": "hello"}), choose_fault("wrong-echo")])
+    pile = PileSide(faults=[choose_fault(FAULTS, "no-reply", {"which": "hello"}), choose_fault(FAULTS, "wrong-echo")])
     assert _hello_and_heartbeat(pile) == [GunReportReply(gun=2)]
     assert [mishap.fault for mishap in pile.platform.mishaps] == ["no-reply", "wrong-echo"]
 
@@ -201,7 +202,7 @@ def test_it_names_the_rules_that_must_catch_it(fault: type[Fault[Any]]) -> None:
 @pytest.mark.parametrize(
     ("name", "parameters", "said"),
     [
-        ("no-replies", {}, "expected a fault of the platform, one of wrong-echo"),
+        ("no-replies", {}, "expected a fault, one of wrong-echo"),
         ("no-reply", {"witch": "hello"}, "expected one of rate, which; found 'witch'"),
         ("no-reply", {"which": "helo"}, "expected a message, one of hello"),
         ("no-reply", {"rate": "2"}, "expected a fraction from 0 to 1"),
@@ -211,14 +212,14 @@ def test_it_names_the_rules_that_must_catch_it(fault: type[Fault[Any]]) -> None:
 )
 def test_it_refuses_what_it_does_not_know(name: str, parameters: dict[str, str], said: str) -> None:
     with pytest.raises(UsageError, match="expected") as refused:
-        choose_fault(name, parameters)
+        choose_fault(FAULTS, name, parameters)
     assert said in str(refused.value)
 
 
 def test_it_is_chosen_with_its_defaults() -> None:
-    assert choose_fault("wrong-time") == FaultChoice(FAULTS["wrong-time"], FAULTS["wrong-time"].parameters_type())
+    assert choose_fault(FAULTS, "wrong-time") == FaultChoice("wrong-time", FAULTS["wrong-time"].parameters())
 
 
 def test_it_takes_a_change_report_for_a_report() -> None:
-    pile = PileSide(faults=[choose_fault("no-reply", {"which": "gun-report"})])
+    pile = PileSide(faults=[choose_fault(FAULTS, "no-reply", {"which": "gun-report"})])
     assert pile.asks(GunReport(change=True, state=GunState.IDLE, cable=False)) == []

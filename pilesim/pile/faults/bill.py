@@ -11,8 +11,9 @@ from typing import Annotated, Any, ClassVar
 
 import msgspec
 
+from pilesim.faulty import NoParameters
 from pilesim.pile.behaviour import LateBill
-from pilesim.pile.faults.fault import Fault, NoParameters
+from pilesim.pile.faults.fault import Fault
 from pilesim.pile.store import Authorisation, KeptBill, Record
 from pilesim.quantities import Duration, Fraction
 from pilesim.units import DAY, FEN_MFEN, MINUTE, MS, S, format_duration, round_half_up

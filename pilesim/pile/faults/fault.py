@@ -8,24 +8,15 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
+from pilesim.faulty import Mishap, NoParameters
 from pilesim.pile.behaviour import Behaviour
 from pilesim.pile.timeline import Timeline
 
 _MISHAPS_KEPT = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Mishap:
-    """A fault really took effect: when (world ns), which, and what it did."""
-
-    t_ns: int
-    fault: str
-    text: str
 
 
 class MishapLog:
@@ -45,10 +36,6 @@ class MishapLog:
         if self._last.get(fault) != text:
             self._last[fault] = text
             self._mishaps.append(Mishap(self._timeline.now_ns, fault, text))
-
-
-class NoParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """For faults that either are there or are not."""
 
 
 P = TypeVar("P", bound=msgspec.Struct)

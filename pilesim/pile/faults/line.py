@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from pilesim.pile.faults.fault import Fault, NoParameters
+from pilesim.faulty import NoParameters
+from pilesim.pile.faults.fault import Fault
 from pilesim.wire.frame import Frame
 from pilesim.wire.messages import AuthoriseReply, Bill, Message, StartReply, StopReason, StopReply
 

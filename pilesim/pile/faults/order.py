@@ -10,8 +10,9 @@ from typing import Any
 
 import msgspec
 
+from pilesim.faulty import NoParameters
 from pilesim.pile.behaviour import NO_BALANCE
-from pilesim.pile.faults.fault import Fault, NoParameters
+from pilesim.pile.faults.fault import Fault
 from pilesim.pile.store import Authorisation
 from pilesim.quantities import Duration
 from pilesim.units import MINUTE, YUAN_MFEN

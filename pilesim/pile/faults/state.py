@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from pilesim.pile.faults.fault import Fault, NoParameters
+from pilesim.faulty import NoParameters
+from pilesim.pile.faults.fault import Fault
 from pilesim.quantities import Duration
 from pilesim.units import HOUR, MINUTE, format_duration
 from pilesim.wire.messages import GunFault, GunReport, GunState, Stamp

@@ -1,0 +1,5 @@
+"""`python -m pilesim` is `pilesim`."""
+
+from pilesim.cli.main import main
+
+main()

@@ -1,0 +1,75 @@
+"""`pilesim`: the group of commands, and the one place where exceptions become exit codes.
+
+Commands are imported only when called, so that `pilesim --help` is quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from pilesim import __version__
+from pilesim.errors import PilesimError
+
+COMMANDS = {
+    "conform": "Run the conformance scenarios against a pile, simulated or real.",
+    "repro": "Play a field case and print its time line as the field saw it.",
+    "judge": "Give the verdict on a recording.",
+    "pile": "Put a simulated pile on a real line.",
+    "platform": "Put the reference platform on a real line.",
+    "decode": "Show every field of frames given as hex or in a file.",
+    "messages": "List a protocol's messages.",
+}
+"""Each command, its line of help; its code is the `command` of the module of that name beside this one."""
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and help before their code is loaded."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"pilesim.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="pilesim")
+def pilesim() -> None:
+    """Charging-pile simulator and conformance tester.
+
+    Exit codes: 0 green; 1 a rule failed or a named rule was not proven; 2 usage, or a bad file; 3 the rig (port
+    missing, taken or vanished, nobody connected); 4 a fault of this program; 5 nothing selected.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """The exit code of a command line; every PilesimError becomes one sentence on standard error."""
+    try:
+        code: Any = pilesim.main(arguments, prog_name="pilesim", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        click.echo("pilesim: broken off", err=True)
+        return 130
+    except PilesimError as error:
+        click.echo(f"pilesim: {error}", err=True)
+        return error.exit_code
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,50 @@
+"""A trace and its scenario's name -> the scenario's result: the one way to a verdict, live or recorded.
+
+Owns nothing but the joining: all that the result says of a run is in its trace.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from pilesim.conformance.result import FindingRow, RuleRow, ScenarioResult, scenario_verdict
+from pilesim.rules.judge import judge
+from pilesim.rules.verdict import Verdict
+from pilesim.trace.events import Finish, Note, Trace
+
+
+def judged(trace: Trace, *, title: str, file: str, strict: bool, repeat: str, capture: str = "") -> ScenarioResult:
+    """Judge `trace` by every rule. `file` is where findings point to, `repeat` the command that runs it again."""
+    judgement = judge(trace.header, trace.events)
+    steps = [event for event in trace.events if isinstance(event, Note) and event.line]
+    rules = tuple(
+        RuleRow.of(
+            result,
+            result.id in trace.header.proves,
+            tuple(FindingRow.of(finding, _step_line(steps, finding.t_ns)) for finding in result.findings),
+        )
+        for result in judgement.rules
+    )
+    verdict, reason = scenario_verdict(rules, strict)
+    unready = next((event.reason for event in trace.events if isinstance(event, Finish) and event.reason), "")
+    if unready and verdict is not Verdict.ERROR:
+        verdict, reason = Verdict.INCONCLUSIVE, f"the run did not come to its end: {unready}"
+    return ScenarioResult(
+        id=trace.header.scenario,
+        title=title,
+        case=trace.header.case,
+        file=file,
+        verdict=verdict,
+        reason=reason,
+        rules=rules,
+        line=msgspec.to_builtins(judgement.line),
+        waited_in_vain=tuple(f"{file}:{step.line} {step.text}" for step in steps if step.timed_out),
+        world_ns=trace.events[-1].t_ns if trace.events else 0,
+        repeat=repeat,
+        capture=capture,
+    )
+
+
+def _step_line(steps: list[Note], t_ns: int) -> int:
+    """Line of the step during which `t_ns` lies; 0 before the first."""
+    return next((step.line for step in reversed(steps) if step.t_ns <= t_ns), 0)

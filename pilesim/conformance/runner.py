@@ -1,0 +1,248 @@
+"""Runs scenarios on a rig and judges what was recorded.
+
+Owns one scenario's run from the pile's boot to the verdict. Must not know output formats: who wants to show
+progress is told of each scenario as it begins and ends.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from pilesim import __version__
+from pilesim.conformance.applicable import why_not
+from pilesim.conformance.judged import judged
+from pilesim.conformance.result import RunResult, ScenarioResult, worst
+from pilesim.errors import RigError
+from pilesim.faulty import Mishap
+from pilesim.pile.profiles import Profile
+from pilesim.platform.settings import Settings
+from pilesim.rig.bench import ReferencePlatform, SimulatedPile, make_bench
+from pilesim.rig.clock import Clock, RealClock, VirtualClock
+from pilesim.rig.firmware import platform_faults, profile_of
+from pilesim.rig.impairments import Impairment, impairment_text
+from pilesim.rig.stimuli import Hands, SimulatedHands, WatchingHands
+from pilesim.rig.targets import LinkTarget, SimLink, SimTarget, Target
+from pilesim.rules.verdict import Verdict
+from pilesim.scenario.player import READY_NS, Player
+from pilesim.scenario.scenario import Scenario
+from pilesim.scenario.view import View
+from pilesim.trace.events import Finish, Header, Trace
+from pilesim.trace.recorder import Recorder
+from pilesim.units import HOUR, local_datetime
+from pilesim.wire.frame import End
+from pilesim.wire.protocol import Protocol, protocol_named
+
+PILE_NUMBER = "44030500040000200026"
+"""The pile number of a simulated pile: the field's own, of szds-33."""
+REFERENCE_PLATFORM = SimTarget(url="sim:reference", profile="reference")
+_SLACK_NS = 6 * HOUR
+"""Past a scenario's own estimate: its conditions have deadlines, so only a fault of ours takes longer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a run is asked for; `target` is the pile under test."""
+
+    target: Target
+    protocol: str
+    seed: int
+    platform: SimTarget = REFERENCE_PLATFORM
+    impairments: tuple[Impairment, ...] = ()
+    """Of the line, from the beginning of each scenario, beside the scenario's own."""
+    strict: bool = False
+    timeout_scale: float = 1.0
+    clock_rate: float = 1.0
+    captures: Path | None = None
+    """The folder in which each scenario's capture is kept; None keeps none."""
+    pile_number: str = ""
+    """Of a pile on a URL; "" takes whatever number it tells."""
+    tell: Callable[[str], None] | None = None
+    """Prompts for whoever stands at a pile on a URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A scenario played: what was recorded, what the rules say of it, and which faults took effect."""
+
+    trace: Trace
+    result: ScenarioResult
+    mishaps: tuple[Mishap, ...]
+
+
+def run_all(
+    scenarios: list[Scenario],
+    options: Options,
+    *,
+    begun: Callable[[Scenario], None] = lambda scenario: None,
+    ended: Callable[[ScenarioResult], None] = lambda result: None,
+) -> RunResult:
+    """Run `scenarios` one after the other; `begun` and `ended` are told of each."""
+    protocol = protocol_named(options.protocol)
+    results = []
+    for scenario in scenarios:
+        begun(scenario)
+        reason = why_not(scenario, options.target)
+        result = not_applicable(scenario, reason, options) if reason else run_scenario(scenario, options).result
+        ended(result)
+        results.append(result)
+    return RunResult(
+        pilesim=__version__,
+        seed=options.seed,
+        pile=options.target.url,
+        protocol=protocol.name,
+        provisional=protocol.provisional,
+        strict=options.strict,
+        verdict=worst(result.verdict for result in results),
+        scenarios=tuple(results),
+    )
+
+
+def not_applicable(scenario: Scenario, reason: str, options: Options) -> ScenarioResult:
+    """The result of a scenario that was not played."""
+    return ScenarioResult(
+        id=scenario.id,
+        title=scenario.title,
+        case=scenario.case,
+        file=scenario.file,
+        verdict=Verdict.NOT_APPLICABLE,
+        reason=reason,
+        rules=(),
+        line={},
+        waited_in_vain=(),
+        world_ns=0,
+        repeat=repeat_command(scenario.id, options),
+    )
+
+
+def run_scenario(scenario: Scenario, options: Options) -> Run:
+    """Play one scenario and judge it. RigError where the port fails; what was recorded until then is kept."""
+    protocol = protocol_named(options.protocol)
+    target = options.target
+    simulated = isinstance(target, SimTarget)
+    profile = profile_of(target) if isinstance(target, SimTarget) else None
+    header = Header(
+        start=local_datetime(scenario.start_ns).isoformat(),
+        protocol=protocol.name,
+        pile=PILE_NUMBER if simulated else options.pile_number,
+        guns=profile.guns if profile else 0,
+        target=target.url,
+        scenario=scenario.id,
+        case=scenario.case,
+        proves=scenario.proves,
+        seed=options.seed,
+        stimuli=simulated,
+        connectionless=target.connectionless,
+    )
+    with _sink(scenario, options) as (sink, capture):
+        recorder = Recorder(header, sink)
+        mishaps = _play(scenario, options, protocol, profile, recorder)
+    trace = recorder.trace()
+    result = judged(
+        trace,
+        title=scenario.title,
+        file=scenario.file,
+        strict=options.strict,
+        repeat=repeat_command(scenario.id, options),
+        capture=capture,
+    )
+    return Run(trace, result, mishaps)
+
+
+@contextmanager
+def _sink(scenario: Scenario, options: Options) -> Iterator[tuple[TextIO | None, str]]:
+    if options.captures is None:
+        yield None, ""
+        return
+    options.captures.mkdir(parents=True, exist_ok=True)
+    path = options.captures / f"{scenario.id.replace('/', '-')}.jsonl"
+    with path.open("w", encoding="utf-8", newline="\n") as sink:
+        yield sink, str(path)
+
+
+def _play(
+    scenario: Scenario, options: Options, protocol: Protocol, profile: Profile | None, recorder: Recorder
+) -> tuple[Mishap, ...]:
+    """From the pile's boot to the last reply; which faults of the simulated ends took effect."""
+    target = options.target
+    view = View(protocol, End.PLATFORM)
+    recorder.observers.append(view.see)
+    bench = make_bench(
+        protocol=protocol,
+        world_start_ns=scenario.start_ns,
+        pile=_pile_end(target, profile, options.seed),
+        platform=ReferencePlatform(
+            settings=Settings(auto=scenario.platform.auto),
+            seed=options.seed,
+            faults=platform_faults(options.platform),
+        ),
+        clock=_clock(target, options.clock_rate),
+        recorder=recorder,
+        seed=options.seed,
+        impairments=options.impairments,
+    )
+    try:
+        hands: Hands = (
+            SimulatedHands(bench.pile, recorder)
+            if bench.pile is not None
+            else WatchingHands(recorder, protocol, options.tell or (lambda text: None))
+        )
+        player = Player(
+            scenario,
+            protocol=protocol,
+            pile=recorder.header.pile,
+            view=view,
+            recorder=recorder,
+            hands=hands,
+            desk=bench.session,
+            line=bench.line,
+            timeout_scale=options.timeout_scale,
+        )
+        bench.pump.add(player)
+        limit_ns = int((scenario.estimate_ns + READY_NS + _SLACK_NS) * options.timeout_scale)
+        bench.pump.run_until(lambda: player.done or bool(bench.line.vanished), limit_ns)
+        now_ns = bench.clock.now_ns()
+        if bench.line.vanished:
+            recorder.record(Finish(t_ns=now_ns, reason=f"the port vanished: {bench.line.vanished}"))
+            raise RigError(f"{target.url}: the port vanished in the middle of {scenario.id}: {bench.line.vanished}")
+        if isinstance(target, LinkTarget) and not view.connected and player.unready:
+            recorder.record(Finish(t_ns=now_ns, reason=player.unready))
+            raise RigError(f"{target.url}: {player.unready} within {READY_NS // 10**9} s")
+        recorder.record(Finish(t_ns=now_ns, reason=player.unready))
+    finally:
+        bench.close()
+    ends = (bench.pile, bench.platform)
+    return tuple(mishap for end in ends if end is not None for mishap in end.mishaps)
+
+
+def _pile_end(target: Target, profile: Profile | None, seed: int) -> SimulatedPile | str:
+    if isinstance(target, LinkTarget):
+        return target.url
+    assert profile is not None
+    return SimulatedPile(
+        profile=profile, number=PILE_NUMBER, seed=seed if target.seed is None else target.seed, link=target.link
+    )
+
+
+def _clock(target: Target, rate: float) -> Clock:
+    in_memory = isinstance(target, SimTarget) and target.link is SimLink.VIRTUAL
+    return VirtualClock() if in_memory else RealClock(rate)
+
+
+def repeat_command(scenario: str, options: Options) -> str:
+    """The command that runs one scenario again as this one was run."""
+    words = ["pilesim", "conform", scenario, "--pile", options.target.url, "--seed", str(options.seed)]
+    words += ["--protocol", options.protocol]
+    if options.platform != REFERENCE_PLATFORM:
+        words += ["--platform", options.platform.url]
+    for impairment in options.impairments:
+        words += ["--impair", impairment_text(impairment)]
+    if options.strict:
+        words.append("--strict")
+    if options.clock_rate != 1:
+        words += ["--clock-rate", f"{options.clock_rate:g}"]
+    return shlex.join(words)

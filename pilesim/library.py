@@ -1,0 +1,35 @@
+"""The scenarios and firmware profiles that travel with pilesim, as files.
+
+Owns where they lie: inside the installed package, or at the top of a checkout. Must not know what they mean.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pilesim.errors import InternalError
+
+_PACKAGE = Path(__file__).parent
+
+
+def scenario_folder() -> Path:
+    """The folder of the scenarios, one subfolder a subject."""
+    return _folder("scenarios")
+
+
+def firmware_folder() -> Path:
+    """The folder of the firmware profiles, one file each."""
+    return _folder("firmware_fixtures")
+
+
+def _folder(name: str) -> Path:
+    for folder in (_PACKAGE / "data" / name, _PACKAGE.parent / name):
+        if folder.is_dir():
+            return folder
+    raise InternalError(f"{name} is neither in the installed package nor beside it")
+
+
+def firmware_names() -> list[str]:
+    """Every profile that can be named, the reference first."""
+    names = sorted(path.stem for path in firmware_folder().glob("*.yaml"))
+    return sorted(names, key=lambda name: name != "reference")

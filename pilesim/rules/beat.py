@@ -1,0 +1,226 @@
+"""beat.*: what a gun says of itself, how often, and in what order.
+
+Owns what is expected of heartbeats and state reports. Must not know bills.
+"""
+
+from __future__ import annotations
+
+from pilesim.rules.clock import shown
+from pilesim.rules.facts import Order
+from pilesim.rules.rule import Duty, Rule, RuleRow, Scene, Waits
+from pilesim.trace.decoder import Seen
+from pilesim.trace.events import LineDown, LineUp, Reachable, Stimulus
+from pilesim.units import format_kwh, format_local, parse_world_start_ns
+from pilesim.wire.messages import GunReport, GunState, Message, Stamp
+
+EMPTY_BEFORE_EPOCH_NS = parse_world_start_ns("2001-01-01T00:00:00+08:00")
+"""A time before 2001 is a clock that was never set: frames count years from 2000."""
+MISREAD_BEATS = 6
+"""A pile that misses the cable altogether: after so many heartbeats no prompt can still be open."""
+UNTOLD = frozenset({GunState.UNKNOWN, GunState.OFFLINE})
+
+
+class Period(Rule):
+    """Each gun is heard at least so often while the line is up."""
+
+    wants = (GunReport,)
+
+    def __init__(self, row: RuleRow, scene: Scene) -> None:
+        super().__init__(row, scene)
+        self._next: dict[int, Duty] = {}
+
+    def on_line(self, event: LineUp | LineDown | Reachable) -> None:
+        if isinstance(event, LineUp):
+            for number in self.facts.gun_numbers():
+                if number not in self._next or self._next[number].closed:
+                    self._listen(number, event.t_ns)
+
+    def on_seen(self, seen: Seen, message: Message) -> None:
+        assert isinstance(message, GunReport)
+        if message.change:
+            return
+        number = self.facts.gun(message.gun).number
+        if self.scene.header.guns and not 1 <= number <= self.scene.header.guns:
+            return
+        waiting = self._next.get(number)
+        if waiting is not None:
+            self.met(waiting, seen.t_ns)
+        self._listen(number, seen.t_ns)
+
+    def _listen(self, number: int, now_ns: int) -> None:
+        self._next[number] = self.expect(
+            f"a heartbeat of gun {number}", since_ns=now_ns, waits=Waits.UP, gun=number, missed=self._silent
+        )
+
+    def _silent(self, duty: Duty, now_ns: int) -> None:
+        """One finding for one silence: the next heartbeat begins the next count."""
+        self._missed(duty, now_ns)
+
+
+class LegalPath(Rule):
+    """States follow one another as the contract's table says."""
+
+    wants = (GunReport,)
+
+    def on_seen(self, seen: Seen, message: Message) -> None:
+        assert isinstance(message, GunReport)
+        gun = self.facts.gun(message.gun)
+        if message.state is GunState.CHARGING and message.cable is False:
+            self.failed("no charging with the cable out", "charging", seen=seen, gun=gun.number, order=gun.running)
+            return
+        if gun.previous is None or not gun.steady:
+            return
+        was = gun.previous.message
+        if was.state is message.state or {was.state, message.state} & UNTOLD:
+            return
+        out = message.cable is False or gun.cable is False
+        by_pull = was.state is GunState.CHARGING and message.state is GunState.IDLE and out
+        if by_pull or message.state in self.contract.legal_moves.get(was.state, frozenset()):
+            self.passed()
+        else:
+            legal = ", ".join(sorted(self.contract.legal_moves.get(was.state, frozenset())))
+            self.failed(
+                f"after {was.state} one of {legal}",
+                f"{was.state} -> {message.state}",
+                seen=seen,
+                gun=gun.number,
+                order=self.facts.at.order or gun.running,
+            )
+
+
+class OccupiedWhileCabled(Rule):
+    """After a charge the gun is occupied, not idle, until the cable is out or a new start comes."""
+
+    wants = (GunReport,)
+
+    def __init__(self, row: RuleRow, scene: Scene) -> None:
+        super().__init__(row, scene)
+        self._idle: dict[int, tuple[Order, int]] = {}
+
+    def on_seen(self, seen: Seen, message: Message) -> None:
+        assert isinstance(message, GunReport)
+        gun = self.facts.gun(message.gun)
+        order = gun.running
+        if order is None or order.over is None or order.power_lost or gun.cable is not True or message.change:
+            return
+        if message.state.occupied or message.state is GunState.FAULT:
+            self._idle.pop(gun.number, None)
+            self.passed()
+            return
+        if message.state is not GunState.IDLE:
+            return
+        last, count = self._idle.get(gun.number, (order, 0))
+        count = count + 1 if last is order else 1
+        self._idle[gun.number] = (order, count)
+        # A report that denies the cable may be right while the prompt for the stimulus is still open.
+        patience = self.limit.value if message.cable is not False else MISREAD_BEATS
+        if count == patience + 1:
+            self.failed(
+                "occupied (or fault) until the cable is out",
+                f"idle for {count} heartbeats",
+                seen=seen,
+                gun=gun.number,
+                order=order,
+                measured=count,
+            )
+
+
+class OrderInBeat(Rule):
+    """A charging heartbeat carries the order, one start time not before the start, an energy that never falls."""
+
+    wants = (GunReport,)
+
+    def on_seen(self, seen: Seen, message: Message) -> None:
+        assert isinstance(message, GunReport)
+        if message.state is not GunState.CHARGING or message.start is None or is_empty(message.start):
+            # A heartbeat without its start time carries no record of a charge at all: beat.start-time tells that.
+            return
+        order = self.facts.at.order
+        problem = self._problem(order, message)
+        if problem is None:
+            self.passed()
+        else:
+            self.failed(*problem, seen=seen, gun=message.gun, order=order)
+
+    def _problem(self, order: Order | None, message: GunReport) -> tuple[str, str] | None:
+        if message.order == "":
+            return f"order {order.number}" if order is not None else "an order", "no order"
+        if order is None or order.first_record is None or message.start is None:
+            return None
+        first = order.first_record.message.start
+        if first is not None and not is_empty(first) and message.start != first and self._clock_stood(order):
+            return f"one constant start time, {shown(first)}", shown(message.start)
+        if order.start_ns is not None and message.start.epoch_ns is not None:
+            # The pile's clock may be off by what clock.synced allows.
+            earliest = self.facts.epoch_ns(order.start_ns) - self.scene.limit("clock.synced").value
+            if self.facts.told_ns is not None and message.start.epoch_ns < earliest:
+                return f"a start time not before {format_local(self.facts.epoch_ns(order.start_ns))}", shown(
+                    message.start
+                )
+        before = order.previous_record.message if order.previous_record is not None else None
+        if before is not None:
+            was, now = before.energy_dwh, message.energy_dwh
+            if was is not None and now is not None and now < was:
+                return f"an energy of at least {format_kwh(was)}", format_kwh(now)
+        return None
+
+    def _clock_stood(self, order: Order) -> bool:
+        """A time taken before the clock was set is corrected by the step that sets it."""
+        told = self.facts.told_ns
+        return order.first_record is None or told is None or told <= order.first_record.t_ns
+
+
+class StartTime(Rule):
+    """A charging heartbeat never has an empty start time."""
+
+    wants = (GunReport,)
+
+    def on_seen(self, seen: Seen, message: Message) -> None:
+        assert isinstance(message, GunReport)
+        if message.state is not GunState.CHARGING or message.start is None:
+            return
+        if is_empty(message.start):
+            self.failed("a start time", shown(message.start), seen=seen, gun=message.gun, order=self.facts.at.order)
+        else:
+            self.passed()
+
+
+class ShowsUnplug(Rule):
+    """Plug and unplug show in a heartbeat or a state change."""
+
+    wants = (GunReport,)
+
+    def __init__(self, row: RuleRow, scene: Scene) -> None:
+        super().__init__(row, scene)
+        self._waiting: dict[int, tuple[bool, Duty]] = {}
+
+    def on_stimulus(self, event: Stimulus) -> None:
+        if event.kind not in ("plug", "unplug") or event.gun is None:
+            return
+        gun = self.facts.gun(event.gun)
+        shows = event.kind == "plug"
+        if gun.number in self._waiting:
+            self.drop(self._waiting.pop(gun.number)[1], "the cable was moved again before the deadline")
+        if gun.report is not None and gun.report.t_ns >= event.began_ns and gun.report.message.cable is shows:
+            self.passed(0)
+            return
+        duty = self.expect(
+            f"a report of gun {gun.number} with the cable {'in' if shows else 'out'}",
+            since_ns=event.t_ns,
+            waits=Waits.UP,
+            gun=gun.number,
+            order=gun.running or gun.waiting,
+        )
+        self._waiting[gun.number] = (shows, duty)
+
+    def on_seen(self, seen: Seen, message: Message) -> None:
+        assert isinstance(message, GunReport)
+        shows, duty = self._waiting.get(message.gun, (None, None))
+        if duty is not None and message.cable is shows:
+            del self._waiting[message.gun]
+            self.met(duty, seen.t_ns)
+
+
+def is_empty(stamp: Stamp) -> bool:
+    """No time, or one of a clock that was never set."""
+    return stamp.is_none or (stamp.epoch_ns is not None and stamp.epoch_ns < EMPTY_BEFORE_EPOCH_NS)

@@ -1,0 +1,857 @@
+"""What has happened at one end of the line: connections, guns, orders, charges, bills.
+
+Owns the reading of a trace that all rules share, built event by event before the rules see the event, with
+bounded memory. Must not know any rule, and judges nothing: an order that was never authorised is as much a
+fact as one that was. All times are world ns since the trace's start, unless a name says epoch.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pilesim.contract.contract import Contract
+from pilesim.trace.decoder import Seen
+from pilesim.trace.events import Header, LineDown, LineUp, Reachable, Stimulus
+from pilesim.units import MINUTE, S, parse_world_start_ns
+from pilesim.wire.frame import Direction, End
+from pilesim.wire.messages import (
+    Authorise,
+    AuthoriseReply,
+    Bill,
+    BillReply,
+    CardAsk,
+    CardReply,
+    Ended,
+    EndReason,
+    GunReport,
+    GunReportReply,
+    GunState,
+    LockAsk,
+    LockTell,
+    Message,
+    Start,
+    StartAsk,
+    StartReply,
+    Stop,
+    StopAsk,
+    StopReply,
+    Tariff,
+    TimeTell,
+)
+
+ORDERS_KEPT = 256
+"""Orders remembered before the oldest settled one is forgotten: days of a busy pile."""
+REQUESTS_KEPT = 32
+"""Requests of one kind that may wait for their replies at a time."""
+ASKED_NS = 30 * S
+"""A message that can answer a request is its answer for so long after it; later it was sent unasked."""
+SETTLE_NS = MINUTE
+"""A bill that came before its charge was seen to end waits so long for the heartbeat that shows it."""
+GUNS_KEPT = 64
+"""Guns of one pile that are told apart; more than any pile has, fewer than a broken gun byte makes up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Something happened at some instant of [early_ns, late_ns]; early None: before the trace, perhaps."""
+
+    early_ns: int | None
+    late_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report of a gun, as it was seen."""
+
+    seen: Seen
+    message: GunReport
+
+    @property
+    def t_ns(self) -> int:
+        return self.seen.t_ns
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """A message that wants a reply."""
+
+    seen: Seen
+    message: Message
+    answered_ns: int | None = None
+
+
+@dataclass(slots=True, eq=False, weakref_slot=True)
+class Order:
+    """One order on one gun, as far as the trace tells its life."""
+
+    number: str
+    gun: int
+    account: str | None
+    authorised_ns: int | None
+    """When its Authorise (or Start, where that carries the order) passed; None: not in this trace."""
+    balance_mfen: int | None = None
+    tariff: Tariff | None = None
+    answered_ns: int | None = None
+    on_charging: bool = False
+    """It was authorised while another order charged, and so changes nothing."""
+    second: Order | None = None
+    """The order that it took the place of, waiting or occupying."""
+    replaced_ns: int | None = None
+    start_ns: int | None = None
+    """When the first Start for it passed."""
+    starts: int = 0
+    ended_ns: int | None = None
+    """When the pile told that it is over without a charge."""
+    ended_reason: EndReason | None = None
+    stop_ns: int | None = None
+    """When the platform's Stop passed."""
+    at_pile_ns: int | None = None
+    """When a user stopped it at the pile."""
+    unplugged_ns: int | None = None
+    """When the cable was pulled before anything charged."""
+    closed_ns: int | None = None
+    """When it was over without a charge, by whatever cause."""
+    fault_ns: int | None = None
+    fault_seen: bool = False
+    emergency: bool = False
+    power_lost: bool = False
+    before: Report | None = None
+    """The report before the first charging one."""
+    first: Report | None = None
+    """The first charging report, a heartbeat or a state change."""
+    last: Report | None = None
+    charged: bool = False
+    """A charging heartbeat carried it (or, where the protocol's carry no order, came after its start)."""
+    first_record: Report | None = None
+    """The first charging report that carries start time or energy; a state change carries neither."""
+    previous_record: Report | None = None
+    record: Report | None = None
+    """The last such report, and the one before it."""
+    metered_before: Report | None = None
+    """The last report with a meter reading before the charge, and the first after it."""
+    metered_after: Report | None = None
+    after: Report | None = None
+    """The first report that no longer charges."""
+    gapless: bool = True
+    """Charging reports followed one another without a gap or a lost line."""
+    peak: tuple[int, int] = (0, 1)
+    """Highest power seen: 0.1 Wh per ns, as a fraction."""
+    gain_mfen: int = 0
+    """The most that the amount grew between two reports."""
+    over: Span | None = None
+    """The end of the charge."""
+    plugged: Span | None = None
+    leave: Span | None = None
+    """The end of the occupancy: the cable was pulled, or a new start came on the same cable."""
+    leave_by_start: bool = False
+    parking: tuple[int, int] = (0, 0)
+    """Reports of a free and of another parking place, between the end of the charge and the leave."""
+    bill_seen: Seen | None = None
+    bill: Bill | None = None
+    bill_last_ns: int | None = None
+    bill_connection: int = -1
+    """The connection in which its bill was last sent."""
+    acked_ns: int | None = None
+    suspended: str = ""
+    """Why nothing can be held against this order."""
+
+    @property
+    def charging(self) -> bool:
+        return self.last is not None and self.over is None
+
+    @property
+    def unstarted(self) -> bool:
+        """It is over and certainly never started: no charge, and no Start but one that failed."""
+        if self.authorised_ns is None or self.on_charging or self.first is not None:
+            return False
+        if self.start_ns is None:
+            return self.closed_ns is not None
+        return self.ended_ns is not None and self.ended_ns >= self.start_ns
+
+    @property
+    def leave_before_over(self) -> bool:
+        """The cable was pulled before the charge was seen to be over: that may have ended it."""
+        if self.leave is None or self.leave_by_start or self.over is None:
+            return False
+        early = self.leave.early_ns
+        return early is None or early < self.over.late_ns or self.leave.late_ns <= self.over.late_ns
+
+    @property
+    def due_ns(self) -> int | None:
+        """From when its bill has to leave: it charged and the occupancy is over."""
+        if not self.charged or self.leave is None or self.over is None:
+            return None
+        return max(self.leave.late_ns, self.over.late_ns)
+
+
+@dataclass(slots=True, eq=False)
+class Gun:
+    """One gun, as far as the trace tells."""
+
+    number: int
+    report: Report | None = None
+    previous: Report | None = None
+    metered: Report | None = None
+    """The latest report with a meter reading."""
+    steady: bool = False
+    """Between `previous` and `report` lies no gap of beat.period, no lost line, no lost power."""
+    broken: bool = True
+    cable: bool | None = None
+    """Whether the cable is in: by what was done at the pile where that is recorded, else by the reports."""
+    plugged: Span | None = None
+    unplugged: Span | None = None
+    waiting: Order | None = None
+    """The order that is authorised, or starting, and does not charge yet."""
+    running: Order | None = None
+    """The order that charges, or occupies the gun after its charge."""
+    insulation_ok: bool = True
+    handshake_ok: bool = True
+    """The car answers; a start with one that does not fails by right."""
+    fault: str = ""
+    """The fault (or emergency stop) that was made at the pile and lasts."""
+    tapped_ns: int | None = None
+
+    @property
+    def charging(self) -> bool:
+        return self.running is not None and self.running.charging
+
+
+@dataclass(slots=True)
+class Context:
+    """What the message just taken is about."""
+
+    order: Order | None = None
+    request: Request | None = None
+    """Of a reply: what it answers; None where nothing waits for it."""
+    asked: bool = False
+    """A message down that answers a request of the pile."""
+    repeated: bool = False
+    """The same once more: an order authorised already, a start of a started order, a bill sent before."""
+    ended: Order | None = None
+    """The order that this message closes without a charge."""
+    left: Order | None = None
+    """The order whose occupancy this event ends."""
+    over: Order | None = None
+    """The order whose charge this report shows to be over."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettledBill:
+    """The first bill of an order (or one of no known order), with all that can be known about its charge."""
+
+    seen: Seen
+    bill: Bill
+    order: Order | None
+
+
+def identity(message: Message) -> str | None:
+    """Whom or what a message is about: the order of a bill or a lock, the account of the rest, else None."""
+    match message:
+        case Bill() | BillReply() | LockAsk() | LockTell():
+            return message.order
+        case Start() | StartReply():
+            return message.account if message.account is not None else message.order
+        case Authorise() | AuthoriseReply() | Stop() | StopReply() | StopAsk() | CardAsk() | CardReply() | Ended():
+            return message.account
+    return None
+
+
+class Facts:
+    """The facts at the end of the line where `judges` is judged, or at the other if only that was recorded."""
+
+    def __init__(self, header: Header, contract: Contract, judges: End, beat_period_ns: int) -> None:
+        self.header = header
+        self.contract = contract
+        self.judges = judges
+        self.end = judges if judges in header.ends or not header.ends else judges.other
+        self.remote = self.end is not judges
+        """Nothing was recorded at the judged end: what left it may have been lost on its way."""
+        self.start_epoch_ns = parse_world_start_ns(header.start)
+        self.now_ns = 0
+        self.began_ns: int | None = None
+        self.guns: dict[int, Gun] = {}
+        self.orders: OrderedDict[str, Order] = OrderedDict()
+        self.due: OrderedDict[str, Order] = OrderedDict()
+        """Orders whose bill has to leave and is not acknowledged, oldest charge first by insertion."""
+        self.connected = False
+        self.reachable = True
+        self.powered = True
+        self.connection = 0
+        """Counts the connections; a frame belongs to the one it came in."""
+        self.up_ns = 0
+        self.lost_ns: int | None = None
+        self.outage_ns: int | None = None
+        """When line or power was last lost."""
+        self.back_ns: int | None = None
+        """When line or power was last had again after that."""
+        self.told_ns: int | None = None
+        self.told_offset_ns = 0
+        """What the platform's time was ahead of the world's when the pile was last told."""
+        self.answered_request_ns = -1
+        """The latest request of this connection that is known to have arrived, since it was answered."""
+        self.at = Context()
+        self.settled: list[SettledBill] = []
+        self.forgotten: list[Order] = []
+        self._beat_period_ns = beat_period_ns
+        self._requests: dict[type[Message], list[Request]] = {}
+        self._reply_of: dict[type[Message], type[Message]] = dict(contract.replies)
+        self._requests_of: dict[type[Message], list[type[Message]]] = {}
+        for request, reply in contract.replies.items():
+            self._requests_of.setdefault(reply, []).append(request)
+        self._unsettled: list[SettledBill] = []
+        self._strange: dict[int, Bill] = {}
+        self._take: dict[type[Message], Callable[[Seen, Message], None]] = {
+            GunReport: self._take_report,
+            Authorise: self._take_authorise,
+            AuthoriseReply: self._take_authorise_reply,
+            StartAsk: self._take_start_ask,
+            Start: self._take_start,
+            StartReply: self._take_start_reply,
+            Stop: self._take_stop,
+            StopAsk: self._take_stop_ask,
+            Ended: self._take_ended,
+            Bill: self._take_bill,
+            BillReply: self._take_bill_reply,
+            TimeTell: self._take_time,
+        }
+
+    # What rules ask -----------------------------------------------------------------------------------------
+
+    @property
+    def can_send(self) -> bool:
+        """The line is up and the pile has power."""
+        return self.connected and self.powered and (self.reachable or not self.header.connectionless)
+
+    def gun(self, number: int) -> Gun:
+        """The gun `number`; those beyond the bound share one."""
+        gun = self.guns.get(number)
+        if gun is None:
+            number = number if len(self.guns) < GUNS_KEPT else -1
+            gun = self.guns.setdefault(number, Gun(number))
+        return gun
+
+    def gun_numbers(self) -> range | list[int]:
+        """The guns that have to be heard: those of the header, else those heard."""
+        return range(1, self.header.guns + 1) if self.header.guns else sorted(self.guns)
+
+    def epoch_ns(self, t_ns: int) -> int:
+        """The time that the platform's clock shows at `t_ns`: what the pile was told, else the world's."""
+        return self.start_epoch_ns + t_ns + self.told_offset_ns
+
+    def whole_history(self, gun: int) -> bool:
+        """Whether an order authorised on `gun` and not yet started must have been authorised in this trace."""
+        if self.header.scenario:
+            return True
+        return self.began_ns is not None and self.now_ns - self.began_ns > 2 * self.contract.authorisation_life_ns
+
+    def unsent_due(self) -> list[Order]:
+        """Orders whose bill has to leave and has not left in this connection, oldest charge first."""
+        return sorted((o for o in self.due.values() if o.bill_connection != self.connection), key=charge_age)
+
+    # What the engine feeds ----------------------------------------------------------------------------------
+
+    def clear(self, now_ns: int) -> None:
+        """A new event: what the last one was about is over."""
+        self.now_ns = max(self.now_ns, now_ns)
+        if self.began_ns is None:
+            self.began_ns = now_ns
+        self.at = Context()
+
+    def take(self, seen: Seen, message: Message) -> None:
+        """A message passed this end."""
+        if not self.connected:
+            # A recording may begin in the middle of a connection.
+            self._connect(seen.t_ns)
+        self.at = Context()
+        self._pair(seen, message)
+        taker = self._take.get(type(message))
+        if taker is not None:
+            taker(seen, message)
+        if seen.altered:
+            self._suspend(message)
+
+    def take_line(self, event: LineUp | LineDown | Reachable) -> None:
+        """A connection came or went, or may be had or not."""
+        if isinstance(event, Reachable):
+            self.reachable = event.can
+            if self.header.connectionless:
+                # A cut wire tells nobody; once it is whole again what was under way has to leave anew.
+                self.connection += event.can
+                self._line_changed(event.t_ns, event.can)
+        elif event.end is self.end:
+            if isinstance(event, LineUp):
+                self._connect(event.t_ns)
+                self._line_changed(event.t_ns, True)
+            else:
+                self.connected = False
+                self._line_changed(event.t_ns, False)
+
+    def take_stimulus(self, event: Stimulus) -> None:
+        """Something was done at the pile."""
+        handler = {
+            "plug": self._plug,
+            "unplug": self._unplug,
+            "power-off": self._power_off,
+            "power-on": self._power_on,
+        }.get(event.kind)
+        if handler is not None:
+            handler(event)
+            return
+        for gun in self._meant(event):
+            charge = gun.running if gun.charging else None
+            if event.kind == "tap":
+                gun.tapped_ns = event.t_ns
+            elif event.kind == "insulation":
+                gun.insulation_ok = bool(event.detail.get("ok", False))
+            elif event.kind in ("fault", "emergency-stop"):
+                gun.fault = str(event.detail.get("fault", "")) or event.kind
+                if charge is not None and charge.fault_ns is None:
+                    charge.fault_ns, charge.emergency = event.t_ns, event.kind == "emergency-stop"
+            elif event.kind in ("fault-cleared", "emergency-release"):
+                gun.fault = ""
+            elif event.kind in ("stop-button", "card"):
+                order = charge or gun.waiting
+                if order is not None and order.at_pile_ns is None:
+                    order.at_pile_ns = event.began_ns
+
+    def settle(self, now_ns: int, everything: bool = False) -> None:
+        """Give out the bills about which all is known, or that have waited long enough, as `settled`."""
+        self.settled = []
+        if not self._unsettled:
+            return
+        kept: list[SettledBill] = []
+        for waiting in self._unsettled:
+            order = waiting.order
+            known = order is None or not order.charged or _told(order)
+            ripe = everything or known or now_ns - waiting.seen.t_ns > SETTLE_NS
+            (self.settled if ripe else kept).append(waiting)
+        self._unsettled = kept
+
+    def forget(self) -> None:
+        """Keep the memory bounded: the oldest order goes that no longer charges, as `forgotten`."""
+        self.forgotten = []
+        while len(self.orders) > ORDERS_KEPT:
+            live = {id(o) for gun in self.guns.values() for o in (gun.running, gun.waiting) if o is not None}
+            oldest = next(o for o in self.orders.values() if id(o) not in live)
+            del self.orders[oldest.number]
+            self.due.pop(oldest.number, None)
+            self.forgotten.append(oldest)
+
+    # Lines and power ----------------------------------------------------------------------------------------
+
+    def _connect(self, now_ns: int) -> None:
+        self.connected = True
+        self.connection += 1
+        self.up_ns = now_ns
+        self.answered_request_ns = -1
+        self._requests.clear()
+
+    def _line_changed(self, now_ns: int, up: bool) -> None:
+        for gun in self.guns.values():
+            gun.broken = True
+        if up:
+            self.back_ns = now_ns
+        else:
+            self.lost_ns = self.outage_ns = now_ns
+            self._requests.clear()
+
+    def _power_off(self, event: Stimulus) -> None:
+        self.powered = False
+        self.outage_ns = event.began_ns
+        for gun in self.guns.values():
+            gun.broken = True
+            for order in (gun.running, gun.waiting):
+                if order is not None and order.over is None:
+                    order.power_lost = True
+            if gun.running is not None and gun.running.charging:
+                gun.running.over = Span(_last_ns(gun.running, event.began_ns), event.t_ns)
+                gun.running.gapless = False
+
+    def _power_on(self, event: Stimulus) -> None:
+        self.powered = True
+        self.back_ns = event.t_ns
+        for order in self.due.values():
+            # A cable that was pulled in the dark is found out when the power is back.
+            if order.leave is not None and self.outage_ns is not None and order.leave.late_ns >= self.outage_ns:
+                order.leave = Span(order.leave.early_ns, event.t_ns)
+
+    def _suspend(self, message: Message) -> None:
+        gun = self.gun(message.gun)
+        for order in (self.at.order, gun.running, gun.waiting):
+            if order is not None:
+                order.suspended = "the line altered a frame of this order that still checked"
+
+    # Cables -------------------------------------------------------------------------------------------------
+
+    def _meant(self, event: Stimulus) -> list[Gun]:
+        if event.gun is not None:
+            return [self.gun(event.gun)]
+        return [self.gun(n) for n in self.gun_numbers()]
+
+    def _plug(self, event: Stimulus) -> None:
+        for gun in self._meant(event):
+            gun.cable, gun.plugged = True, Span(event.began_ns, event.t_ns)
+            car = event.detail.get("car")
+            told = car if isinstance(car, dict) else {}
+            gun.insulation_ok = told.get("insulation", True) is not False
+            gun.handshake_ok = told.get("handshake", True) is not False
+            if gun.waiting is not None:
+                gun.waiting.plugged = gun.plugged
+
+    def _unplug(self, event: Stimulus) -> None:
+        for gun in self._meant(event):
+            self._pulled(gun, Span(event.began_ns, event.t_ns))
+
+    def _pulled(self, gun: Gun, span: Span) -> None:
+        gun.cable, gun.unplugged = False, span
+        gun.insulation_ok = gun.handshake_ok = True
+        if gun.waiting is not None:
+            gun.waiting.unplugged_ns = span.late_ns
+        if gun.running is not None:
+            self._leaves(gun.running, span)
+            if gun.running.over is not None:
+                gun.running = None
+
+    def _leaves(self, order: Order, span: Span) -> None:
+        if order.leave is not None:
+            return
+        order.leave = span
+        if order.over is not None:
+            self._left(order)
+
+    def _left(self, order: Order) -> None:
+        """The charge is over and its occupancy too."""
+        self.at.left = order
+        if order.charged and order.acked_ns is None:
+            self.due[order.number] = order
+
+    # Requests and replies -----------------------------------------------------------------------------------
+
+    def _pair(self, seen: Seen, message: Message) -> None:
+        """Which request a reply answers, by kind and gun; account, order and number choose among several."""
+        kind = type(message)
+        waiting = [
+            request
+            for asked in self._requests_of.get(kind, ())
+            for request in self._requests.get(asked, ())
+            if request.seen.direction is not seen.direction
+        ]
+        chosen = self._choose(waiting, seen, message)
+        if chosen is not None:
+            self.at.request = chosen
+            chosen.answered_ns = seen.t_ns
+            self._requests[type(chosen.message)].remove(chosen)
+            self.answered_request_ns = max(self.answered_request_ns, chosen.seen.t_ns)
+            self.at.asked = seen.direction is Direction.DOWN
+        if kind in self._reply_of and not self.at.asked:
+            pending = self._requests.setdefault(kind, [])
+            pending.append(Request(seen, message))
+            del pending[:-REQUESTS_KEPT]
+
+    def _choose(self, waiting: list[Request], seen: Seen, message: Message) -> Request | None:
+        unasked = isinstance(message, Authorise | Stop)
+        if unasked:
+            waiting = [
+                r for r in waiting if seen.t_ns - r.seen.t_ns <= ASKED_NS and identity(r.message) == identity(message)
+            ]
+        same_gun = [r for r in waiting if r.message.gun == message.gun]
+        if not same_gun:
+            return waiting[0] if len(waiting) == 1 and not unasked else None
+        answers = seen.decoded.frame.answers
+
+        def likeness(request: Request) -> tuple[bool, bool, bool]:
+            asked = request.message
+            change = not isinstance(asked, GunReport | GunReportReply) or asked.change == getattr(
+                message, "change", False
+            )
+            return (change, identity(asked) == identity(message), bool(answers) and answers == _number(request))
+
+        return max(same_gun, key=likeness)
+
+    # Messages -----------------------------------------------------------------------------------------------
+
+    def _remember(self, order: Order) -> Order:
+        self.orders[order.number] = order
+        return order
+
+    def _take_time(self, seen: Seen, message: Message) -> None:
+        assert isinstance(message, TimeTell)
+        if message.platform_time.epoch_ns is not None:
+            self.told_ns = seen.t_ns
+            self.told_offset_ns = message.platform_time.epoch_ns - (self.start_epoch_ns + seen.t_ns)
+
+    def _take_authorise(self, seen: Seen, message: Message) -> None:
+        assert isinstance(message, Authorise)
+        if message.accepted and message.order:
+            self._authorise(
+                Order(
+                    message.order,
+                    message.gun,
+                    message.account,
+                    seen.t_ns,
+                    balance_mfen=message.balance_mfen,
+                    tariff=message.tariff,
+                )
+            )
+
+    def _take_start_ask(self, seen: Seen, message: Message) -> None:
+        assert isinstance(message, StartAsk)
+        if message.order:
+            self._authorise(Order(message.order, message.gun, message.account, seen.t_ns))
+
+    def _authorise(self, new: Order) -> None:
+        gun = self.gun(new.gun)
+        known = self.orders.get(new.number)
+        if known is not None:
+            self.at.order = known
+            if known in (gun.waiting, gun.running):
+                self.at.repeated = True
+            else:
+                # An order authorised anew after its end is a second life that nothing later can tell apart.
+                known.suspended = "it was authorised a second time after its end"
+            return
+        new.plugged = gun.plugged if gun.cable is True else None
+        self.at.order = self._remember(new)
+        if gun.charging:
+            new.on_charging = True
+            return
+        new.second = gun.waiting or (gun.running if gun.running is not None and gun.running.over else None)
+        if gun.waiting is not None:
+            gun.waiting.replaced_ns = new.authorised_ns
+            self._close(gun.waiting, self.now_ns)
+        gun.waiting = new
+
+    def _take_authorise_reply(self, seen: Seen, message: Message) -> None:
+        asked = self.at.request.message if self.at.request is not None else None
+        order = self.orders.get(asked.order) if isinstance(asked, Authorise) else None
+        if order is not None and order.answered_ns is None:
+            order.answered_ns = seen.t_ns
+        self.at.order = order
+
+    def _take_start(self, seen: Seen, message: Message) -> None:
+        assert isinstance(message, Start)
+        gun = self.gun(message.gun)
+        if message.order and message.order not in self.orders:
+            self._authorise(
+                Order(message.order, message.gun, message.account, seen.t_ns, balance_mfen=message.balance_mfen)
+            )
+        order = gun.waiting if gun.waiting is not None and _concerns(message, gun.waiting) else None
+        if order is None and gun.running is not None and gun.running.charging and _concerns(message, gun.running):
+            order = gun.running
+        self.at.order = order
+        if order is None:
+            return
+        order.starts += 1
+        self.at.repeated = order.starts > 1
+        if order.start_ns is None:
+            order.start_ns = seen.t_ns
+            occupying = gun.running
+            if occupying is not None and occupying is not order and occupying.over is not None:
+                self._leaves(occupying, Span(seen.t_ns, seen.t_ns))
+                occupying.leave_by_start = True
+                gun.running = None
+                # The new charge counts its arrival from where the old one left.
+                gun.plugged = gun.plugged if gun.plugged is None else Span(gun.plugged.early_ns, seen.t_ns)
+                order.plugged = gun.plugged
+
+    def _take_start_reply(self, seen: Seen, message: Message) -> None:
+        gun = self.gun(message.gun)
+        self.at.order = gun.waiting or gun.running
+
+    def _take_stop(self, seen: Seen, message: Message) -> None:
+        assert isinstance(message, Stop)
+        if not message.accepted:
+            return
+        gun = self.gun(message.gun)
+        for order in (gun.running, gun.waiting):
+            if order is not None and order.over is None and _concerns(message, order):
+                self.at.order = order
+                if order.stop_ns is None:
+                    order.stop_ns = seen.t_ns
+                if order is gun.waiting:
+                    self._close(order, seen.t_ns)
+                    gun.waiting = None
+                return
+
+    def _take_stop_ask(self, seen: Seen, message: Message) -> None:
+        gun = self.gun(message.gun)
+        order = gun.running if gun.charging else gun.waiting
+        self.at.order = order
+        if order is not None and order.at_pile_ns is None:
+            order.at_pile_ns = seen.t_ns
+
+    def _take_ended(self, seen: Seen, message: Message) -> None:
+        assert isinstance(message, Ended)
+        gun = self.gun(message.gun)
+        order = gun.waiting
+        if order is None or order.account != message.account:
+            recent = [o for o in self.orders.values() if o.gun == message.gun and o.account == message.account]
+            order = recent[-1] if recent and recent[-1].first is None else None
+        if order is None or order.ended_ns is not None:
+            self.at.order = order
+            return
+        order.ended_ns, order.ended_reason = seen.t_ns, message.reason
+        self.at.order = order
+        self._close(order, seen.t_ns)
+        if gun.waiting is order:
+            gun.waiting = None
+
+    def _close(self, order: Order, now_ns: int) -> None:
+        self.at.ended = order
+        if order.closed_ns is None:
+            order.closed_ns = now_ns
+
+    def _take_bill(self, seen: Seen, message: Message) -> None:
+        assert isinstance(message, Bill)
+        order = self.orders.get(message.order) if message.order else None
+        self.at.order = order
+        if order is None:
+            self.at.repeated = self._strange.get(message.gun) == message
+            self._strange[message.gun] = message
+        else:
+            self.at.repeated = order.bill is not None
+            order.bill_last_ns, order.bill_connection = seen.t_ns, self.connection
+            if order.bill is None:
+                order.bill, order.bill_seen = message, seen
+        if not self.at.repeated:
+            self._unsettled.append(SettledBill(seen, message, order))
+
+    def _take_bill_reply(self, seen: Seen, message: Message) -> None:
+        assert isinstance(message, BillReply)
+        order = self.orders.get(message.order)
+        self.at.order = order
+        if order is not None and order.bill is not None and order.acked_ns is None:
+            order.acked_ns = seen.t_ns
+            self.due.pop(order.number, None)
+
+    # Reports ------------------------------------------------------------------------------------------------
+
+    def _take_report(self, seen: Seen, message: Message) -> None:
+        assert isinstance(message, GunReport)
+        gun = self.gun(message.gun)
+        report = Report(seen, message)
+        gun.previous, gun.report = gun.report, report
+        gun.steady = (
+            gun.previous is not None and not gun.broken and report.t_ns - gun.previous.t_ns <= self._beat_period_ns
+        )
+        gun.broken = False
+        self._read_cable(gun, report)
+        if message.state is GunState.CHARGING:
+            self._charges(gun, report)
+        elif gun.running is not None:
+            self._rests(gun, gun.running, report)
+        if message.meter_dwh is not None:
+            gun.metered = report
+
+    def _read_cable(self, gun: Gun, report: Report) -> None:
+        """Where what was done at the pile is not recorded, the reports tell it, between two of them."""
+        claimed = report.message.cable
+        if claimed is None or claimed is gun.cable or (self.header.stimuli and gun.cable is not None):
+            return
+        previous = gun.previous
+        earlier = previous.t_ns if previous is not None and gun.cable is not None else None
+        if claimed:
+            gun.cable, gun.plugged = True, Span(earlier, report.t_ns)
+            if gun.waiting is not None:
+                gun.waiting.plugged = gun.plugged
+        elif gun.cable is None:
+            gun.cable = False
+        else:
+            self._pulled(gun, Span(earlier, report.t_ns))
+
+    def _charges(self, gun: Gun, report: Report) -> None:
+        order = self._order_of(gun, report)
+        self.at.order = order
+        if order is None:
+            return
+        if gun.running is not None and gun.running is not order and gun.running.over is None:
+            gun.running.over = Span(_last_ns(gun.running, report.t_ns), report.t_ns)
+        if gun.waiting is order:
+            gun.waiting = None
+        gun.running = order
+        order.over, order.after, order.metered_after = None, None, None
+        if order.first is None:
+            order.first, order.before, order.metered_before = report, gun.previous, gun.metered
+            if order.plugged is None:
+                order.plugged = gun.plugged
+        else:
+            order.gapless = order.gapless and gun.steady
+        order.last = report
+        message = report.message
+        # A state change carries no order even where heartbeats do, and so shows no order's charge.
+        order.charged = order.charged or bool(message.order) or (message.order is None and not message.change)
+        if message.start is not None or message.energy_dwh is not None:
+            order.previous_record, order.record = order.record, report
+            order.first_record = order.first_record or report
+            if order.previous_record is not None:
+                self._grows(order, order.previous_record, report)
+
+    def _order_of(self, gun: Gun, report: Report) -> Order | None:
+        """The order that a charging report is about; one that is not known yet is made."""
+        number = report.message.order
+        if number:
+            known = self.orders.get(number)
+            return known or self._remember(Order(number, gun.number, None, None))
+        if gun.running is not None and gun.running.over is None:
+            return gun.running
+        return gun.waiting if gun.waiting is not None and gun.waiting.start_ns is not None else None
+
+    def _grows(self, order: Order, last: Report, report: Report) -> None:
+        earlier, later = last.message, report.message
+        gap = report.t_ns - last.t_ns
+        # Two reports of nearly one instant tell no power, only rounding.
+        if earlier.energy_dwh is not None and later.energy_dwh is not None and gap >= 5 * S:
+            gain = later.energy_dwh - earlier.energy_dwh
+            if gain * order.peak[1] > order.peak[0] * gap:
+                order.peak = (gain, gap)
+        if earlier.amount_mfen is not None and later.amount_mfen is not None:
+            order.gain_mfen = max(order.gain_mfen, later.amount_mfen - earlier.amount_mfen)
+
+    def _rests(self, gun: Gun, order: Order, report: Report) -> None:
+        message = report.message
+        if order.metered_after is None and message.meter_dwh is not None:
+            order.metered_after = report
+        if order.over is None:
+            order.over = Span(_last_ns(order, report.t_ns), report.t_ns)
+            order.after = report
+            self.at.over = order
+            order.gapless = order.gapless and gun.steady
+            order.fault_seen = message.state is GunState.FAULT
+            if order.leave is not None:
+                self._left(order)
+            elif gun.cable is False:
+                self._leaves(order, gun.unplugged or Span(order.over.early_ns, report.t_ns))
+            if order.leave is not None:
+                gun.running = None
+        elif message.parking is not None and gun.cable is not False:
+            free, other = order.parking
+            is_free = message.parking.value == "free"
+            order.parking = (free + is_free, other + (not is_free))
+
+
+def _told(order: Order) -> bool:
+    """Whether the trace has told all about a charge that its bill is held against."""
+    metered = order.metered_after is not None or order.metered_before is None
+    return order.over is not None and order.leave is not None and metered
+
+
+def charge_age(order: Order) -> int:
+    """What "oldest" goes by: when the order began to charge."""
+    return order.first.t_ns if order.first is not None else order.start_ns or 0
+
+
+def _last_ns(order: Order, default_ns: int) -> int:
+    return order.last.t_ns if order.last is not None else default_ns
+
+
+def _number(request: Request) -> int:
+    return request.seen.decoded.frame.sequence
+
+
+def _concerns(message: Start | Stop, order: Order) -> bool:
+    """Whether a command names the order, by account where it carries one, by order where it carries that."""
+    if isinstance(message, Start) and message.order:
+        return message.order == order.number
+    return message.account is None or order.account is None or message.account == order.account

@@ -1,0 +1,196 @@
+"""frame.valid, frame.echo, frame.survives-garbage; the platform's twins of them are the same classes.
+
+Owns what is expected of frames as such. Must not know orders or charges.
+"""
+
+from __future__ import annotations
+
+from pilesim.rules.facts import Request, identity
+from pilesim.rules.rule import Duty, Rule, RuleRow, Scene, Waits
+from pilesim.trace.decoder import Noise, Seen
+from pilesim.trace.events import LineDown, LineUp, Reachable
+from pilesim.units import S
+from pilesim.wire.frame import Direction, ProblemKind
+from pilesim.wire.messages import GunReport, GunReportReply, Message, TimeAsk, TimeTell
+
+TOLD_ONCE = frozenset(
+    {
+        ProblemKind.LONG,
+        ProblemKind.ENUM,
+        ProblemKind.TAIL_ABSENT,
+        ProblemKind.UNKNOWN,
+        ProblemKind.ENCRYPTED,
+    }
+)
+"""What a later version of a protocol may do: told once, and held against nobody."""
+SILENCE_NS = 1 * S
+"""After bad bytes and so much silence the next good frame must be understood."""
+ANSWER_NS = 5 * S
+"""How soon an answer follows, where the limit of the rule is not a time."""
+
+
+class Valid(Rule):
+    """What the judged end sends is well formed."""
+
+    def __init__(self, row: RuleRow, scene: Scene) -> None:
+        super().__init__(row, scene)
+        self._sends = row.judges.sends
+        self._pile = scene.header.pile
+        self._heard = False
+
+    def on_frame(self, seen: Seen) -> None:
+        if seen.direction is not self._sends or seen.altered:
+            return
+        self._heard = True
+        frame = seen.decoded.frame
+        wrong = [p for p in seen.decoded.problems if p.kind not in TOLD_ONCE]
+        for problem in seen.decoded.problems:
+            if problem.kind in TOLD_ONCE:
+                self.remark(f"{seen.decoded.title}: {problem.text}")
+        for problem in wrong:
+            self.failed(f"a well-formed frame ({problem.kind})", problem.text, seen=seen, gun=frame.gun)
+        if ProblemKind.CHECKSUM in {p.kind for p in wrong}:
+            return
+        self._pile = self._pile or frame.pile or ""
+        if frame.pile is not None and frame.pile != self._pile:
+            self.failed(f"pile number {self._pile}", f"pile number {frame.pile}", seen=seen, gun=frame.gun)
+        elif frame.gun is not None and self.scene.header.guns and not 1 <= frame.gun <= self.scene.header.guns:
+            self.failed(f"a gun from 1 to {self.scene.header.guns}", f"gun {frame.gun}", seen=seen, gun=frame.gun)
+        elif not wrong:
+            self.passed()
+
+    def on_noise(self, noise: Noise) -> None:
+        if noise.direction is not self._sends or noise.altered or noise.broken_off or self.facts.remote:
+            # At the far end, or cut off by the end of a connection, the line may have lost what was missing.
+            return
+        if self.scene.header.connectionless and not self._heard:
+            # Whoever opens a serial port hears the end of a frame that began before.
+            return
+        self.failed("frames", f"{len(noise.garbage.raw)} bytes that are none: {noise.garbage.reason}", t_ns=noise.t_ns)
+
+
+class Echo(Rule):
+    """A reply carries what its request said of itself."""
+
+    wants = (Message,)
+
+    def __init__(self, row: RuleRow, scene: Scene) -> None:
+        super().__init__(row, scene)
+        self._sends = row.judges.sends
+
+    def on_seen(self, seen: Seen, message: Message) -> None:
+        request = self.facts.at.request
+        if request is None or seen.direction is not self._sends or seen.altered:
+            return
+        asked = request.message
+        for what, was, now in _echoes(asked, message):
+            if was != now:
+                self.failed(f"{what} {was!r} of its request", f"{what} {now!r}", seen=seen, gun=asked.gun)
+                return
+        self.passed()
+        self._numbers(seen, request)
+
+    def _numbers(self, seen: Seen, request: Request) -> None:
+        answers, number = seen.decoded.frame.answers, request.seen.decoded.frame.sequence
+        if answers is not None and answers != number:
+            self.remark(f"{seen.decoded.title} answers number {answers}, its request carried {number}")
+
+
+def _echoes(asked: Message, reply: Message) -> list[tuple[str, object, object]]:
+    pairs: list[tuple[str, object, object]] = [("gun", asked.gun, reply.gun)]
+    if identity(asked) is not None and identity(reply) is not None:
+        pairs.append(("account or order", identity(asked), identity(reply)))
+    if isinstance(asked, GunReport) and isinstance(reply, GunReportReply):
+        pairs.append(("kind of report", asked.change, reply.change))
+    if isinstance(asked, TimeAsk) and isinstance(reply, TimeTell) and reply.pile_time is not None:
+        pairs.append(("pile time", asked.pile_time, reply.pile_time))
+    return pairs
+
+
+class PlatformFrames(Valid):
+    """Well-formed frames and right echoes, for what the platform sends."""
+
+    wants = (Message,)
+
+    def on_seen(self, seen: Seen, message: Message) -> None:
+        request = self.facts.at.request
+        if request is None or seen.direction is not Direction.DOWN or seen.altered:
+            return
+        for what, was, now in _echoes(request.message, message):
+            if was != now:
+                self.failed(f"{what} {was!r} of its request", f"{what} {now!r}", seen=seen, gun=request.message.gun)
+
+
+class SurvivesGarbage(Rule):
+    """Bad bytes do no harm: the next good frame after a silence is answered, a bad one has no effect."""
+
+    wants = (Message,)
+
+    def __init__(self, row: RuleRow, scene: Scene) -> None:
+        super().__init__(row, scene)
+        self._hears = row.judges.other.sends
+        self._dirty = False
+        self._bad_answers: dict[int, int] = {}
+        self._last_ns: int | None = None
+        self._waiting: dict[int, Duty] = {}
+        self._hung_up = False
+
+    def on_noise(self, noise: Noise) -> None:
+        # What is left over when a connection ends was cut off by that, unless the line had put it there.
+        if noise.direction is self._hears and (noise.altered or not noise.broken_off):
+            self._dirty = True
+            self._last_ns = noise.t_ns
+
+    def on_frame(self, seen: Seen) -> None:
+        if seen.direction is not self._hears:
+            if self._hung_up:
+                self._hung_up = False
+                self.passed()
+            return
+        if seen.decoded.frame.sound:
+            return
+        self._dirty = True
+        self._last_ns = seen.t_ns
+        row = self.scene.protocol.row(seen.decoded.frame.number, self._hears)
+        if row is not None and row.reply is not None:
+            self._bad_answers[row.reply] = seen.t_ns
+
+    def on_seen(self, seen: Seen, message: Message) -> None:
+        if seen.direction is self._hears:
+            silence = seen.t_ns - self._last_ns if self._last_ns is not None else SILENCE_NS
+            self._last_ns = seen.t_ns
+            wants_reply = type(message) in self.contract.replies and not self.facts.at.asked
+            if not wants_reply or seen.altered:
+                return
+            if (self._dirty and silence >= SILENCE_NS) or seen.touched:
+                self._waiting = {index: duty for index, duty in self._waiting.items() if not duty.closed}
+                self._waiting[seen.index] = self.expect(
+                    "an answer, for this frame is good whatever came before it",
+                    since_ns=seen.t_ns,
+                    waits=Waits.REPLY,
+                    limit_ns=ANSWER_NS,
+                    asked=seen,
+                    gun=message.gun,
+                )
+                self._dirty = False
+            return
+        self._answer(seen)
+
+    def _answer(self, seen: Seen) -> None:
+        request = self.facts.at.request
+        if request is not None:
+            duty = self._waiting.pop(request.seen.index, None)
+            if duty is not None:
+                self.met(duty, seen.t_ns)
+            return
+        bad_ns = self._bad_answers.pop(seen.decoded.frame.number, None)
+        if bad_ns is not None and seen.t_ns - bad_ns <= ANSWER_NS:
+            self.failed("no effect of a frame whose checksum is wrong", "it was answered", seen=seen)
+
+    def on_line(self, event: LineUp | LineDown | Reachable) -> None:
+        if isinstance(event, LineDown):
+            self._waiting.clear()
+            self._last_ns = None
+            # Hanging up on bad bytes is fair; whether it comes back in time is link.reconnects' to say.
+            if self._dirty and event.by == self.row.judges.value:
+                self._hung_up, self._dirty = True, False

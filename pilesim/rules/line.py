@@ -1,0 +1,97 @@
+"""The verdict on the line itself: what it did to the traffic. Shown always, never red.
+
+Owns the sums. Must not know any rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from pilesim.trace.events import AnyEvent, Chunk, Impaired, LineDown, LineUp
+from pilesim.units import MINUTE
+from pilesim.wire.frame import End
+
+FLAP_NS = 2 * MINUTE
+"""An outage up to this long is a flap: what a pile must live through without loss."""
+
+
+class LineVerdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the line did. Pieces of traffic are counted; times in ns."""
+
+    lost: int = 0
+    held: int = 0
+    held_longest_ns: int = 0
+    doubled: int = 0
+    reordered: int = 0
+    corrupted: int = 0
+    """Altered in content, cut or joined by noise."""
+    outages: int = 0
+    """Losses of the connection, of which `flaps` lasted at most two minutes."""
+    flaps: int = 0
+    outage_longest_ns: int = 0
+
+
+class LineWatch:
+    """Feed it the events; `verdict` sums up."""
+
+    def __init__(self, end: End) -> None:
+        self._end = end
+        self._counts: dict[str, int] = {}
+        self._held_ns = 0
+        self._down_ns: int | None = None
+        self._outages: list[int] = [0, 0, 0]
+        self._now_ns = 0
+        self._take: dict[type, Callable[[AnyEvent], None]] = {
+            Impaired: self._impaired,
+            LineDown: self._lost,
+            LineUp: self._back,
+        }
+
+    def feed(self, event: AnyEvent) -> None:
+        """Take one event, in order."""
+        self._now_ns = max(self._now_ns, event.t_ns)
+        if not isinstance(event, Chunk):
+            taker = self._take.get(type(event))
+            if taker is not None:
+                taker(event)
+
+    def _impaired(self, event: AnyEvent) -> None:
+        assert isinstance(event, Impaired)
+        self._counts[event.effect] = self._counts.get(event.effect, 0) + 1
+        self._held_ns = max(self._held_ns, event.held_ns)
+
+    def _lost(self, event: AnyEvent) -> None:
+        assert isinstance(event, LineDown)
+        if event.end is self._end and event.by != "end" and self._down_ns is None:
+            self._down_ns = event.t_ns
+
+    def _back(self, event: AnyEvent) -> None:
+        assert isinstance(event, LineUp)
+        if event.end is self._end and self._down_ns is not None:
+            self._count_outage(event.t_ns - self._down_ns)
+            self._down_ns = None
+
+    def _count_outage(self, lasted_ns: int) -> None:
+        self._outages[0] += 1
+        self._outages[1] += lasted_ns <= FLAP_NS
+        self._outages[2] = max(self._outages[2], lasted_ns)
+
+    def verdict(self) -> LineVerdict:
+        """What the line did up to now; an outage that lasts counts as one."""
+        if self._down_ns is not None:
+            self._count_outage(self._now_ns - self._down_ns)
+            self._down_ns = None
+        count = self._counts.get
+        return LineVerdict(
+            lost=count("lost", 0),
+            held=count("held", 0) + count("slowed", 0),
+            held_longest_ns=self._held_ns,
+            doubled=count("doubled", 0),
+            reordered=count("reordered", 0),
+            corrupted=sum(count(effect, 0) for effect in ("corrupted", "cut", "merged", "noise")),
+            outages=self._outages[0],
+            flaps=self._outages[1],
+            outage_longest_ns=self._outages[2],
+        )

@@ -1,0 +1,198 @@
+"""link.*: the pile comes back after the line was lost, keeps it, and loses nothing by it.
+
+Owns what is expected around the loss of a line. Must not know bills: what an outage does to them is theirs.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from pilesim.rules.auth import can_start
+from pilesim.rules.facts import Order, Report
+from pilesim.rules.rule import Duty, Rule, RuleRow, Scene, Waits
+from pilesim.trace.decoder import Seen
+from pilesim.trace.events import LineDown, LineUp, Reachable, Stimulus
+from pilesim.units import HOUR, format_duration
+from pilesim.wire.frame import Direction
+from pilesim.wire.messages import Ended, GunReport, GunState, Message, Start
+
+OUR_DOING = frozenset({"line", "end", "platform"})
+"""Who ended a connection, where that is no loss: our impairment, the end of the recording, the other side."""
+
+
+class Reconnects(Rule):
+    """Once the line can be had again the pile is heard again."""
+
+    wants = (Message,)
+
+    def __init__(self, row: RuleRow, scene: Scene) -> None:
+        super().__init__(row, scene)
+        self._lost = False
+        self._duty: Duty | None = None
+
+    def on_line(self, event: LineUp | LineDown | Reachable) -> None:
+        if isinstance(event, LineDown):
+            self._lost = self._lost or event.by != "end"
+        elif isinstance(event, Reachable) and not event.can:
+            self._lost = self._lost or self.scene.header.connectionless
+        self._look(event.t_ns)
+
+    def on_stimulus(self, event: Stimulus) -> None:
+        if event.kind in ("power-on", "power-off"):
+            self._look(event.t_ns)
+
+    def on_seen(self, seen: Seen, message: Message) -> None:
+        if self._lost and seen.direction is Direction.UP:
+            self._lost = False
+            if self._duty is not None:
+                self.met(self._duty, seen.t_ns)
+                self._duty = None
+
+    def _look(self, now_ns: int) -> None:
+        obtainable = self._lost and self.facts.reachable and self.facts.powered
+        if obtainable and (self._duty is None or self._duty.closed):
+            self._duty = self.expect(
+                "connected and heard again", since_ns=now_ns, waits=Waits.WORLD, missed=self._silent
+            )
+        elif not obtainable and self._duty is not None:
+            self.drop(self._duty)
+            self._duty = None
+
+    def _silent(self, duty: Duty, now_ns: int) -> None:
+        self._lost = False
+        self._missed(duty, now_ns)
+
+
+class Stable(Rule):
+    """The line is not lost again and again by what is not this program's doing."""
+
+    def __init__(self, row: RuleRow, scene: Scene) -> None:
+        super().__init__(row, scene)
+        self._losses: deque[int] = deque(maxlen=self.limit.value + 1)
+        self._told = False
+        self._untold = False
+        """Whether a loss was among them of which nobody knows who caused it."""
+
+    def on_line(self, event: LineUp | LineDown | Reachable) -> None:
+        if not isinstance(event, LineDown) or event.by in OUR_DOING or not self.facts.powered:
+            return
+        self._untold = self._untold or not event.by
+        self._losses.append(event.t_ns)
+        span_ns = event.t_ns - self._losses[0]
+        if len(self._losses) > self.limit.value and span_ns <= HOUR and not self._told:
+            self._told = True
+            self.failed(
+                f"at most {self.limit.value} losses of the line in an hour",
+                f"{len(self._losses)} in {format_duration(span_ns)}",
+                measured=len(self._losses),
+                hint="a recording at both ends would tell who lost it" if self._untold else "",
+            )
+
+    def on_finish(self) -> None:
+        watched_ns = self.facts.now_ns - (self.facts.began_ns or 0)
+        if self.facts.connection == 0:
+            return
+        if watched_ns >= HOUR:
+            self.passed()
+        else:
+            self.open(f"watched for {format_duration(watched_ns)} only, an hour would tell")
+
+
+@dataclass(slots=True, eq=False)
+class _Flap:
+    order: Order
+    charging: bool
+    record: Report | None
+    down_ns: int
+    disturbed: bool = False
+
+
+class FlapKeepsOrder(Rule):
+    """A short loss of the line costs neither an order nor a charge."""
+
+    wants = (GunReport, Ended, Start)
+
+    def __init__(self, row: RuleRow, scene: Scene) -> None:
+        super().__init__(row, scene)
+        self._flaps: dict[int, _Flap] = {}
+
+    def on_line(self, event: LineUp | LineDown | Reachable) -> None:
+        if not isinstance(event, LineDown) or event.by == "end" or not self.facts.powered:
+            return
+        for gun in self.facts.guns.values():
+            order = gun.running if gun.charging else gun.waiting
+            if order is not None and gun.number not in self._flaps:
+                self._flaps[gun.number] = _Flap(order, order.charging, order.record, event.t_ns)
+
+    def on_stimulus(self, event: Stimulus) -> None:
+        """Whatever is done at the pile meanwhile may end a charge by right."""
+        for number, flap in self._flaps.items():
+            flap.disturbed = flap.disturbed or event.gun in (None, number)
+
+    def on_seen(self, seen: Seen, message: Message) -> None:
+        flap = self._flaps.get(message.gun)
+        if flap is None:
+            return
+        too_long = (self.facts.back_ns or flap.down_ns) - flap.down_ns > self.limit_ns
+        if too_long:
+            self.open(f"the outage was longer than {format_duration(self.limit_ns)}")
+        elif isinstance(message, GunReport):
+            if not self._report(seen, message, flap):
+                return
+        elif not isinstance(message, Ended) or not self._ended(seen, flap):
+            return
+        del self._flaps[message.gun]
+
+    def _report(self, seen: Seen, message: GunReport, flap: _Flap) -> bool:
+        """Whether the report settles the matter."""
+        order = flap.order
+        if not flap.charging:
+            return self._authorised(message, flap)
+        if message.state is not GunState.CHARGING:
+            lost = message.state in (GunState.IDLE, GunState.OCCUPIED_NOT_FULL)
+            ended_by_right = flap.disturbed or order.stop_ns or order.at_pile_ns or not self.scene.header.stimuli
+            if lost and not ended_by_right and not _near_balance(order):
+                self.failed("the charge goes on after the flap", f"the gun is {message.state}", seen=seen, order=order)
+            else:
+                self.open("the charge ended around the outage, perhaps by right")
+            return True
+        if message.change or flap.record is None:
+            # A state change carries no record of the charge to compare.
+            return flap.record is None
+        before = flap.record.message
+        for what, was, now in (("order", before.order, message.order), ("start time", before.start, message.start)):
+            if was != now:
+                self.failed(f"the same {what} as before the flap, {was!r}", f"{now!r}", seen=seen, order=order)
+                return True
+        if (message.energy_dwh or 0) < (before.energy_dwh or 0):
+            self.failed("an energy that goes on from before the flap", "less energy", seen=seen, order=order)
+        else:
+            self.passed()
+        return True
+
+    def _authorised(self, message: GunReport, flap: _Flap) -> bool:
+        order = flap.order
+        if order.charging and message.state is GunState.CHARGING:
+            self.passed()
+            return True
+        return order.closed_ns is not None and order.ended_ns is None
+
+    def _ended(self, seen: Seen, flap: _Flap) -> bool:
+        order = flap.order
+        if flap.charging or self.facts.at.order is not order:
+            return False
+        start, authorised = order.start_ns, order.authorised_ns
+        life_ns = self.scene.limit("auth.kept").value
+        gun = self.facts.gun(order.gun)
+        inside = start is not None and authorised is not None and start - authorised <= life_ns
+        if inside and not flap.disturbed and can_start(gun, order):
+            self.failed("the authorised order is started after the flap", "the start failed", seen=seen, order=order)
+        else:
+            self.open("the authorised order was not started after the flap, or could not be")
+        return True
+
+
+def _near_balance(order: Order) -> bool:
+    amount = order.record.message.amount_mfen if order.record is not None else None
+    return amount is None or order.balance_mfen is None or amount * 2 > order.balance_mfen

@@ -1,0 +1,166 @@
+"""platform.*: what is expected of the platform's commands; its frames, replies and clock are told elsewhere.
+
+Owns the platform's conduct of an order. Must not know the reference platform.
+"""
+
+from __future__ import annotations
+
+from pilesim.rules.facts import Order
+from pilesim.rules.rule import Duty, Rule, RuleRow, Scene, Waits
+from pilesim.trace.decoder import Seen
+from pilesim.units import format_duration, format_yuan
+from pilesim.wire.frame import End
+from pilesim.wire.messages import Authorise, CardAsk, Ended, GunReport, GunState, Message, Start, StartAsk, Stop
+
+
+class StartAfterAuth(Rule):
+    """No start for an account without an answered authorisation (or one of the pile's own)."""
+
+    wants = (Start, StartAsk, CardAsk)
+
+    def __init__(self, row: RuleRow, scene: Scene) -> None:
+        super().__init__(row, scene)
+        self._at_pile: dict[int, str] = {}
+
+    def on_seen(self, seen: Seen, message: Message) -> None:
+        if isinstance(message, StartAsk | CardAsk):
+            self._at_pile[message.gun] = message.account
+            return
+        assert isinstance(message, Start)
+        if message.order is not None:
+            # Where the start carries order and balance itself there is no authorisation to wait for.
+            return
+        order = self.facts.at.order
+        at_pile = self._at_pile.get(message.gun) == message.account
+        if at_pile or (order is not None and (order.answered_ns is not None or order.authorised_ns is None)):
+            self.passed()
+        elif self.scene.asked_by_scenario(seen.t_ns, "start", naming="account"):
+            self.open("the scenario had the start sent for an account of its own choice")
+        elif order is not None and self._answered_at_pile(order):
+            self.open("the pile has answered the authorise; the line lost that")
+        elif order is not None:
+            self.failed("an answered authorise first", "it has not been answered", seen=seen, order=order)
+        elif self.facts.whole_history(message.gun):
+            self.failed(
+                "an answered authorise first", f"none for account {message.account}", seen=seen, gun=message.gun
+            )
+        else:
+            self.open("the order may have been authorised before the trace began")
+
+    def _answered_at_pile(self, order: Order) -> bool:
+        at_pile = self.scene.facts[End.PILE].orders.get(order.number)
+        return at_pile is not None and at_pile.answered_ns is not None
+
+
+class WaitsForOutcome(Rule):
+    """After a start the platform waits for its outcome before it cancels or authorises anew."""
+
+    wants = (Start, Stop, Authorise, GunReport, Ended)
+
+    def __init__(self, row: RuleRow, scene: Scene) -> None:
+        super().__init__(row, scene)
+        self._started: dict[int, tuple[int, Order | None]] = {}
+
+    def on_seen(self, seen: Seen, message: Message) -> None:
+        if isinstance(message, Start):
+            if not self.facts.gun(message.gun).charging:
+                self._started[message.gun] = (seen.t_ns, self.facts.at.order)
+            return
+        began_ns, order = self._started.get(message.gun, (None, None))
+        if began_ns is None:
+            return
+        waited_ns = seen.t_ns - began_ns
+        outcome = isinstance(message, Ended) or (isinstance(message, GunReport) and message.state is GunState.CHARGING)
+        if outcome or waited_ns >= self.limit_ns:
+            del self._started[message.gun]
+            self.passed()
+        elif isinstance(message, Stop | Authorise):
+            del self._started[message.gun]
+            if self.facts.at.asked or self.scene.asked_by_scenario(seen.t_ns, message.name):
+                self.open(f"the user asked for the {message.name}")
+            else:
+                self.failed(
+                    f"an outcome of the start, or {format_duration(self.limit_ns)} without one",
+                    f"{message.name} after {format_duration(waited_ns)}",
+                    seen=seen,
+                    order=order,
+                )
+
+
+class GivesUp(Rule):
+    """An authorised order that nobody starts is ended, by the platform or the pile."""
+
+    wants = (Authorise, Start, Stop, Ended)
+
+    def __init__(self, row: RuleRow, scene: Scene) -> None:
+        super().__init__(row, scene)
+        self._waiting: dict[int, tuple[Order, Duty]] = {}
+
+    def on_seen(self, seen: Seen, message: Message) -> None:
+        order, duty = self._waiting.get(message.gun, (None, None))
+        if order is not None and duty is not None and (order.closed_ns is not None or order.start_ns is not None):
+            del self._waiting[message.gun]
+            if order.start_ns is not None:
+                self.drop(duty)
+            else:
+                self.met(duty, seen.t_ns)
+        new = self.facts.at.order
+        if isinstance(message, Authorise) and new is not None and new is self.facts.gun(message.gun).waiting:
+            if self.facts.at.repeated:
+                return
+            fresh = self.expect(
+                "an end of the authorisation, by stop or ended",
+                since_ns=seen.t_ns,
+                waits=Waits.UP,
+                asked=seen,
+                order=new,
+                missed=self._silent,
+            )
+            self._waiting[message.gun] = (new, fresh)
+
+    def _silent(self, duty: Duty, now_ns: int) -> None:
+        order = duty.order
+        at_pile = self.scene.facts[End.PILE].orders.get(order.number) if order is not None else None
+        if order is not None and order.answered_ns is None:
+            self.open("the authorisation was never answered")
+        elif at_pile is not None and at_pile.ended_ns is not None:
+            self.open("the pile has ended it; the line lost that")
+        else:
+            self._missed(duty, now_ns)
+
+
+class StopsAtBalance(Rule):
+    """When heartbeats show the balance used up the platform stops the charge."""
+
+    wants = (GunReport, Stop)
+
+    def __init__(self, row: RuleRow, scene: Scene) -> None:
+        super().__init__(row, scene)
+        self._used_up: dict[int, int] = {}
+
+    def on_seen(self, seen: Seen, message: Message) -> None:
+        order = self.facts.at.order
+        number = message.gun
+        if isinstance(message, Stop):
+            if number in self._used_up:
+                self.passed(self._used_up.pop(number))
+            return
+        assert isinstance(message, GunReport)
+        if message.state is not GunState.CHARGING:
+            if self._used_up.pop(number, None) is not None:
+                self.open("the charge ended without the platform's stop")
+            return
+        amount = message.amount_mfen
+        if message.change or order is None or order.balance_mfen is None or amount is None:
+            return
+        if amount < order.balance_mfen or order.stop_ns is not None:
+            return
+        beats = self._used_up[number] = self._used_up.get(number, -1) + 1
+        if beats == self.limit.value + 1:
+            self.failed(
+                f"a stop within {self.limit.value} heartbeats of a balance used up",
+                f"none; {format_yuan(amount)} of {format_yuan(order.balance_mfen)} used",
+                seen=seen,
+                order=order,
+                measured=beats,
+            )

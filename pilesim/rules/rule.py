@@ -1,0 +1,412 @@
+"""What every rule is: a row of the table, handlers, checks with their margins, duties with their deadlines.
+
+Owns the machinery of judging one expectation: counting passes, findings and open questions, and clocks that
+stand still while nothing can be sent. Must not know any one expectation.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import ClassVar
+
+from pilesim.contract.contract import Contract, Limit
+from pilesim.contract.contracts import contract_of
+from pilesim.rules.facts import Facts, Order, SettledBill
+from pilesim.rules.verdict import Blame, Finding, Level, Margin, RuleResult, Verdict
+from pilesim.trace.decoder import Noise, Seen
+from pilesim.trace.events import Header, LineDown, LineUp, Note, Reachable, Stimulus
+from pilesim.units import KWH_DWH, YUAN_MFEN, S, format_duration
+from pilesim.wire.frame import End
+from pilesim.wire.messages import Message
+from pilesim.wire.protocol import DEFAULT_PROTOCOL, Protocol, protocol_named
+
+FINDINGS_KEPT = 20
+"""Findings of one rule that are kept in full; more of them are counted."""
+STEP_NS = 1 * S
+"""The command that a scenario's step asks for follows it within so much."""
+UNIT_SCALE: dict[str, int] = {"s": S, "kWh": KWH_DWH, "yuan": YUAN_MFEN, "min": 1, "beats": 1, "losses": 1}
+"""What one of a limit's unit is held as."""
+
+
+class Waits(Enum):
+    """What a duty's clock does when the line is lost."""
+
+    UP = "up"
+    """Something the pile sends of itself: stands still without line or power, starts anew when both are back."""
+    REPLY = "reply"
+    """An answer: without the line it is open whether the request ever arrived."""
+    WORLD = "world"
+    """Goes on whatever the line does."""
+
+
+@dataclass(slots=True, eq=False)
+class Duty:
+    """Something that has to happen by a deadline."""
+
+    rule: Rule
+    since_ns: int
+    limit_ns: int
+    waits: Waits
+    expected: str
+    asked: Seen | None
+    """The frame that asks for it; the finding shows it."""
+    gun: int | None
+    order: Order | None
+    missed: Callable[[Duty, int], None]
+    deadline_ns: int | None = None
+    overdue_ns: int | None = None
+    """When the deadline passed unseen, where only the far end was recorded: a later frame may prove it."""
+    closed: bool = False
+
+
+class Duties:
+    """The duties at one end of the line, by deadline."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self._heap: list[tuple[int, int, Duty]] = []
+        self._open: dict[int, Duty] = {}
+        self._serial = 0
+
+    def add(self, duty: Duty) -> Duty:
+        self._open[id(duty)] = duty
+        if duty.waits is Waits.WORLD or self._facts.can_send:
+            self._wind(duty, duty.since_ns)
+        return duty
+
+    def restart(self, duty: Duty, now_ns: int, limit_ns: int) -> None:
+        """Its clock begins anew with another limit."""
+        duty.limit_ns = limit_ns
+        self._wind(duty, now_ns)
+
+    def close(self, duty: Duty) -> None:
+        duty.closed = True
+        self._open.pop(id(duty), None)
+
+    def run(self, now_ns: int) -> None:
+        """Every deadline before `now_ns` has passed; at the very instant an arrival still counts."""
+        while self._heap and self._heap[0][0] < now_ns:
+            deadline, _, duty = heapq.heappop(self._heap)
+            if duty.closed or duty.deadline_ns != deadline or duty.overdue_ns is not None:
+                continue
+            if self._facts.remote and duty.waits is not Waits.WORLD:
+                duty.overdue_ns = deadline
+            else:
+                self._miss(duty, now_ns)
+
+    def prove(self, seen: Seen) -> None:
+        """A frame at the far end: does it show that a reply that is overdue there was never sent?
+
+        On one connection bytes arrive in order, so a frame of the judged end that arrives after the deadline
+        was sent after it; and a later request that was answered shows that the earlier one arrived.
+        """
+        if not self._facts.remote or self._facts.header.connectionless:
+            return
+        if seen.direction.sender is not self._facts.judges:
+            return
+        for duty in [d for d in self._open.values() if d.overdue_ns is not None]:
+            asked = duty.waits is Waits.REPLY
+            if not asked or self._facts.answered_request_ns > duty.since_ns:
+                self._miss(duty, seen.t_ns)
+
+    def line_changed(self, now_ns: int) -> None:
+        """Line or power went or came back."""
+        can_send = self._facts.can_send
+        for duty in list(self._open.values()):
+            if duty.waits is Waits.REPLY and not can_send:
+                self.close(duty)
+                duty.rule.open("the line went down before the deadline: perhaps the request never arrived")
+            elif duty.waits is Waits.UP:
+                duty.overdue_ns = None
+                if can_send:
+                    self._wind(duty, now_ns)
+                else:
+                    duty.deadline_ns = None
+
+    def finish(self, now_ns: int) -> None:
+        """The trace is over: what is not overdue stays open."""
+        for duty in list(self._open.values()):
+            self.close(duty)
+            if duty.overdue_ns is not None:
+                duty.rule.open(f"pile or line: a recording at the {self._facts.judges} would tell")
+            elif duty.deadline_ns is None:
+                duty.rule.open("the trace ended while line or power was gone")
+            else:
+                duty.rule.open(f"the trace ended {format_duration(duty.deadline_ns - now_ns)} before the deadline")
+
+    def _miss(self, duty: Duty, now_ns: int) -> None:
+        self.close(duty)
+        try:
+            duty.missed(duty, now_ns)
+        except Exception as error:
+            duty.rule.broke(error)
+
+    def _wind(self, duty: Duty, now_ns: int) -> None:
+        duty.since_ns = now_ns
+        duty.deadline_ns = now_ns + duty.limit_ns
+        self._serial += 1
+        heapq.heappush(self._heap, (duty.deadline_ns, self._serial, duty))
+
+
+class Scene:
+    """What the rules of one judgement share: the trace's header, its contract, limits, facts and duties."""
+
+    def __init__(self, header: Header, limits: Mapping[str, int] | None = None) -> None:
+        self.header = header
+        self.protocol: Protocol = protocol_named(header.protocol)
+        self.contract: Contract = contract_of(header.protocol)
+        self._site = {**header.limits, **(limits or {})}
+        period_ns = self.limit("beat.period").value
+        self.facts = {end: Facts(header, self.contract, end, period_ns) for end in End}
+        self.duties = {end: Duties(self.facts[end]) for end in End}
+        self.notes: list[Note] = []
+        """The last words of the harness: which commands of the platform a scenario (the user) asked for."""
+
+    def limit(self, rule: str) -> Limit:
+        """The limit of `rule` in force: the site's, else the contract's; of no unit where it has none."""
+        limit = self.contract.limits.get(rule, Limit(0, "", ""))
+        if rule in self._site:
+            return Limit(self._site[rule], limit.unit, "site")
+        return limit
+
+    def asked_by_scenario(self, t_ns: int, step: str, naming: str = "") -> bool:
+        """Whether a step called `step` (that names `naming`) asked for a command of the platform at `t_ns`."""
+        return any(
+            note.text.split(" ", 1)[0].rstrip(":") == step and naming in note.text and 0 <= t_ns - note.t_ns <= STEP_NS
+            for note in self.notes
+        )
+
+    def changed(self, rule: str) -> bool:
+        """Whether the site has changed the limit of `rule`."""
+        default = self.contract.limits.get(rule)
+        return rule in self._site and default is not None and self._site[rule] != default.value
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRow:
+    """One expectation, as listings, documents and tests iterate them."""
+
+    id: str
+    level: Level
+    judges: End
+    text: str
+    trigger: str
+    """What has to be in a trace for the rule to say anything: the end of "no trigger: no ..."."""
+    case: str
+    kind: type[Rule]
+
+    @property
+    def limit(self) -> Limit | None:
+        """Its default limit, or None where it has none."""
+        return contract_of(DEFAULT_PROTOCOL).limits.get(self.id)
+
+
+class Rule:
+    """One expectation at work on one trace. Subclasses override the handlers they need.
+
+    Facts are up to date when a handler is called: `self.facts.at` says what the message is about.
+    """
+
+    wants: ClassVar[tuple[type[Message], ...]] = ()
+    """The messages that `on_seen` is called with; (Message,) means all."""
+
+    def __init__(self, row: RuleRow, scene: Scene) -> None:
+        self.row = row
+        self.scene = scene
+        self.facts = scene.facts[row.judges]
+        self.duties = scene.duties[row.judges]
+        self.contract = scene.contract
+        self.limit = scene.limit(row.id)
+        self._passes = 0
+        self._findings: list[Finding] = []
+        self._failures = 0
+        self._reasons: dict[str, None] = {}
+        self._remarks: dict[str, None] = {}
+        self._tightest: int | None = None
+        self._error = ""
+
+    # Handlers -----------------------------------------------------------------------------------------------
+
+    def on_seen(self, seen: Seen, message: Message) -> None:
+        """A message of `wants` passed the judged end."""
+
+    def on_frame(self, seen: Seen) -> None:
+        """Any frame passed the judged end, before `on_seen`, also one that cannot be believed."""
+
+    def on_noise(self, noise: Noise) -> None:
+        """Bytes that are no frame passed the judged end."""
+
+    def on_line(self, event: LineUp | LineDown | Reachable) -> None:
+        """The line changed at the judged end."""
+
+    def on_stimulus(self, event: Stimulus) -> None:
+        """Something was done at the pile."""
+
+    def on_bill(self, settled: SettledBill) -> None:
+        """The first bill of an order, or one of no known order, once its charge is known."""
+
+    def on_forgotten(self, order: Order) -> None:
+        """The order is too long ago to be remembered: judge it now or never."""
+
+    def on_finish(self) -> None:
+        """The trace is over; duties have been closed."""
+
+    # Checks -------------------------------------------------------------------------------------------------
+
+    @property
+    def limit_ns(self) -> int:
+        return self.limit.value
+
+    def passed(self, measured: int | None = None) -> None:
+        """One trigger met the expectation; `measured` in the limit's own unit."""
+        self._passes += 1
+        self._measure(measured)
+
+    def open(self, reason: str) -> None:
+        """One trigger that cannot be decided."""
+        if len(self._reasons) < FINDINGS_KEPT:
+            self._reasons.setdefault(reason)
+
+    def remark(self, text: str) -> None:
+        """Something told once that decides nothing."""
+        if len(self._remarks) < FINDINGS_KEPT:
+            self._remarks.setdefault(text)
+
+    def failed(
+        self,
+        expected: str,
+        actual: str,
+        *,
+        t_ns: int | None = None,
+        seen: Seen | None = None,
+        gun: int | None = None,
+        order: Order | None = None,
+        number: str = "",
+        measured: int | None = None,
+        hint: str = "",
+    ) -> None:
+        """One trigger broke the expectation; nothing is held against an order that the line tampered with.
+
+        With a `hint` nobody can be blamed, and it says which recording would tell.
+        """
+        if order is not None and order.suspended:
+            self.open(f"suspended: {order.suspended}")
+            return
+        self._measure(measured)
+        self._failures += 1
+        if len(self._findings) >= FINDINGS_KEPT:
+            return
+        if t_ns is None:
+            t_ns = seen.t_ns if seen is not None else self.facts.now_ns
+        if gun is None:
+            gun = order.gun if order is not None else None
+        self._findings.append(
+            Finding(
+                rule=self.row.id,
+                blame=Blame.CANNOT_TELL if hint else Blame(self.row.judges.value),
+                t_ns=t_ns,
+                end=self.facts.end,
+                frame=seen.index if seen is not None else None,
+                gun=gun,
+                order=order.number if order is not None else number,
+                expected=expected,
+                actual=actual,
+                raw=seen.decoded.frame.raw if seen is not None else b"",
+                title=seen.decoded.title if seen is not None else "",
+                hint=hint,
+            )
+        )
+
+    def broke(self, error: Exception) -> None:
+        """The rule itself failed: a fault of this program, which must not take the other rules with it."""
+        self._error = self._error or f"{type(error).__name__}: {error}"
+
+    def expect(
+        self,
+        expected: str,
+        *,
+        since_ns: int,
+        waits: Waits,
+        limit_ns: int | None = None,
+        asked: Seen | None = None,
+        gun: int | None = None,
+        order: Order | None = None,
+        missed: Callable[[Duty, int], None] | None = None,
+    ) -> Duty:
+        """A duty from `since_ns` on; by default its missing is a finding that names `expected`."""
+        limit_ns = self.limit.value if limit_ns is None else limit_ns
+        return self.duties.add(
+            Duty(self, since_ns, limit_ns, waits, expected, asked, gun, order, missed or self._missed)
+        )
+
+    def met(self, duty: Duty, t_ns: int) -> None:
+        """The duty was done at `t_ns`, in time or (at a far end) late."""
+        if duty.closed:
+            return
+        self.duties.close(duty)
+        if duty.overdue_ns is not None and t_ns > duty.overdue_ns:
+            self.open(f"late at the other end: a recording at the {self.row.judges} would tell")
+            return
+        self.passed(t_ns - duty.since_ns if duty.limit_ns == self.limit.value else None)
+
+    def drop(self, duty: Duty | None, reason: str = "") -> None:
+        """The duty no longer binds; with a reason the trigger stays undecided."""
+        if duty is not None and not duty.closed:
+            self.duties.close(duty)
+            if reason:
+                self.open(reason)
+
+    def _missed(self, duty: Duty, now_ns: int) -> None:
+        unproven = self.facts.remote and duty.waits is Waits.WORLD
+        self.failed(
+            f"{duty.expected} within {format_duration(duty.limit_ns)}",
+            f"nothing in {format_duration(now_ns - duty.since_ns)}",
+            t_ns=duty.since_ns + duty.limit_ns,
+            seen=duty.asked,
+            gun=duty.gun,
+            order=duty.order,
+            measured=now_ns - duty.since_ns if duty.limit_ns == self.limit.value else None,
+            hint=f"a recording at the {self.row.judges} would tell" if unproven else "",
+        )
+
+    def _measure(self, measured: int | None) -> None:
+        if measured is not None and (self._tightest is None or measured > self._tightest):
+            self._tightest = measured
+
+    # Verdict ------------------------------------------------------------------------------------------------
+
+    def result(self) -> RuleResult:
+        """The verdict on what has been seen."""
+        reason = ""
+        if self._error:
+            verdict, reason = Verdict.ERROR, self._error
+        elif self._failures:
+            verdict = Verdict.FAIL
+            if self._failures > len(self._findings):
+                reason = f"{self._failures} findings, the first {len(self._findings)} shown"
+        elif self._passes:
+            verdict = Verdict.PASS
+        else:
+            verdict = Verdict.INCONCLUSIVE
+            reason = "; ".join(self._reasons) or f"no trigger: no {self.row.trigger}"
+        if self._remarks:
+            reason = "; ".join([*([reason] if reason else []), *(f"noted: {text}" for text in self._remarks)])
+        return RuleResult(
+            id=self.row.id,
+            level=self.row.level,
+            judges=self.row.judges,
+            verdict=verdict,
+            reason=reason,
+            site=self.scene.changed(self.row.id),
+            margin=self._margin(),
+            findings=tuple(self._findings),
+        )
+
+    def _margin(self) -> Margin | None:
+        if self._tightest is None or not self.limit.unit:
+            return None
+        scale = UNIT_SCALE[self.limit.unit]
+        return Margin(self._tightest / scale, self.limit.value / scale, self.limit.unit)

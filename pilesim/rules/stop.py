@@ -1,0 +1,157 @@
+"""stop.ends-charge, balance.stops, fault.told: what ends a charge.
+
+Owns what is expected when a charge has to end. Must not know the unplug (safe) nor the bill beyond its reason.
+"""
+
+from __future__ import annotations
+
+from pilesim.rules.facts import Order, SettledBill
+from pilesim.rules.rule import Duty, Rule, RuleRow, Scene, Waits
+from pilesim.trace.decoder import Seen
+from pilesim.trace.events import Stimulus
+from pilesim.units import format_yuan
+from pilesim.wire.messages import GunFault, GunReport, GunState, Message, Stop, StopReason
+
+
+class EndsCharge(Rule):
+    """After a stop for its own account a charging gun leaves charging."""
+
+    wants = (Stop, GunReport)
+
+    def __init__(self, row: RuleRow, scene: Scene) -> None:
+        super().__init__(row, scene)
+        self._waiting: dict[int, Duty] = {}
+
+    def on_seen(self, seen: Seen, message: Message) -> None:
+        gun = self.facts.gun(message.gun)
+        if isinstance(message, Stop):
+            order = self.facts.at.order
+            if message.accepted and order is not None and order is gun.running and gun.number not in self._waiting:
+                self._waiting[gun.number] = self.expect(
+                    f"gun {gun.number} no longer charging",
+                    since_ns=seen.t_ns,
+                    waits=Waits.UP,
+                    asked=seen,
+                    order=order,
+                )
+        elif isinstance(message, GunReport) and message.state is not GunState.CHARGING:
+            duty = self._waiting.pop(gun.number, None)
+            if duty is not None:
+                self.met(duty, seen.t_ns)
+
+
+class BalanceStops(Rule):
+    """At a balance used up the pile ends the charge by itself."""
+
+    wants = (GunReport,)
+
+    def __init__(self, row: RuleRow, scene: Scene) -> None:
+        super().__init__(row, scene)
+        self._told: set[int] = set()
+
+    def on_seen(self, seen: Seen, message: Message) -> None:
+        assert isinstance(message, GunReport)
+        order = self.facts.at.order
+        if message.change:
+            return
+        if order is None or message.state is not GunState.CHARGING or message.order != order.number:
+            self._told.discard(message.gun)
+            return
+        if order.balance_mfen is None or message.amount_mfen is None or message.gun in self._told:
+            return
+        most = order.balance_mfen + order.gain_mfen
+        if message.amount_mfen > most and order.stop_ns is None:
+            self._told.add(message.gun)
+            self._over_spent(seen, order, message.amount_mfen)
+
+    def on_bill(self, settled: SettledBill) -> None:
+        order, bill = settled.order, settled.bill
+        if order is None or not order.charged or order.balance_mfen is None:
+            return
+        fees = bill.charge_fee_mfen + bill.service_fee_mfen
+        if fees < order.balance_mfen - order.gain_mfen:
+            return
+        if order.stop_ns is not None or order.at_pile_ns is not None or order.leave_before_over:
+            self.open("something else ended the charge when its balance was nearly used up")
+        elif fees > order.balance_mfen + order.gain_mfen:
+            self._over_spent(settled.seen, order, fees)
+        elif bill.stop_reason is StopReason.BALANCE or (bill.stop_reason is None and fees >= order.balance_mfen):
+            self.passed()
+        elif fees >= order.balance_mfen:
+            self.failed(
+                f"stop reason {StopReason.BALANCE}", f"stop reason {bill.stop_reason}", seen=settled.seen, order=order
+            )
+
+    def _over_spent(self, seen: Seen, order: Order, fees_mfen: int) -> None:
+        self.failed(
+            f"at most {format_yuan(order.balance_mfen or 0)} and one heartbeat's worth "
+            f"({format_yuan(order.gain_mfen)})",
+            format_yuan(fees_mfen),
+            seen=seen,
+            order=order,
+        )
+
+
+class FaultTold(Rule):
+    """A fault in charge ends it, shows with its code, and the bill says so."""
+
+    wants = (GunReport,)
+
+    def __init__(self, row: RuleRow, scene: Scene) -> None:
+        super().__init__(row, scene)
+        self._waiting: dict[int, tuple[Duty, GunFault | None]] = {}
+
+    def on_stimulus(self, event: Stimulus) -> None:
+        if event.kind not in ("fault", "emergency-stop"):
+            return
+        numbers = [event.gun] if event.gun is not None else [g.number for g in self.facts.guns.values()]
+        for number in numbers:
+            gun = self.facts.gun(number)
+            if not gun.charging or gun.running is None or number in self._waiting:
+                continue
+            fault = _fault_of(event)
+            duty = self.expect(
+                f"a report of gun {number} with fault {fault or 'set'}, no longer charging",
+                since_ns=event.t_ns,
+                waits=Waits.UP,
+                gun=number,
+                order=gun.running,
+            )
+            self._waiting[number] = (duty, fault)
+
+    def on_seen(self, seen: Seen, message: Message) -> None:
+        assert isinstance(message, GunReport)
+        duty, fault = self._waiting.get(message.gun, (None, None))
+        if duty is None or message.state is GunState.CHARGING:
+            return
+        shows = message.fault is fault if fault is not None else message.fault not in (None, GunFault.NONE)
+        if shows:
+            del self._waiting[message.gun]
+            self.met(duty, seen.t_ns)
+
+    def on_bill(self, settled: SettledBill) -> None:
+        order, bill = settled.order, settled.bill
+        if order is None or not order.charged or bill.stop_reason is None:
+            return
+        if order.fault_ns is None and not order.fault_seen:
+            return
+        if order.stop_ns is not None or order.at_pile_ns is not None or order.leave_before_over or order.power_lost:
+            self.open("something else ended the charge together with the fault")
+            return
+        # Whether an emergency stop is a fault or a stop at the pile the protocol leaves open: it lists both.
+        allowed = {StopReason.FAULT, StopReason.AT_PILE} if order.emergency else {StopReason.FAULT}
+        if bill.stop_reason in allowed:
+            self.passed()
+        else:
+            self.failed(
+                f"stop reason {StopReason.FAULT}", f"stop reason {bill.stop_reason}", seen=settled.seen, order=order
+            )
+
+
+def _fault_of(event: Stimulus) -> GunFault | None:
+    if event.kind == "emergency-stop":
+        return GunFault.EMERGENCY_STOP
+    try:
+        return GunFault(str(event.detail.get("fault", "")))
+    except ValueError:
+        return None

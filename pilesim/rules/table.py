@@ -1,0 +1,440 @@
+"""The table of all expectations, in the order in which listings and reports show them.
+
+Owns ids, levels, texts, triggers and field cases. Must not know how a rule does its work.
+"""
+
+from __future__ import annotations
+
+from pilesim.rules import (
+    answered,
+    auth,
+    beat,
+    bill_content,
+    bill_flow,
+    clock,
+    frame,
+    link,
+    platform,
+    safe,
+    start,
+    stop,
+)
+from pilesim.rules.rule import Rule, RuleRow
+from pilesim.rules.verdict import Level
+from pilesim.wire.frame import End
+
+
+def _pile(id_: str, kind: type[Rule], text: str, trigger: str, case: str = "", level: Level = Level.MUST) -> RuleRow:
+    return RuleRow(id_, level, End.PILE, text, trigger, case, kind)
+
+
+def _platform(id_: str, kind: type[Rule], text: str, trigger: str, case: str = "") -> RuleRow:
+    return RuleRow(id_, Level.MUST, End.PLATFORM, text, trigger, case, kind)
+
+
+RULES: tuple[RuleRow, ...] = (
+    _pile(
+        "frame.valid",
+        frame.Valid,
+        "Every frame the pile sends has the right length, checksum and version, its own pile number, a gun the pile"
+        " has and fields inside their ranges. A longer body or a value nobody lists is only remarked on, once.",
+        "frame from the pile",
+    ),
+    _pile(
+        "frame.echo",
+        frame.Echo,
+        "A reply names the gun and the account (or order) of its request. A wrong number of the request is only"
+        " remarked on.",
+        "reply of the pile to a request in the trace",
+    ),
+    _pile(
+        "frame.survives-garbage",
+        frame.SurvivesGarbage,
+        "After noise, a broken frame or a wrong checksum, and a second of silence, the next good frame is answered,"
+        " or the pile hangs up and comes back. Frames cut in two or joined are answered; a bad one has no effect.",
+        "bad, cut or joined bytes that reached the pile, with a request after them",
+    ),
+    _pile(
+        "link.reconnects",
+        link.Reconnects,
+        "Once a lost line can be had again, the pile is connected and heard again in time.",
+        "lost line that could be had again",
+        "zpd-1, szds-32.3",
+    ),
+    _pile(
+        "link.stable",
+        link.Stable,
+        "In no hour is the line lost more often than the limit, losses made by this program not counted.",
+        "connection",
+        "zpd-1",
+        Level.SHOULD,
+    ),
+    _pile(
+        "link.flap-keeps-order",
+        link.FlapKeepsOrder,
+        "A short loss of the line costs neither an order nor a charge: a charge goes on under the same order, start"
+        " time and growing energy, and an authorised order is started by a later start.",
+        "loss of the line with an order authorised or charging",
+        "szds-33, zpd-1",
+    ),
+    _pile(
+        "clock.synced",
+        clock.Synced,
+        "Once told the time, the pile's own times stay with the platform's, a day later too.",
+        "time of the pile's own after it was told the time",
+        "szds-16",
+    ),
+    _pile(
+        "beat.period",
+        beat.Period,
+        "While the line is up, the heartbeats of a gun follow one another without a longer gap than the limit.",
+        "heartbeat or connection",
+        "szds-34",
+    ),
+    _pile(
+        "beat.legal-path",
+        beat.LegalPath,
+        "States follow the contract's table: no charging with the cable out, from charging to idle only by pulling"
+        " the cable, never from fault to charging.",
+        "change of state between two reports without a gap",
+        "szds-34, szds-32.9",
+    ),
+    _pile(
+        "beat.occupied-while-cabled",
+        beat.OccupiedWhileCabled,
+        "After a charge the gun is occupied, or at fault, not idle, until the cable is out or a new start comes.",
+        "heartbeat after a charge with the cable still in",
+        "szds-32.9",
+    ),
+    _pile(
+        "beat.order",
+        beat.OrderInBeat,
+        "Charging heartbeats carry the order, one start time that is not before the start, and an energy that never"
+        " falls.",
+        "charging heartbeat with a start time",
+        "szds-16b",
+    ),
+    _pile(
+        "beat.start-time",
+        beat.StartTime,
+        "A charging heartbeat never has an empty (1999) start time.",
+        "charging heartbeat",
+        "szds-16b",
+    ),
+    _pile(
+        "beat.shows-unplug",
+        beat.ShowsUnplug,
+        "Plug and unplug show in a heartbeat or state change in time.",
+        "plug or unplug recorded",
+        "szds-32",
+    ),
+    _pile(
+        "auth.answered",
+        answered.AuthAnswered,
+        "An authorise sent unasked (a scan) is answered in time.",
+        "authorise reached the pile unasked",
+        "szds-34",
+    ),
+    _pile(
+        "auth.kept",
+        auth.Kept,
+        "An authorised order lives at least so long, until it is started, stopped or replaced, whatever is tapped on"
+        " the screen: a start inside that time starts this order.",
+        "start of an order inside its authorisation's life, with an outcome",
+        "szds-16b",
+    ),
+    _pile(
+        "auth.expires",
+        auth.Expires,
+        "An authorised order that nobody starts, stops or replaces is ended by the pile itself, as timed out.",
+        "authorised order that nobody started or stopped",
+        "szds-16a",
+    ),
+    _pile(
+        "auth.second-scan",
+        auth.SecondScan,
+        "A second authorise becomes the order of a gun that is idle or occupied, and changes nothing on one that"
+        " charges.",
+        "second authorise on a gun that charged afterwards",
+        "szds-26",
+    ),
+    _pile(
+        "start.answered",
+        answered.StartAnswered,
+        "A start is answered in time; unacknowledged bills that leave first stop this clock.",
+        "start reached the pile",
+        "szds-34",
+    ),
+    _pile(
+        "start.outcome",
+        start.Outcome,
+        "An answered start becomes a charging heartbeat or is told to have failed, unless a stop, an unplug, or a"
+        " lost line or power came first. Silence is a failure.",
+        "answered start",
+        "szds-34, 31, 32.6",
+    ),
+    _pile(
+        "start.failure-told",
+        start.FailureTold,
+        "A start that cannot be (insulation, no cable, no balance, no authorisation) is told to have failed, by pile"
+        " or user; for insulation the fault shows in a heartbeat or state change.",
+        "start that could not be",
+        "szds-29, szds-32.6",
+    ),
+    _pile(
+        "start.delayed",
+        start.Delayed,
+        "A start that comes late, but inside the authorisation's life, makes energy flow under that order, and the"
+        " charge does not end for want of a balance that is not used up.",
+        "start this long after its authorisation",
+        "szds-16b",
+    ),
+    _pile(
+        "start.once",
+        start.Once,
+        "The same start twice is answered twice, and neither start time nor energy jumps back.",
+        "start that came twice",
+    ),
+    _pile(
+        "start.needs-order",
+        start.NeedsOrder,
+        "A start for an account without an authorised order does not energise.",
+        "start without an authorised order",
+        "szds-16b",
+    ),
+    _pile(
+        "stop.answered",
+        answered.StopAnswered,
+        "A stop sent unasked is answered in time, whether the gun charges or not.",
+        "stop reached the pile unasked",
+        "szds-16a",
+    ),
+    _pile(
+        "stop.ends-charge",
+        stop.EndsCharge,
+        "After a stop for its own account a charging gun leaves charging.",
+        "stop reached a charging gun",
+        "szds-32.7",
+    ),
+    _pile(
+        "balance.stops",
+        stop.BalanceStops,
+        "At a balance used up the pile ends the charge by itself, off-line too: the fees exceed the balance by no more"
+        " than one heartbeat's worth, and the bill gives the balance as the reason.",
+        "charge that used up its balance",
+        "szds-33, szds-18",
+        Level.SHOULD,
+    ),
+    _pile(
+        "fault.told",
+        stop.FaultTold,
+        "A fault in charge ends it, shows with its code in a heartbeat or state change, and is the bill's reason.",
+        "fault while charging",
+        "szds-32.8",
+    ),
+    _pile(
+        "bill.one-per-charge",
+        bill_flow.OnePerCharge,
+        "Each order that charged gets one bill; sent again, its content is the same.",
+        "order that charged and was left",
+        "szds-25, zpd-3",
+    ),
+    _pile(
+        "bill.prompt",
+        bill_flow.Prompt,
+        "The first bill leaves in time after the unplug, and each further unacknowledged one soon after the last.",
+        "unplug (or new start) after a charge",
+        "szds-33, szds-32.7",
+    ),
+    _pile(
+        "bill.at-once",
+        bill_flow.AtOnce,
+        "The bill leaves at once after the unplug.",
+        "unplug (or new start) after a charge with the line up",
+        "szds-32.7",
+        Level.SHOULD,
+    ),
+    _pile(
+        "bill.after-unplug",
+        bill_flow.AfterUnplug,
+        "No bill leaves before the cable is out, or a new start on the same cable has ended the occupancy.",
+        "bill of an order that charged",
+        "szds-32.9",
+    ),
+    _pile(
+        "bill.order-known",
+        bill_flow.OrderKnown,
+        "The order of a bill was authorised on that gun, and is never empty.",
+        "bill",
+        "szds-16b",
+    ),
+    _pile(
+        "bill.none-unstarted",
+        bill_flow.NoneUnstarted,
+        "An order that never started has no bill, and at its end no other bill leaves but one still unacknowledged.",
+        "order that ended without ever starting, with three minutes of heartbeats after it",
+        "szds-16a, 17, 19",
+    ),
+    _pile(
+        "bill.not-stale",
+        bill_flow.NotStale,
+        "Once acknowledged a bill is not sent again, and no bill has start, end and energy of another order's.",
+        "acknowledged bill, with another bill or three minutes of heartbeats after it",
+        "szds-25, szds-26",
+    ),
+    _pile(
+        "bill.resent",
+        bill_flow.Resent,
+        "Without its acknowledgement a bill is sent again, until it comes.",
+        "bill that was not acknowledged at once",
+        "zpd-3, zpd-7",
+    ),
+    _pile(
+        "bill.survives-outage",
+        bill_flow.SurvivesOutage,
+        "A bill that could not be sent, or was under way when line or power went, is sent once they are back.",
+        "bill due or under way while line or power was gone",
+        "szds-33, zpd-3",
+    ),
+    _pile(
+        "bill.oldest-first",
+        bill_flow.OldestFirst,
+        "After an outage every unacknowledged bill leaves, oldest first, before a new start is answered.",
+        "bill of a charge that an outage hit",
+        "szds-33",
+    ),
+    _pile(
+        "bill.times",
+        bill_content.Times,
+        "A bill has no empty (1999) time, none in the future, arrive, start, end and leave in this order, and start"
+        " to end agrees with its minutes.",
+        "bill",
+        "szds-16a, 15, 19",
+    ),
+    _pile(
+        "bill.plug-times",
+        bill_content.PlugTimes,
+        "Arrive and leave of a bill agree with plug and unplug.",
+        "bill of an order that charged",
+        "zpd-4, zpd-5",
+    ),
+    _pile(
+        "bill.duration",
+        bill_content.Duration,
+        "Start and end of a bill agree with the charging that heartbeats show.",
+        "bill of an order that charged",
+        "zpd-7 (9), zpd-4",
+    ),
+    _pile(
+        "bill.energy",
+        bill_content.Energy,
+        "The sum of the stages agrees with the meter and with the energy of the last charging heartbeat, and is not"
+        " zero where energy flowed.",
+        "bill of an order that charged",
+        "zpd-7 (11), zpd-2, szds-30",
+    ),
+    _pile(
+        "bill.amount",
+        bill_content.Amount,
+        "Charge and service fee are each stage's energy times the price of its half-hour.",
+        "bill of an order that charged",
+        "szds-30",
+    ),
+    _pile(
+        "bill.occupancy",
+        bill_content.Occupancy,
+        "Occupancy minutes and fee follow from end, leave, free minutes and rate.",
+        "bill of an order that charged",
+        "zpd-4",
+    ),
+    _pile(
+        "bill.stop-reason",
+        bill_content.BilledReason,
+        "The stop reason agrees with what was done; unexpected (99) only where the cable was pulled unasked, and then"
+        " leave follows the end and no occupancy is charged.",
+        "bill of an order that charged, with a reason",
+        "zpd-4",
+    ),
+    _pile(
+        "occupied.parking",
+        bill_content.FreeParking,
+        "No occupancy is charged while the parking sensor says that the place is free.",
+        "bill of an order that charged",
+        "zpd-4",
+        Level.SHOULD,
+    ),
+    _pile(
+        "safe.unplug-stops",
+        safe.UnplugStops,
+        "Pulling the cable while charging stops the charge.",
+        "unplug while charging",
+        "zpd-4",
+    ),
+    _pile(
+        "safe.insulation",
+        safe.Insulation,
+        "A gun whose insulation test fails is never energised.",
+        "start with failing insulation",
+        "szds-29",
+    ),
+    _platform(
+        "platform.frames",
+        frame.PlatformFrames,
+        "Every frame of the platform is well formed, and its replies name gun, account or order of their requests.",
+        "frame from the platform",
+    ),
+    _platform(
+        "platform.replies",
+        answered.PlatformReplies,
+        "Each message of the pile that has a reply gets it in time.",
+        "message up that has a reply",
+    ),
+    _platform(
+        "platform.bill-acked",
+        answered.BillAcked,
+        "Each bill, a repeated one too, is acknowledged in time with its own order.",
+        "bill reached the platform",
+        "zpd-3",
+    ),
+    _platform(
+        "platform.clock",
+        clock.PlatformClock,
+        "The time that the platform gives is the time it is.",
+        "time given by the platform",
+        "szds-16",
+    ),
+    _platform(
+        "platform.start-after-auth",
+        platform.StartAfterAuth,
+        "No start is sent for an account without an answered authorise, or one that the pile asked for.",
+        "start from the platform",
+    ),
+    _platform(
+        "platform.waits-for-outcome",
+        platform.WaitsForOutcome,
+        "After a start the platform waits for its outcome before it cancels or authorises anew, unless the user"
+        " stopped.",
+        "start from the platform with anything after it",
+        "szds-34",
+    ),
+    _platform(
+        "platform.gives-up",
+        platform.GivesUp,
+        "An authorised order that nobody starts is ended in time, by the platform's stop or the pile's word.",
+        "authorised order that nobody started",
+        "szds-16a",
+    ),
+    _platform(
+        "platform.stops-at-balance",
+        platform.StopsAtBalance,
+        "When heartbeats show the balance used up the platform stops the charge.",
+        "heartbeat with the balance used up",
+        "szds-33",
+    ),
+    _platform(
+        "platform.survives-garbage",
+        frame.SurvivesGarbage,
+        "Bad bytes do the platform no harm: the next good frame is answered, or at most that connection is closed.",
+        "bad, cut or joined bytes that reached the platform, with a request after them",
+    ),
+)

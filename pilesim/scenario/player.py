@@ -1,0 +1,266 @@
+"""Plays a scenario's steps: does what its own ends can do, waits for what it can see, and never judges.
+
+Owns the order of the steps and their harness deadlines. Must not know how a pile or platform works: it has a
+port to each. With no port to one end (a script played at the other end of a real line) the steps of that end
+are waited for, by what of them shows on the line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from pilesim.errors import UsageError
+from pilesim.link.base import Link
+from pilesim.rig.impairments import parse_impairment
+from pilesim.rig.line import Line
+from pilesim.rig.stimuli import Hands
+from pilesim.scenario import steps
+from pilesim.scenario.scenario import LinedStep, Scenario, until_time_of_day_ns
+from pilesim.scenario.view import View
+from pilesim.trace.events import Note
+from pilesim.trace.recorder import Recorder
+from pilesim.units import MINUTE, S, format_duration
+from pilesim.wire.messages import GunReport, GunState
+from pilesim.wire.protocol import Protocol as WireProtocol
+
+READY_NS = 60 * S
+"""How long a pile has to be heard, idle, with the cable out, before the first step."""
+OTHER_END_NS = 10 * MINUTE
+"""How long a step of an end that is not ours is waited for."""
+LAST_WORDS_NS = 5 * S
+"""Replies to the last step may still come."""
+
+
+class Desk(Protocol):
+    """The platform's end as a scenario commands it."""
+
+    def authorise(self, now_ns: int, gun: int, order: str, balance_mfen: int, account: str | None) -> None: ...
+
+    def start(self, now_ns: int, gun: int, account: str | None) -> None: ...
+
+    def stop(self, now_ns: int, gun: int, account: str | None) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """Until `met` is true or the deadline has come; `met` None waits for the deadline itself."""
+
+    deadline_ns: int
+    met: Callable[[], bool] | None = None
+
+
+class Player:
+    """A participant of the pump that plays one scenario.
+
+    `unready` says, after the end, why the pile was not fit to begin with; `timed_out` which steps were waited
+    for in vain.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        *,
+        protocol: WireProtocol,
+        pile: str,
+        view: View,
+        recorder: Recorder,
+        hands: Hands | None,
+        desk: Desk | None,
+        line: Line | None,
+        timeout_scale: float = 1.0,
+        ready_ns: int = READY_NS,
+    ) -> None:
+        self.scenario = scenario
+        self.done = False
+        self.unready = ""
+        self.timed_out: list[LinedStep] = []
+        self.orders: dict[str, str] = {}
+        """Order numbers by the scenario's labels."""
+        self._protocol = protocol
+        self._pile = pile
+        self._view = view
+        self._recorder = recorder
+        self._hands = hands
+        self._desk = desk
+        self._line = line
+        self._scale = timeout_scale
+        self._ready_ns = ready_ns
+        self._now_ns = 0
+        self._wait = _Wait(0)
+        self._script = self._play()
+
+    # ------------------------------------------------------------------------- as a participant of the pump
+
+    def step(self, now_ns: int) -> bool:
+        self._now_ns = now_ns
+        moved = False
+        while not self.done and self._over():
+            moved = True
+            try:
+                self._wait = next(self._script)
+            except StopIteration:
+                self.done = True
+        return moved
+
+    def next_wakeup_ns(self) -> int | None:
+        return None if self.done else self._wait.deadline_ns
+
+    def links(self) -> list[Link]:
+        return []
+
+    def _over(self) -> bool:
+        met = self._wait.met
+        return self._now_ns >= self._wait.deadline_ns or (met is not None and met())
+
+    # -------------------------------------------------------------------------------------------- the script
+
+    def _play(self) -> Iterator[_Wait]:
+        yield self._until(self._ready_ns, self._ready)
+        if not self._ready():
+            self.unready = self._why_unready()
+            return
+        for lined in self.scenario.steps:
+            self._recorder.record(Note(t_ns=self._now_ns, text=lined.words, line=lined.line))
+            try:
+                yield from self._carry_out(lined)
+            except ValueError as error:
+                raise UsageError(f"{self.scenario.file}:{lined.line}: {lined.key}: {error}") from None
+        yield _Wait(self._now_ns + LAST_WORDS_NS)
+
+    def _carry_out(self, lined: LinedStep) -> Iterator[_Wait]:
+        step = lined.step
+        if not isinstance(step, steps.Until | steps.Wait | steps.At):
+            self._view.mark()
+        match step:
+            case steps.Wait(ns=ns):
+                yield _Wait(self._now_ns + ns)
+            case steps.At(time=time):
+                yield _Wait(self._now_ns + until_time_of_day_ns(self.scenario.start_ns + self._now_ns, time))
+            case steps.Until():
+                yield from self._await(lined, step.within, lambda: self._holds(step))
+            case steps.Impair(spec=spec):
+                if self._line is not None:
+                    self._line.impair(parse_impairment(spec))
+            case steps.Heal():
+                if self._line is not None:
+                    self._line.heal()
+            case steps.Stimulus():
+                yield from self._stimulate(lined, step)
+            case steps.Command():
+                yield from self._command(lined, step)
+
+    def _stimulate(self, lined: LinedStep, step: steps.Stimulus) -> Iterator[_Wait]:
+        gun: int | None = getattr(step, "gun", None)
+        if self._hands is None:
+            shown = _shown_by(step, self._view)
+            if shown is not None:
+                yield from self._await(lined, OTHER_END_NS, shown)
+            return
+        hands = self._hands
+        times, every_ns = (step.times, int(step.every)) if isinstance(step, steps.Tap) else (1, 0)
+        for turn in range(times):
+            if turn:
+                yield _Wait(self._now_ns + every_ns)
+            hands.do(self._now_ns, step.kind, gun, step.detail())
+            if hands.pending():
+                yield from self._await(lined, OTHER_END_NS, lambda: not hands.pending())
+
+    def _command(self, lined: LinedStep, step: steps.Command) -> Iterator[_Wait]:
+        if self._desk is None:
+            yield from self._await(lined, OTHER_END_NS, lambda: self._view.seen(lined.key, step.gun) > 0)
+            if isinstance(step, steps.Authorise) and step.gun in self._view.orders:
+                self.orders[step.order] = self._view.orders[step.gun]
+            return
+        match step:
+            case steps.Authorise(gun=gun, order=label, balance=balance, account=account):
+                self._desk.authorise(self._now_ns, gun, self._order(label, gun), balance, account)
+            case steps.Start(gun=gun, account=account):
+                self._desk.start(self._now_ns, gun, account)
+            case steps.Stop(gun=gun, account=account):
+                self._desk.stop(self._now_ns, gun, account)
+
+    # --------------------------------------------------------------------------------------------- conditions
+
+    def _await(self, lined: LinedStep, within_ns: int, met: Callable[[], bool]) -> Iterator[_Wait]:
+        yield self._until(within_ns, met)
+        if not met():
+            self.timed_out.append(lined)
+            waited = format_duration(int(within_ns * self._scale))
+            self._recorder.record(
+                Note(t_ns=self._now_ns, text=f"{lined.words}: not seen in {waited}", line=lined.line, timed_out=True)
+            )
+
+    def _until(self, within_ns: int, met: Callable[[], bool]) -> _Wait:
+        return _Wait(self._now_ns + int(within_ns * self._scale), met)
+
+    def _holds(self, until: steps.Until) -> bool:
+        view = self._view
+        report = view.reports.get(until.gun or 1)
+        return (
+            (until.state is None or (report is not None and _state_is(report, until.state)))
+            and (until.cable is None or (report is not None and report.cable is until.cable))
+            and (until.energy is None or (report is not None and (report.energy_dwh or 0) >= until.energy))
+            and (until.message is None or view.seen(until.message, until.gun) > 0)
+            and (until.bill is None or view.bills[self._order(until.bill, until.gun or 1)] > 0)
+            and (until.connected is None or view.connected is until.connected)
+        )
+
+    def _order(self, label: str, gun: int) -> str:
+        """The order number of a label: the field's literal number as it is, else a fresh one, made once."""
+        if label.isdecimal():
+            return self._protocol.normal_order(label)
+        if label not in self.orders:
+            epoch_ns = self.scenario.start_ns + self._now_ns
+            self.orders[label] = self._protocol.new_order(self._pile, gun, epoch_ns, len(self.orders) + 1)
+        return self.orders[label]
+
+    def _ready(self) -> bool:
+        """Every gun is heard and, where only our own hands can have begun, idle with the cable out."""
+        if not self._view.connected:
+            return False
+        fit = self._idle if self._hands is not None else self._view.reports.__contains__
+        return all(fit(gun) for gun in self.scenario.guns)
+
+    def _idle(self, gun: int) -> bool:
+        report = self._view.reports.get(gun)
+        return report is not None and report.state is GunState.IDLE and report.cable is not True
+
+    def _why_unready(self) -> str:
+        if not self._view.connected:
+            return "nobody connected"
+        for gun in self.scenario.guns:
+            report = self._view.reports.get(gun)
+            if report is None:
+                return f"expected a heartbeat of gun {gun}, none came"
+            if not self._idle(gun):
+                cable = "connected" if report.cable else "not connected"
+                return f"expected gun {gun} idle with the cable out, found {report.state}, cable {cable}"
+        return "the pile left its idle state again"
+
+
+def _state_is(report: GunReport, wanted: str) -> bool:
+    return report.state.occupied if wanted == "occupied" else report.state == wanted
+
+
+def _shown_by(step: steps.Stimulus, view: View) -> Callable[[], bool] | None:
+    """What of a stimulus shows on the line, to the end that did not do it; None: nothing does."""
+
+    def cable(gun: int, connected: bool) -> bool:
+        report = view.reports.get(gun)
+        return report is not None and report.cable is connected
+
+    match step:
+        case steps.Plug(gun=gun):
+            return lambda: cable(gun, True)
+        case steps.Unplug(gun=gun):
+            return lambda: cable(gun, False)
+        case steps.Card(gun=gun):
+            return lambda: view.seen("card-ask", gun) > 0
+        case steps.PowerOff():
+            return lambda: not view.connected
+        case steps.PowerOn():
+            return lambda: view.connected
+        case _:
+            return None

@@ -1,0 +1,239 @@
+"""A scenario as read: what it is called, what it proves, its steps, and the field's own log beside it.
+
+Owns the file's form. Every mistake is told as `file:line: what was expected, what was found`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pilesim import strictyaml
+from pilesim.errors import FileError, UsageError
+from pilesim.quantities import WorldTime, quantity
+from pilesim.rig.impairments import parse_impairment
+from pilesim.scenario import steps
+from pilesim.units import DAY, HOUR, MINUTE, MS, S, format_since_start
+from pilesim.wire.messages import MESSAGE_TYPES
+
+_TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,3})?")
+_UNTIL_GUESS_NS = 20 * S
+"""What an `until` takes when all goes well, for telling beforehand how long a run will be."""
+
+
+class PlatformSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the reference platform is set up for this scenario."""
+
+    auto: bool = False
+    """Its own cancel timer runs."""
+
+
+class FieldLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One line of the field's own log, and the event of the run that is the same."""
+
+    at: WorldTime
+    text: str
+    message: str | None = None
+    gun: int | None = None
+    nth: int = 1
+    """Which such message after the line before it, from 1."""
+
+
+class ScenarioFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """The file's keys."""
+
+    id: str
+    title: str
+    case: str = ""
+    proves: tuple[str, ...]
+    start: WorldTime
+    platform: PlatformSettings = PlatformSettings()
+    steps: list[dict[str, Any]]
+    field_log: tuple[FieldLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LinedStep:
+    """A step, its key, the line of the file it stands on, and the words of that line."""
+
+    key: str
+    step: steps.Step
+    line: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    id: str
+    title: str
+    case: str
+    proves: tuple[str, ...]
+    start_ns: int
+    """World time at t = 0, epoch ns."""
+    platform: PlatformSettings
+    steps: tuple[LinedStep, ...]
+    field_log: tuple[FieldLine, ...]
+    file: str
+
+    @property
+    def guns(self) -> tuple[int, ...]:
+        """Every gun that a step names."""
+        named = {gun for lined in self.steps if (gun := getattr(lined.step, "gun", None)) is not None}
+        return tuple(sorted(named)) or (1,)
+
+    @property
+    def estimate_ns(self) -> int:
+        """About how long it takes in the world's time."""
+        total, clock_ns = 0, self.start_ns
+        for lined in self.steps:
+            match lined.step:
+                case steps.Wait(ns=ns):
+                    took = int(ns)
+                case steps.At(time=time):
+                    took = until_time_of_day_ns(clock_ns, time)
+                case steps.Until():
+                    took = _UNTIL_GUESS_NS
+                case steps.Tap(times=times, every=every):
+                    took = (times - 1) * every
+                case _:
+                    took = 0
+            total += took
+            clock_ns += took
+        return total
+
+    def where(self, t_ns: int, line: int) -> str:
+        return f"{self.file}:{line} {format_since_start(t_ns)}"
+
+
+def until_time_of_day_ns(now_epoch_ns: int, time: str) -> int:
+    """From `now_epoch_ns` to the next local `HH:MM:SS[.mmm]`; 0 when it is now."""
+    clock, _, fraction = time.partition(".")
+    hours, minutes, seconds = (int(part) for part in clock.split(":"))
+    wanted = hours * HOUR + minutes * MINUTE + seconds * S + int(fraction.ljust(3, "0") or 0) * MS
+    return (wanted - (now_epoch_ns + 8 * HOUR)) % DAY
+
+
+def parse_scenario(text: str, file: str, rule_ids: Collection[str]) -> Scenario:
+    """The scenario in `text`; FileError names line, expected and found. `rule_ids` are the rules there are."""
+    document = strictyaml.read(text, file)
+    head = strictyaml.convert(document, (), document.data, ScenarioFile, quantity)
+    for index, rule in enumerate(head.proves):
+        if rule not in rule_ids:
+            raise document.error(("proves", index), f"expected a rule's id, found {rule!r}{_perhaps(rule, rule_ids)}")
+    for index, field_line in enumerate(head.field_log):
+        _known_message(document, ("field-log", index, "message"), field_line.message)
+    lines = text.splitlines()
+    lined = tuple(_step(document, lines, index, mapping) for index, mapping in enumerate(head.steps))
+    return Scenario(
+        id=head.id,
+        title=head.title,
+        case=head.case,
+        proves=head.proves,
+        start_ns=int(head.start),
+        platform=head.platform,
+        steps=lined,
+        field_log=head.field_log,
+        file=file,
+    )
+
+
+def _step(document: strictyaml.Document, lines: list[str], index: int, mapping: dict[str, Any]) -> LinedStep:
+    path: strictyaml.Path = ("steps", index)
+    if len(mapping) != 1:
+        raise document.error(path, f"expected a step of one key, found {len(mapping)}: {', '.join(mapping)}")
+    ((key, value),) = mapping.items()
+    kind = steps.STEPS.get(key)
+    if kind is None:
+        raise document.error(
+            (*path, key), f"expected a step, one of {', '.join(steps.STEPS)}; found {key!r}{_perhaps(key, steps.STEPS)}"
+        )
+    single = steps.SINGLE_VALUE.get(key)
+    if single:
+        value = {single: value}
+    step = strictyaml.convert(document, (*path, key), value if value is not None else {}, kind, quantity)
+    match step:
+        case steps.At(time=time) if not _TIME_OF_DAY.fullmatch(time):
+            raise document.error(path, f"expected a time of day such as 11:42:09.156, found {time!r}")
+        case steps.Until() if step == steps.Until(gun=step.gun, within=step.within):
+            raise document.error(path, "expected a condition: state, cable, energy, message, bill or connected")
+        case steps.Until(state=state) if state not in (None, *steps.SHOWN_STATES):
+            raise document.error(
+                (*path, key, "state"), f"expected a state, one of {', '.join(steps.SHOWN_STATES)}; found {state!r}"
+            )
+        case steps.Until(message=message):
+            _known_message(document, (*path, key, "message"), message)
+        case steps.Impair(spec=spec):
+            try:
+                parse_impairment(spec)
+            except ValueError as error:
+                raise document.error((*path, key), str(error)) from None
+        case _:
+            pass
+    line = document.line((*path, key))
+    return LinedStep(key, step, line, lines[line - 1].partition(" #")[0].strip().removeprefix("- "))
+
+
+def _known_message(document: strictyaml.Document, path: strictyaml.Path, name: str | None) -> None:
+    if name is not None and name not in MESSAGE_TYPES:
+        raise document.error(path, f"expected a message's name, found {name!r}{_perhaps(name, MESSAGE_TYPES)}")
+
+
+def _perhaps(word: str, known: Collection[str]) -> str:
+    close = get_close_matches(word, known, 1)
+    return f" (perhaps {close[0]})" if close else ""
+
+
+def load_scenarios(folder: Path, rule_ids: Collection[str]) -> dict[str, Scenario]:
+    """Every scenario below `folder` by id, in the order of ids. An id is the file's path, `order/whole`."""
+    found = {}
+    for path in sorted(folder.rglob("*.yaml")):
+        name = path.relative_to(folder)
+        scenario = load_scenario(path, rule_ids, name.as_posix())
+        expected = name.with_suffix("").as_posix()
+        if scenario.id != expected:
+            raise FileError(str(path), 1, f"expected the id {expected!r} (folder/file), found {scenario.id!r}")
+        found[scenario.id] = scenario
+    return found
+
+
+def load_scenario(path: Path, rule_ids: Collection[str], name: str = "") -> Scenario:
+    """The scenario in a file; `name` is what messages call the file, else its path."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path}: expected a scenario file: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: expected UTF-8 text: {error.reason} at byte {error.start}") from None
+    return parse_scenario(text, name or str(path), rule_ids)
+
+
+def choose(scenarios: dict[str, Scenario], wanted: tuple[str, ...]) -> list[Scenario]:
+    """The scenarios whose id is, or begins with the folder, one of `wanted`, or whose field case is it.
+
+    Nothing wanted chooses all. UsageError where a word chooses nothing.
+    """
+    if not wanted:
+        return list(scenarios.values())
+    chosen: dict[str, Scenario] = {}
+    for word in wanted:
+        hits = {i: s for i, s in scenarios.items() if i.startswith(word) or (s.case and s.case == word)}
+        if not hits:
+            close = get_close_matches(word, scenarios, 1)
+            raise NothingSelectedError(
+                f"expected a scenario's id or the beginning of one, found {word!r}"
+                + (f" (perhaps {close[0]})" if close else "")
+            )
+        chosen.update(hits)
+    return [s for i, s in scenarios.items() if i in chosen]
+
+
+class NothingSelectedError(UsageError):
+    """What was asked for selects no scenario."""
+
+    exit_code = 5

@@ -1,0 +1,66 @@
+"""What one end of the line has seen so far; owns the facts that a scenario's conditions ask about.
+
+Must not know where the events come from: it is fed each event as it is recorded.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from pilesim.trace.decoder import Decoder, Seen
+from pilesim.trace.events import AnyEvent, Chunk, LineDown, LineUp
+from pilesim.wire.frame import End
+from pilesim.wire.messages import Authorise, Bill, GunReport, Message
+from pilesim.wire.protocol import Protocol
+
+
+class View:
+    """The line as `end` sees it."""
+
+    def __init__(self, protocol: Protocol, end: End) -> None:
+        self.end = end
+        self.connected = False
+        self.reports: dict[int, GunReport] = {}
+        """Last heartbeat of each gun; a report of a change only adds to it what it carries."""
+        self.orders: dict[int, str] = {}
+        """Last order authorised on each gun."""
+        self.bills: Counter[str] = Counter()
+        """How often each order's bill has been seen."""
+        self._protocol = protocol
+        self._decoder = Decoder(protocol)
+        self._since_mark: Counter[tuple[str, int]] = Counter()
+
+    def see(self, event: AnyEvent) -> None:
+        """Take one event; what happened at the other end is not seen from here."""
+        match event:
+            case LineUp(end=self.end):
+                self.connected = True
+            case LineDown(end=self.end):
+                self.connected = False
+            case Chunk(end=self.end):
+                pass
+            case _:
+                return
+        for item in self._decoder.feed(event):
+            if isinstance(item, Seen) and item.decoded.message is not None:
+                self._message(item.decoded.message)
+
+    def _message(self, message: Message) -> None:
+        match message:
+            case GunReport(change=False):
+                self.reports[message.gun] = message
+            case Authorise(accepted=True):
+                self.orders[message.gun] = message.order
+            case Bill():
+                self.bills[message.order] += 1
+        self._since_mark[message.name, message.gun] += 1
+
+    def mark(self) -> None:
+        """From here on `seen` counts anew."""
+        self._since_mark.clear()
+
+    def seen(self, name: str, gun: int | None) -> int:
+        """How many messages called `name`, for `gun` where one is given, since the last `mark`."""
+        return sum(
+            count for (kind, of_gun), count in self._since_mark.items() if kind == name and gun in (None, of_gun)
+        )

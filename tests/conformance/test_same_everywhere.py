@@ -1,0 +1,68 @@
+"""One scenario, four lives: virtual time, a TCP socket, a pty, and the replayed recording give one verdict."""
+
+from __future__ import annotations
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from pilesim.rig.targets import parse_target
+from pilesim.rules.table import RULES
+
+from pilesim.conformance.judged import judged
+from pilesim.conformance.result import ScenarioResult
+from pilesim.conformance.runner import Options, Run, run_scenario
+from pilesim.library import scenario_folder
+from pilesim.rules.verdict import Verdict
+from pilesim.scenario.scenario import load_scenario
+from pilesim.trace.capture import encode_event, encode_header, read_capture
+
+CLOCK_RATE = 20
+SCENARIO = load_scenario(scenario_folder() / "order" / "short.yaml", [row.id for row in RULES])
+FIRMWARE = ["sim:reference", "sim:robinson-gen5-0309"]
+
+
+def play(firmware: str, link: str) -> Run:
+    target = parse_target(f"{firmware}?link={link}")
+    return run_scenario(SCENARIO, Options(target=target, protocol="lhc", seed=1, clock_rate=CLOCK_RATE))
+
+
+def verdicts(result: ScenarioResult) -> dict[str, Verdict]:
+    return {row.id: row.verdict for row in result.rules}
+
+
+@pytest.fixture(scope="module")
+def runs() -> dict[tuple[str, str], Run]:
+    """Every firmware over every link; the real ones wait most of the time, so they run side by side."""
+    with ThreadPoolExecutor() as pool:
+        running = {
+            (firmware, link): pool.submit(play, firmware, link)
+            for firmware in FIRMWARE
+            for link in ("virtual", "tcp", "pty")
+        }
+        return {key: future.result() for key, future in running.items()}
+
+
+@pytest.mark.parametrize("link", ["tcp", "pty"])
+@pytest.mark.parametrize("firmware", FIRMWARE)
+def test_the_verdict_is_the_same_over(runs: dict[tuple[str, str], Run], firmware: str, link: str) -> None:
+    virtual, real = runs[firmware, "virtual"].result, runs[firmware, link].result
+    assert verdicts(real) == verdicts(virtual)
+    assert real.verdict is virtual.verdict
+
+
+@pytest.mark.parametrize("firmware", FIRMWARE)
+def test_the_verdict_is_the_same_from_the_replayed_capture(runs: dict[tuple[str, str], Run], firmware: str) -> None:
+    run = runs[firmware, "virtual"]
+    lines = [encode_header(run.trace.header), *map(encode_event, run.trace.events)]
+    replayed = read_capture(io.StringIO("\n".join(lines) + "\n"), "replayed")
+    again = judged(replayed, title="", file="", strict=False, repeat="")
+    assert verdicts(again) == verdicts(run.result)
+    assert again.verdict is run.result.verdict
+
+
+def test_the_faulty_firmware_fails_and_the_reference_does_not(runs: dict[tuple[str, str], Run]) -> None:
+    assert {firmware: runs[firmware, "virtual"].result.verdict for firmware in FIRMWARE} == {
+        "sim:reference": Verdict.PASS,
+        "sim:robinson-gen5-0309": Verdict.FAIL,
+    }

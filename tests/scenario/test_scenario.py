@@ -1,0 +1,115 @@
+"""A scenario file that is wrong is told by file, line, what was expected and what was found."""
+
+from __future__ import annotations
+
+import pytest
+
+from pilesim.errors import FileError
+from pilesim.library import scenario_folder
+from pilesim.quantities import Duration
+from pilesim.rules.table import RULES
+from pilesim.scenario import steps
+from pilesim.scenario.scenario import (
+    NothingSelectedError,
+    choose,
+    load_scenarios,
+    parse_scenario,
+    until_time_of_day_ns,
+)
+from pilesim.units import HOUR, MINUTE, MS, S, parse_world_start_ns
+
+RULE_IDS = [row.id for row in RULES]
+
+GOOD = """\
+id: order/small
+title: A small one
+case: szds-34
+proves: [auth.answered]
+start: "2020-03-03T12:36:40+08:00"
+steps:
+  - plug: {gun: 1, car: {battery_kwh: 60, soc: 35}}
+  - authorise: {gun: 1, order: A, balance: 50.00}
+  - impair: {drop: {message: start, count: 1}}
+  - start: {gun: 1}
+  - wait: 5m41.6s
+  - until: {gun: 1, state: idle, within: 30s}
+"""
+
+
+def test_it_reads_steps_with_their_units_and_lines() -> None:
+    scenario = parse_scenario(GOOD, "small.yaml", RULE_IDS)
+    assert [(lined.key, lined.line) for lined in scenario.steps] == [
+        ("plug", 7),
+        ("authorise", 8),
+        ("impair", 9),
+        ("start", 10),
+        ("wait", 11),
+        ("until", 12),
+    ]
+    authorise = scenario.steps[1].step
+    assert isinstance(authorise, steps.Authorise)
+    assert authorise.balance == 5_000_000
+    assert scenario.steps[4].step == steps.Wait(ns=Duration(5 * MINUTE + 41_600 * MS))
+    assert scenario.estimate_ns == 5 * MINUTE + 41_600 * MS + 20 * S
+
+
+WRONG = [
+    ("a misspelt step", "  - wait: 5m41.6s", "  - wiat: 5m41.6s", 11, "found 'wiat' (perhaps wait)"),
+    ("a misspelt key", "{gun: 1}\n  - wait", "{gnu: 1}\n  - wait", 10, "expected one of gun, account; found 'gnu'"),
+    ("a nested key", "soc: 35", "sok: 35", 7, "found 'sok'"),
+    ("a wrong unit", "5m41.6s", "5q", 11, "expected a duration such as 5m41.6s (units d h m s ms), found '5q'"),
+    ("no unit", "5m41.6s", "90", 11, "expected a duration with its unit such as 90s or 5m41.6s, found 90"),
+    ("an unknown rule", "[auth.answered]", "[auth.answerd]", 4, "found 'auth.answerd' (perhaps auth.answered)"),
+    ("money as text", "50.00", "lots", 8, "expected an amount in yuan such as 50.00, found 'lots'"),
+    ("a wrong state", "state: idle", "state: idel", 12, "expected a state, one of"),
+    ("no condition", ", state: idle", "", 12, "expected a condition"),
+    ("an unknown impairment", "{drop:", "{dorp:", 9, "dorp"),
+    ("an unknown message", "message: start", "message: strat", 9, "strat"),
+    (
+        "two keys in a step",
+        "  - start: {gun: 1}",
+        "  - start: {gun: 1}\n    stop: {gun: 1}",
+        10,
+        "found 2: start, stop",
+    ),
+    ("a time without offset", "12:36:40+08:00", "12:36:40", 5, "without an offset"),
+    ("a key twice", "title: A small one", "title: A\ntitle: B", 3, "expected each key once, found 'title' again"),
+    ("no YAML", "title: A small one", "title: [", 4, "expected YAML"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "line", "said"), [row[1:] for row in WRONG], ids=[row[0] for row in WRONG])
+def test_it_tells_line_expected_and_found_of(old: str, new: str, line: int, said: str) -> None:
+    assert old in GOOD
+    with pytest.raises(FileError) as caught:
+        parse_scenario(GOOD.replace(old, new, 1), "small.yaml", RULE_IDS)
+    assert str(caught.value).startswith(f"small.yaml:{line}: ")
+    assert said in str(caught.value)
+
+
+def test_it_loads_every_scenario_that_travels_with_pilesim() -> None:
+    scenarios = load_scenarios(scenario_folder(), RULE_IDS)
+    assert "order/whole" in scenarios
+    assert all(scenario.proves for scenario in scenarios.values())
+
+
+def test_it_chooses_by_id_prefix_and_case_and_refuses_a_word_that_chooses_nothing() -> None:
+    scenarios = load_scenarios(scenario_folder(), RULE_IDS)
+    assert [s.id for s in choose(scenarios, ("order/whole",))] == ["order/whole"]
+    assert {s.id for s in choose(scenarios, ("szds-16a",))} == {"order/never-started", "order/start-lost"}
+    assert choose(scenarios, ()) == list(scenarios.values())
+    with pytest.raises(NothingSelectedError, match="perhaps order/whole"):
+        choose(scenarios, ("order/wole",))
+
+
+@pytest.mark.parametrize(
+    ("now", "time", "wait_ns"),
+    [
+        ("2020-03-03T12:36:40+08:00", "12:36:46.014", 6 * S + 14 * MS),
+        ("2020-03-03T12:36:46.014+08:00", "12:36:46.014", 0),
+        ("2020-03-03T23:59:00+08:00", "00:01:00", 2 * MINUTE),
+        ("2020-03-03T00:00:00+00:00", "09:00:00", 1 * HOUR),
+    ],
+)
+def test_it_waits_for_the_next_such_local_time_of_day(now: str, time: str, wait_ns: int) -> None:
+    assert until_time_of_day_ns(parse_world_start_ns(now), time) == wait_ns
