@@ -6,13 +6,13 @@ import io
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from pilesim.rig.targets import parse_target
-from pilesim.rules.table import RULES
 
 from pilesim.conformance.judged import judged
 from pilesim.conformance.result import ScenarioResult
 from pilesim.conformance.runner import Options, Run, run_scenario
 from pilesim.library import scenario_folder
+from pilesim.rig.targets import parse_target
+from pilesim.rules.table import RULES
 from pilesim.rules.verdict import Verdict
 from pilesim.scenario.scenario import load_scenario
 from pilesim.trace.capture import encode_event, encode_header, read_capture

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from pilesim.rig.targets import parse_target
-from pilesim.rules.table import RULES
 
 from pilesim.conformance.result import ScenarioResult
 from pilesim.conformance.runner import Options, run_scenario
 from pilesim.library import scenario_folder
+from pilesim.rig.targets import parse_target
+from pilesim.rules.table import RULES
 from pilesim.rules.verdict import Level, Verdict
 from pilesim.scenario.scenario import load_scenarios
 
