@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 import msgspec
+from rich.markup import escape
 
 from pilesim.cli.options import (
     clock_rate_option,
@@ -22,11 +23,9 @@ from pilesim.rig.firmware import platform_faults, profile_of
 from pilesim.rig.impairments import Impairment, parse_impairment
 from pilesim.rig.targets import LinkTarget, SimLink, SimTarget, parse_target
 from pilesim.scenario.scenario import Scenario, choose
-from pilesim.units import S
+from pilesim.trace.events import AnyEvent, Note
+from pilesim.units import S, format_duration, format_since_start
 from pilesim.wire.protocol import protocol_named
-
-_LONG_RUN_NS = 30 * S
-"""A run on a real line that takes longer than this tells each scenario as it begins."""
 
 
 @click.command()
@@ -95,10 +94,16 @@ def command(
         out, len(chosen), sum(s.estimate_ns for s in chosen), seed, target.url, spoken.name, spoken.provisional
     )
 
+    on_real_line = isinstance(target, LinkTarget) or target.link is not SimLink.VIRTUAL
+
     def begun(scenario: Scenario) -> None:
-        on_real_line = isinstance(target, LinkTarget) or target.link is not SimLink.VIRTUAL
-        if on_real_line and scenario.estimate_ns / clock_rate > _LONG_RUN_NS:
-            out.print(f"[dim]{scenario.id}: {scenario.title} ...[/]")
+        if on_real_line:
+            takes = format_duration(int(scenario.estimate_ns / clock_rate) // S * S)
+            out.print(f"[dim]{scenario.id}: {escape(scenario.title)}: about {takes}[/]")
+
+    def watch(event: AnyEvent) -> None:
+        if isinstance(event, Note) and event.line:
+            out.print(f"[dim]  {format_since_start(event.t_ns)} {escape(event.text)}[/]")
 
     def ended(result: ScenarioResult) -> None:
         print_scenario(out, result, strict)
@@ -115,6 +120,7 @@ def command(
         captures=captures,
         pile_number=pile_number,
         tell=lambda text: out.print(f"[bold]{text}[/]"),
+        watch=watch if on_real_line else None,
     )
     run = run_all(chosen, options, begun=begun, ended=ended)
     print_summary(out, run)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from pilesim import __version__
-from pilesim.errors import PilesimError
+from pilesim.errors import InternalError, PilesimError
 
 COMMANDS = {
     "conform": "Run the conformance scenarios against a pile, simulated or real.",
@@ -72,4 +73,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except PilesimError as error:
         click.echo(f"pilesim: {error}", err=True)
         return error.exit_code
+    except Exception:  # whatever it is, it is a fault of this program: exit code 4, and all there is to find it
+        click.echo(f"pilesim: a fault of this program:\n{traceback.format_exc()}", err=True)
+        return InternalError.exit_code
     return code if isinstance(code, int) else 0

@@ -7,6 +7,7 @@ progress is told of each scenario as it begins and ends.
 from __future__ import annotations
 
 import shlex
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from pilesim import __version__
 from pilesim.conformance.applicable import why_not
 from pilesim.conformance.judged import judged
 from pilesim.conformance.result import RunResult, ScenarioResult, worst
-from pilesim.errors import RigError
+from pilesim.errors import EncodingError, InternalError, PilesimError, RigError
 from pilesim.faulty import Mishap
 from pilesim.pile.profiles import Profile
 from pilesim.platform.settings import Settings
@@ -31,7 +32,7 @@ from pilesim.rules.verdict import Verdict
 from pilesim.scenario.player import READY_NS, Player
 from pilesim.scenario.scenario import Scenario
 from pilesim.scenario.view import View
-from pilesim.trace.events import Finish, Header, Trace
+from pilesim.trace.events import AnyEvent, Finish, Header, Trace
 from pilesim.trace.recorder import Recorder
 from pilesim.units import HOUR, local_datetime
 from pilesim.wire.frame import End
@@ -63,6 +64,8 @@ class Options:
     """Of a pile on a URL; "" takes whatever number it tells."""
     tell: Callable[[str], None] | None = None
     """Prompts for whoever stands at a pile on a URL."""
+    watch: Callable[[AnyEvent], None] | None = None
+    """Sees every event as it is recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +89,7 @@ def run_all(
     results = []
     for scenario in scenarios:
         begun(scenario)
-        reason = why_not(scenario, options.target)
-        result = not_applicable(scenario, reason, options) if reason else run_scenario(scenario, options).result
+        result = _result_of(scenario, options)
         ended(result)
         results.append(result)
     return RunResult(
@@ -102,14 +104,29 @@ def run_all(
     )
 
 
-def not_applicable(scenario: Scenario, reason: str, options: Options) -> ScenarioResult:
-    """The result of a scenario that was not played."""
+def _result_of(scenario: Scenario, options: Options) -> ScenarioResult:
+    """The result of a scenario, even where this program fails in it: the others are still run."""
+    reason = why_not(scenario, options.target)
+    if reason:
+        return _unplayed(scenario, options, Verdict.NOT_APPLICABLE, reason)
+    try:
+        return run_scenario(scenario, options).result
+    except PilesimError as error:
+        if not isinstance(error, EncodingError | InternalError):
+            raise
+        return _unplayed(scenario, options, Verdict.ERROR, str(error))
+    except Exception:  # whatever it is, it is a fault of this program, to be shown as one
+        return _unplayed(scenario, options, Verdict.ERROR, traceback.format_exc())
+
+
+def _unplayed(scenario: Scenario, options: Options, verdict: Verdict, reason: str) -> ScenarioResult:
+    """The result of a scenario that was not played, or not to its end."""
     return ScenarioResult(
         id=scenario.id,
         title=scenario.title,
         case=scenario.case,
         file=scenario.file,
-        verdict=Verdict.NOT_APPLICABLE,
+        verdict=verdict,
         reason=reason,
         rules=(),
         line={},
@@ -171,6 +188,8 @@ def _play(
     target = options.target
     view = View(protocol, End.PLATFORM)
     recorder.observers.append(view.see)
+    if options.watch is not None:
+        recorder.observers.append(options.watch)
     bench = make_bench(
         protocol=protocol,
         world_start_ns=scenario.start_ns,

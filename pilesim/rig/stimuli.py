@@ -93,7 +93,8 @@ _PROMPTS = {
 class WatchingHands:
     """At a pile that nobody here can touch: tells a person what to do, and sees in the pile's reports that it is done.
 
-    The stimulus is recorded once a report shows it: begun when it was asked for, done by then.
+    The stimulus is recorded once a report shows it: begun when it was asked for, done by then. Where somebody was
+    quicker than the prompt it began, at the earliest, with the last report that still showed the cable as it was.
     """
 
     def __init__(self, recorder: Recorder, protocol: WireProtocol, tell: Callable[[str], None]) -> None:
@@ -102,6 +103,10 @@ class WatchingHands:
         self._decoder = Decoder(protocol)
         self._tell = tell
         self._asked: list[_Asked] = []
+        self._cables: dict[int, bool] = {}
+        """What each gun's last report says of its cable."""
+        self._cable_was_ns: dict[tuple[int, bool], int] = {}
+        """When a gun's cable was last reported in, or out."""
         recorder.observers.append(self._see)
 
     def can(self, kind: str) -> bool:
@@ -110,6 +115,10 @@ class WatchingHands:
     def do(self, now_ns: int, kind: str, gun: int | None, detail: Mapping[str, Any]) -> None:
         if not self.can(kind) or gun is None:
             raise ValueError(f"expected {' or '.join(CABLE_AFTER)} of a gun, which reports show; found {kind}")
+        after = CABLE_AFTER[kind]
+        if self._cables.get(gun) is after and all(asked.gun != gun for asked in self._asked):
+            self._record(kind, gun, self._cable_was_ns.get((gun, not after), 0), now_ns, dict(detail))
+            return
         asked = _Asked(kind, gun, now_ns, dict(detail), _PROMPTS[kind].format(gun=gun))
         self._asked.append(asked)
         self._tell(asked.words)
@@ -126,10 +135,14 @@ class WatchingHands:
 
     def _confirm(self, report: GunReport, t_ns: int) -> None:
         """A report confirms the oldest of what was asked for its gun; the next one is for a later report."""
+        if report.cable is not None:
+            self._cables[report.gun] = report.cable
+            self._cable_was_ns[report.gun, report.cable] = t_ns
         asked = next((a for a in self._asked if a.gun == report.gun), None)
         if asked is None or report.cable is not CABLE_AFTER[asked.kind]:
             return
         self._asked.remove(asked)
-        self._recorder.record(
-            Stimulus(t_ns=t_ns, began_ns=asked.began_ns, kind=asked.kind, gun=asked.gun, detail=asked.detail)
-        )
+        self._record(asked.kind, asked.gun, asked.began_ns, t_ns, asked.detail)
+
+    def _record(self, kind: str, gun: int, began_ns: int, t_ns: int, detail: dict[str, Any]) -> None:
+        self._recorder.record(Stimulus(t_ns=t_ns, began_ns=began_ns, kind=kind, gun=gun, detail=detail))

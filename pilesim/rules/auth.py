@@ -127,6 +127,8 @@ class Expires(Rule):
         order = duty.order
         if order is not None and (order.unplugged_ns is not None or order.power_lost or order.at_pile_ns is not None):
             self.open("cable, power or a user at the pile came first")
+        elif order is not None and order.on_charging:
+            self.open("another charge went on, and so the authorisation changed nothing")
         else:
             self._missed(duty, now_ns)
 
@@ -152,8 +154,8 @@ class SecondScan(Rule):
                 self._scans[message.gun] = (new.number, new.second.number)
         elif isinstance(message, GunReport):
             self._report(seen, message)
-        else:
-            self._scans.pop(message.gun, None)
+        elif isinstance(message, Ended):
+            self._ends(seen, message)
 
     def _report(self, seen: Seen, message: GunReport) -> None:
         right, wrong = self._scans.get(message.gun, ("", ""))
@@ -161,10 +163,28 @@ class SecondScan(Rule):
             return
         del self._scans[message.gun]
         order = self.facts.orders.get(right)
-        if message.order == wrong:
+        resumed = self.facts.orders.get(wrong) if order is not None and order.on_charging else None
+        if resumed is not None and resumed.charging:
+            self.open("the scan came while the charge was only interrupted")
+        elif message.order == wrong:
             self.failed(f"the gun charges order {right}", f"it charges {wrong}", seen=seen, order=order)
         elif message.order == right:
             self.passed()
+
+    def _ends(self, seen: Seen, message: Ended) -> None:
+        right, _ = self._scans.pop(message.gun, ("", ""))
+        order = self.facts.orders.get(right)
+        if order is None or order.start_ns is None or order.ended_ns != seen.t_ns:
+            return
+        if self.scene.header.stimuli and can_start(self.facts.gun(message.gun), order):
+            self.failed(
+                f"the start starts order {right}",
+                "it failed, after a second scan and for no other reason that the trace shows",
+                seen=seen,
+                order=order,
+            )
+        else:
+            self.open("the start after the second scan failed, perhaps by right")
 
 
 def can_start(gun: Gun, order: Order) -> bool:

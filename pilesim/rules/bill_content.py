@@ -303,6 +303,9 @@ class BilledReason(_Charge):
     def judge(self, settled: SettledBill, bill: Bill, order: Order) -> None:
         if bill.stop_reason is None:
             return
+        if bill.stop_reason is StopReason.UNKNOWN:
+            self.open("the bill's reason is none that the protocol lists; frame.valid tells that")
+            return
         if order.power_lost or order.over is None:
             self.open("power was lost, or the end of the charge not seen")
             return
@@ -335,7 +338,9 @@ class BilledReason(_Charge):
             causes.append((order.fault_ns or order.over.late_ns, reasons))
         if order.leave_before_over and order.leave is not None:
             causes.append((order.leave.early_ns or 0, {StopReason.UNEXPECTED}))
-        causes = [cause for cause in causes if cause[0] <= order.over.late_ns]
+        # What the charge outlived for longer than a stop may take did not end it.
+        outlived_ns = (order.over.early_ns or 0) - self.scene.limit("stop.ends-charge").value
+        causes = [cause for cause in causes if outlived_ns <= cause[0] <= order.over.late_ns]
         if not causes:
             return self._by_itself(bill, order)
         earliest = min(t for t, _ in causes)

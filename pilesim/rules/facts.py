@@ -340,8 +340,8 @@ class Facts:
         """The time that the platform's clock shows at `t_ns`: what the pile was told, else the world's."""
         return self.start_epoch_ns + t_ns + self.told_offset_ns
 
-    def whole_history(self, gun: int) -> bool:
-        """Whether an order authorised on `gun` and not yet started must have been authorised in this trace."""
+    def whole_history(self) -> bool:
+        """Whether an order that is authorised and not yet started must have been authorised in this trace."""
         if self.header.scenario:
             return True
         return self.began_ns is not None and self.now_ns - self.began_ns > 2 * self.contract.authorisation_life_ns
@@ -769,6 +769,10 @@ class Facts:
         if gun.running is not None and gun.running is not order and gun.running.over is None:
             gun.running.over = Span(_last_ns(gun.running, report.t_ns), report.t_ns)
         if gun.waiting is order:
+            gun.waiting = None
+        elif gun.waiting is not None and order.over is not None:
+            # What looked like the end of the charge was none: the scan since came while it charged.
+            gun.waiting.on_charging = True
             gun.waiting = None
         gun.running = order
         order.over, order.after, order.metered_after = None, None, None

@@ -22,7 +22,7 @@ TOLD_ONCE = frozenset(
         ProblemKind.ENCRYPTED,
     }
 )
-"""What a later version of a protocol may do: told once, and held against nobody."""
+"""What a later version of a protocol may do: a finding of level SHOULD, told once."""
 SILENCE_NS = 1 * S
 """After bad bytes and so much silence the next good frame must be understood."""
 ANSWER_NS = 5 * S
@@ -46,7 +46,12 @@ class Valid(Rule):
         wrong = [p for p in seen.decoded.problems if p.kind not in TOLD_ONCE]
         for problem in seen.decoded.problems:
             if problem.kind in TOLD_ONCE:
-                self.remark(f"{seen.decoded.title}: {problem.text}")
+                self.deviated(
+                    "nothing that the protocol does not list",
+                    problem.text,
+                    seen=seen,
+                    once=f"{frame.number} {problem.kind} {problem.field}",
+                )
         for problem in wrong:
             self.failed(f"a well-formed frame ({problem.kind})", problem.text, seen=seen, gun=frame.gun)
         if ProblemKind.CHECKSUM in {p.kind for p in wrong}:
@@ -93,7 +98,9 @@ class Echo(Rule):
     def _numbers(self, seen: Seen, request: Request) -> None:
         answers, number = seen.decoded.frame.answers, request.seen.decoded.frame.sequence
         if answers is not None and answers != number:
-            self.remark(f"{seen.decoded.title} answers number {answers}, its request carried {number}")
+            self.deviated(
+                f"the number of its request, {number}", f"{answers}", seen=seen, once=str(type(request.message))
+            )
 
 
 def _echoes(asked: Message, reply: Message) -> list[tuple[str, object, object]]:

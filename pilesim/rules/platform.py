@@ -30,7 +30,7 @@ class StartAfterAuth(Rule):
         if message.order is not None:
             # Where the start carries order and balance itself there is no authorisation to wait for.
             return
-        order = self.facts.at.order
+        order = self.facts.at.order or self._latest(message)
         at_pile = self._at_pile.get(message.gun) == message.account
         if at_pile or (order is not None and (order.answered_ns is not None or order.authorised_ns is None)):
             self.passed()
@@ -40,12 +40,19 @@ class StartAfterAuth(Rule):
             self.open("the pile has answered the authorise; the line lost that")
         elif order is not None:
             self.failed("an answered authorise first", "it has not been answered", seen=seen, order=order)
-        elif self.facts.whole_history(message.gun):
+        elif self.facts.whole_history():
             self.failed(
                 "an answered authorise first", f"none for account {message.account}", seen=seen, gun=message.gun
             )
         else:
             self.open("the order may have been authorised before the trace began")
+
+    def _latest(self, message: Start) -> Order | None:
+        """The order authorised for the account that is not over yet, though the gun charges another."""
+        for order in reversed(self.facts.orders.values()):
+            if order.gun == message.gun and order.account == message.account:
+                return order if order.closed_ns is None and order.over is None else None
+        return None
 
     def _answered_at_pile(self, order: Order) -> bool:
         at_pile = self.scene.facts[End.PILE].orders.get(order.number)
@@ -123,6 +130,8 @@ class GivesUp(Rule):
         at_pile = self.scene.facts[End.PILE].orders.get(order.number) if order is not None else None
         if order is not None and order.answered_ns is None:
             self.open("the authorisation was never answered")
+        elif order is not None and order.on_charging:
+            self.open("another charge went on, and so the authorisation changed nothing")
         elif at_pile is not None and at_pile.ended_ns is not None:
             self.open("the pile has ended it; the line lost that")
         else:

@@ -223,6 +223,9 @@ class Rule:
         self._passes = 0
         self._findings: list[Finding] = []
         self._failures = 0
+        self._musts = 0
+        """Findings of the rule's own level; without any the rule fails as a SHOULD."""
+        self._slight: dict[str, None] = {}
         self._reasons: dict[str, None] = {}
         self._remarks: dict[str, None] = {}
         self._tightest: int | None = None
@@ -275,6 +278,15 @@ class Rule:
         if len(self._remarks) < FINDINGS_KEPT:
             self._remarks.setdefault(text)
 
+    def deviated(self, expected: str, actual: str, *, seen: Seen, once: str) -> None:
+        """A finding of level SHOULD, whatever the rule's own level, told once for each `once`."""
+        if once in self._slight or len(self._slight) >= FINDINGS_KEPT:
+            return
+        self._slight[once] = None
+        musts = self._musts
+        self.failed(expected, actual, seen=seen, gun=seen.decoded.frame.gun)
+        self._musts = musts
+
     def failed(
         self,
         expected: str,
@@ -297,6 +309,7 @@ class Rule:
             return
         self._measure(measured)
         self._failures += 1
+        self._musts += 1
         if len(self._findings) >= FINDINGS_KEPT:
             return
         if t_ns is None:
@@ -396,7 +409,7 @@ class Rule:
             reason = "; ".join([*([reason] if reason else []), *(f"noted: {text}" for text in self._remarks)])
         return RuleResult(
             id=self.row.id,
-            level=self.row.level,
+            level=Level.SHOULD if self._failures and not self._musts else self.row.level,
             judges=self.row.judges,
             verdict=verdict,
             reason=reason,

@@ -121,7 +121,7 @@ class FailureTold(Rule):
 
     def _start(self, seen: Seen, message: Start) -> None:
         gun = self.facts.gun(message.gun)
-        cause = why_hopeless(gun, self.facts.at.order, self.facts.whole_history(gun.number))
+        cause = why_hopeless(gun, self.facts.at.order, self.facts.whole_history())
         if not cause or gun.charging or self.facts.at.repeated or gun.number in self._hopeless:
             return
         insulation = cause == "the insulation test fails"
@@ -302,7 +302,7 @@ class NeedsOrder(Rule):
         if isinstance(message, Start):
             if self.facts.at.order is not None:
                 self._orderless.pop(gun.number, None)
-            elif not gun.charging and self.facts.whole_history(gun.number):
+            elif not gun.charging and self.facts.whole_history():
                 self._orderless[gun.number] = seen
         elif start is None:
             return

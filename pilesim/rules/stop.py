@@ -131,7 +131,7 @@ class FaultTold(Rule):
 
     def on_bill(self, settled: SettledBill) -> None:
         order, bill = settled.order, settled.bill
-        if order is None or not order.charged or bill.stop_reason is None:
+        if order is None or not order.charged or bill.stop_reason in (None, StopReason.UNKNOWN):
             return
         if order.fault_ns is None and not order.fault_seen:
             return

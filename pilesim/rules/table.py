@@ -37,14 +37,14 @@ RULES: tuple[RuleRow, ...] = (
         "frame.valid",
         frame.Valid,
         "Every frame the pile sends has the right length, checksum and version, its own pile number, a gun the pile"
-        " has and fields inside their ranges. A longer body or a value nobody lists is only remarked on, once.",
+        " has and fields inside their ranges. A longer body, or a value nobody lists, is a SHOULD, told once.",
         "frame from the pile",
     ),
     _pile(
         "frame.echo",
         frame.Echo,
-        "A reply names the gun and the account (or order) of its request. A wrong number of the request is only"
-        " remarked on.",
+        "A reply names the gun and the account (or order) of its request. A wrong number of the request is a SHOULD,"
+        " told once.",
         "reply of the pile to a request in the trace",
     ),
     _pile(

@@ -217,11 +217,16 @@ class Player:
         return self.orders[label]
 
     def _ready(self) -> bool:
-        """Every gun is heard and, where only our own hands can have begun, idle with the cable out."""
-        if not self._view.connected:
+        """Every gun is heard and, where only our own hands can have begun, idle with the cable out.
+
+        A pile that plays alone begins when the platform has answered, so that the platform has seen it idle too.
+        """
+        view, guns = self._view, self.scenario.guns
+        if not view.connected:
             return False
-        fit = self._idle if self._hands is not None else self._view.reports.__contains__
-        return all(fit(gun) for gun in self.scenario.guns)
+        if self._hands is None:
+            return all(gun in view.reports for gun in guns)
+        return all(self._idle(gun) for gun in guns) and (self._desk is not None or view.answered.issuperset(guns))
 
     def _idle(self, gun: int) -> bool:
         report = self._view.reports.get(gun)

@@ -16,7 +16,7 @@ import msgspec
 
 from pilesim import strictyaml
 from pilesim.errors import FileError, UsageError
-from pilesim.quantities import WorldTime, quantity
+from pilesim.quantities import Word, WorldTime, Yuan, quantity
 from pilesim.rig.impairments import parse_impairment
 from pilesim.scenario import steps
 from pilesim.units import DAY, HOUR, MINUTE, MS, S, format_since_start
@@ -27,11 +27,19 @@ _UNTIL_GUESS_NS = 20 * S
 """What an `until` takes when all goes well, for telling beforehand how long a run will be."""
 
 
+class PlatformCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A card that the platform knows."""
+
+    account: Word
+    balance: Yuan
+
+
 class PlatformSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How the reference platform is set up for this scenario."""
 
     auto: bool = False
     """Its own cancel timer runs."""
+    cards: tuple[PlatformCard, ...] = ()
 
 
 class FieldLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

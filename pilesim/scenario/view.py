@@ -10,7 +10,7 @@ from collections import Counter
 from pilesim.trace.decoder import Decoder, Seen
 from pilesim.trace.events import AnyEvent, Chunk, LineDown, LineUp
 from pilesim.wire.frame import End
-from pilesim.wire.messages import Authorise, Bill, GunReport, Message
+from pilesim.wire.messages import Authorise, Bill, GunReport, GunReportReply, Message
 from pilesim.wire.protocol import Protocol
 
 
@@ -22,6 +22,8 @@ class View:
         self.connected = False
         self.reports: dict[int, GunReport] = {}
         """Last heartbeat of each gun; a report of a change only adds to it what it carries."""
+        self.answered: set[int] = set()
+        """Guns of which the other end has answered a heartbeat on this connection: it has seen them."""
         self.orders: dict[int, str] = {}
         """Last order authorised on each gun."""
         self.bills: Counter[str] = Counter()
@@ -37,6 +39,7 @@ class View:
                 self.connected = True
             case LineDown(end=self.end):
                 self.connected = False
+                self.answered.clear()
             case Chunk(end=self.end):
                 pass
             case _:
@@ -49,6 +52,8 @@ class View:
         match message:
             case GunReport(change=False):
                 self.reports[message.gun] = message
+            case GunReportReply(change=False):
+                self.answered.add(message.gun)
             case Authorise(accepted=True):
                 self.orders[message.gun] = message.order
             case Bill():

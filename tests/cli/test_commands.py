@@ -197,6 +197,24 @@ def test_platform_and_pile_complete_an_order_over_a_pty_each_with_its_own_half_o
     assert re.search(r"-> 0x09 ", said_by_pile)
 
 
+def test_conform_judges_a_pile_of_another_process_that_dials_in(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    rate = ("--clock-rate", "25")
+    for firmware, code in (("reference", 0), ("robinson-gen5-0309", 1)):
+        conform = start_pilesim(
+            "conform", "order/short", "--pile", f"tcp-listen://127.0.0.1:{port}", *rate, cwd=tmp_path
+        )
+        line_with(conform, "order/short: ")
+        url = f"tcp://127.0.0.1:{port}"
+        pile = start_pilesim("pile", url, "--firmware", firmware, "--script", "order/short", *rate, cwd=tmp_path)
+        pile.communicate(timeout=45)
+        said, _ = conform.communicate(timeout=45)
+        assert conform.returncode == code, said
+        assert ("bill.after-unplug" in said) is (code == 1), said
+
+
 def test_help_names_every_command(tmp_path: Path) -> None:
     done = run_pilesim("--help", cwd=tmp_path)
     for name in ("conform", "repro", "judge", "pile", "platform", "decode", "messages"):

@@ -81,6 +81,19 @@ def test_it_asks_a_person_and_records_what_the_reports_confirm() -> None:
     ]
 
 
+def test_it_asks_nobody_for_what_the_reports_show_already() -> None:
+    recorder, told = Recorder(header()), list[str]()
+    hands: Hands = WatchingHands(recorder, LHC, told.append)
+    recorder.record(LineUp(t_ns=0, end=End.PILE))
+    for t_s, cable in ((5, False), (15, False), (20, True)):
+        report(recorder, t_s, 1, cable=cable)
+    hands.do(25 * S, "plug", 1, {})
+    assert told == []
+    assert hands.pending() == ()
+    # Begun at the earliest with the last report of the cable out, done by now at the latest.
+    assert stimuli(recorder) == [Stimulus(t_ns=25 * S, began_ns=15 * S, kind="plug", gun=1)]
+
+
 @pytest.mark.parametrize(("kind", "gun"), [("tap", 1), ("power-off", None), ("plug", None)])
 def test_it_cannot_see_what_no_report_shows(kind: str, gun: int | None) -> None:
     told = list[str]()

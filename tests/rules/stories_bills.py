@@ -376,6 +376,14 @@ def unplugged_and_three_hours_of_occupancy() -> World:
     return world.bill()
 
 
+@fails("stop.ends-charge")
+def unexpected_after_a_stop_that_was_ignored() -> World:
+    """The stop did not end the charge, the unplug did: the reason is right."""
+    world = World().wait(10).plug().wait(5).authorise().wait(5).start().wait(5).charges().stop().goes_on(2).wait(5)
+    world.charge.end, world.charge.reason = world.now(), StopReason.UNEXPECTED
+    return world.unplug().wait(0.5).bill()
+
+
 @fails("occupied.parking")
 def occupancy_of_a_free_place() -> World:
     return World().charged().beats(1800, NOT_FULL, parking=Parking.FREE).unplug().bill()

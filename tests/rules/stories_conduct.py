@@ -396,6 +396,19 @@ def a_second_scan_is_ignored() -> World:
 
 
 @fails("auth.second-scan")
+def a_second_scan_is_ignored_and_its_start_refused() -> World:
+    world = World().wait(10).plug().wait(5).authorise(A).wait(5).authorise(B, account="13800000000000002").wait(5)
+    return world.start(account="13800000000000002").ended(account="13800000000000002")
+
+
+@fails("beat.legal-path")
+def a_scan_while_a_charge_is_interrupted_by_one_wrong_report() -> World:
+    world = World().wait(10).plug().wait(5).authorise().wait(5).start().wait(5).charges(beats=2)
+    world.wait(1).beat(FAULT).wait(1).authorise(B, account="13800000000000002").wait(1).goes_on(2)
+    return world.goes_on(30)
+
+
+@fails("auth.second-scan")
 def a_second_scan_overwrites_the_running_order() -> World:
     world = World().wait(10).plug().wait(5).authorise().wait(5).start().wait(5).charges()
     world.wait(1).authorise(B, account="13800000000000002").wait(1)
@@ -482,6 +495,12 @@ def the_second_start_is_not_answered() -> World:
 def the_second_start_starts_anew() -> World:
     world = World().wait(10).plug().wait(5).authorise().wait(5).start().wait(5).charges(beats=6)
     return world.wait(5).start().wait(5).charges(beats=1)
+
+
+@passes("start.once")
+def a_state_change_between_the_two_starts() -> World:
+    world = World().wait(10).plug().wait(5).authorise().wait(5).start().wait(5).change(CHARGING).charges(beats=2)
+    return world.wait(5).start().wait(1).change(CHARGING).wait(5).goes_on(1)
 
 
 @leaves_open("start.once")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 from world import ACCOUNT, TARIFF, A, B, World
@@ -12,11 +14,11 @@ from pilesim.rules.beat import Period
 from pilesim.rules.facts import ORDERS_KEPT, Facts
 from pilesim.rules.judge import Judgement, judge
 from pilesim.rules.rule import FINDINGS_KEPT
-from pilesim.rules.verdict import Blame, RuleResult, Verdict
+from pilesim.rules.verdict import Blame, Level, RuleResult, Verdict
 from pilesim.trace.decoder import Seen
 from pilesim.units import S
 from pilesim.wire.frame import Direction, End
-from pilesim.wire.messages import Authorise, BillReply, GunState, Message
+from pilesim.wire.messages import Authorise, AuthoriseReply, BillReply, GunState, Message, Stop
 
 
 def result(judgement: Judgement, rule: str) -> RuleResult:
@@ -99,6 +101,16 @@ def test_it_counts_findings_beyond_those_it_keeps() -> None:
     judged = result(world.judged(), "beat.period")
     assert len(judged.findings) == FINDINGS_KEPT
     assert judged.reason.startswith(f"{FINDINGS_KEPT + 5} findings")
+
+
+def test_it_makes_a_wrong_number_a_should_that_is_told_once() -> None:
+    world = World().wait(5)
+    for _ in range(2):
+        first = world.down(Authorise(account=ACCOUNT, order=A, balance_mfen=1, tariff=TARIFF))
+        world.down(Stop(account=ACCOUNT))
+        world.wait(1).up(AuthoriseReply(account=ACCOUNT), replace(first, sequence=first.sequence + 40))
+    judged = result(world.judged(), "frame.echo")
+    assert (judged.verdict, judged.level, len(judged.findings)) == (Verdict.FAIL, Level.SHOULD, 1)
 
 
 def test_it_suspends_findings_on_an_order_with_an_altered_frame() -> None:
