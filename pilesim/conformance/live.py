@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TextIO
 
-from pilesim.conformance.runner import PILE_NUMBER
+from pilesim.conformance.runner import PILE_NUMBER, settings_of
 from pilesim.errors import RigError
 from pilesim.link.urls import link_of
 from pilesim.pile.profiles import Profile
@@ -65,7 +65,8 @@ def play_live(
             target=options.url if options.firmware is None else f"sim:{options.firmware.name}",
             scenario=script.id if script else "",
             case=script.case if script else "",
-            proves=script.proves if script else (),
+            # The platform alone does not know what was done at the pile, so it cannot be asked to prove everything.
+            proves=script.proves if script and own_end is End.PILE else (),
             seed=options.seed,
             stimuli=own_end is End.PILE,
             connectionless=link_of(options.url).connectionless,
@@ -80,7 +81,7 @@ def play_live(
         pile=options.url
         if options.firmware is None
         else SimulatedPile(profile=options.firmware, number=options.number, seed=options.seed),
-        platform=ReferencePlatform(settings=Settings(auto=script is None or script.platform.auto), seed=options.seed)
+        platform=ReferencePlatform(settings=settings_of(script) if script else Settings(auto=True), seed=options.seed)
         if options.firmware is None
         else options.url,
         clock=RealClock(options.clock_rate),

@@ -21,7 +21,7 @@ from pilesim.conformance.result import RunResult, ScenarioResult, worst
 from pilesim.errors import EncodingError, InternalError, PilesimError, RigError
 from pilesim.faulty import Mishap
 from pilesim.pile.profiles import Profile
-from pilesim.platform.settings import Settings
+from pilesim.platform.settings import Card, Settings
 from pilesim.rig.bench import ReferencePlatform, SimulatedPile, make_bench
 from pilesim.rig.clock import Clock, RealClock, VirtualClock
 from pilesim.rig.firmware import platform_faults, profile_of
@@ -195,7 +195,7 @@ def _play(
         world_start_ns=scenario.start_ns,
         pile=_pile_end(target, profile, options.seed),
         platform=ReferencePlatform(
-            settings=Settings(auto=scenario.platform.auto),
+            settings=settings_of(scenario),
             seed=options.seed,
             faults=platform_faults(options.platform),
         ),
@@ -250,6 +250,12 @@ def _pile_end(target: Target, profile: Profile | None, seed: int) -> SimulatedPi
 def _clock(target: Target, rate: float) -> Clock:
     in_memory = isinstance(target, SimTarget) and target.link is SimLink.VIRTUAL
     return VirtualClock() if in_memory else RealClock(rate)
+
+
+def settings_of(scenario: Scenario) -> Settings:
+    """How the reference platform is set up for `scenario`."""
+    asked = scenario.platform
+    return Settings(auto=asked.auto, cards=tuple(Card(str(card.account), card.balance) for card in asked.cards))
 
 
 def repeat_command(scenario: str, options: Options) -> str:
