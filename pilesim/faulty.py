@@ -23,6 +23,10 @@ class Mishap:
     t_ns: int
     fault: str
     text: str
+    order: str = ""
+    """The order whose bill it spoiled, where it spoiled a bill."""
+    amount: int = 0
+    """By how much, in the unit of what it spoiled (ns, 0.1 Wh); 0 where that is no question."""
 
 
 class NoParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -51,6 +51,10 @@ class Behaviour:
         """When to dial again after a lost line; None: never."""
         return usual_ns
 
+    def hangs_up_after_ns(self) -> int | None:
+        """How long a connection is kept; None: as long as it lasts."""
+        return None
+
     def hears_on_after_garbage(self) -> bool:
         return True
 
@@ -99,6 +103,10 @@ class Behaviour:
     def refuses_start(self, authorisation: Authorisation | None, obstacles: tuple[str, ...]) -> str | None:
         """Why a start cannot be, in a few words, given all that stands against it; None: it can."""
         return obstacles[0] if obstacles else None
+
+    def shows_charging_in_start(self, authorisation: Authorisation) -> bool:
+        """Whether the gun reports itself charging before current flows."""
+        return False
 
     def tells_failed_start(self, authorisation: Authorisation) -> bool:
         return True

@@ -115,12 +115,17 @@ class Gun:
         """What the firmware takes itself to be doing; a start under way is idle until current flows."""
         if self.fault is not GunFault.NONE:
             return GunState.FAULT
-        if self._charge is not None:
+        if self._charge is not None or self._seems_to_charge:
             return GunState.CHARGING
         record = self._record
         if record is None or not self._cable:
             return GunState.IDLE
         return GunState.OCCUPIED_FULL if record.reason is StopReason.FULL else GunState.OCCUPIED_NOT_FULL
+
+    @property
+    def _seems_to_charge(self) -> bool:
+        held = self._authorisation
+        return self._starting is not None and held is not None and self._behaviour.shows_charging_in_start(held)
 
     @property
     def fault(self) -> GunFault:
@@ -482,7 +487,8 @@ class Gun:
         if own is None:
             order = self._behaviour.authorisation_for(self._authorisation, message, self._now_ns)
             refusal = self._refusal(order)
-            if refusal is None:
+            if order is not None and self._charge is None and self._works.bills.has_room:
+                # The next order's start ends the occupancy, whatever becomes of that start.
                 self._end_occupancy()
         reply = StartReply(
             gun=self.number,
@@ -527,8 +533,9 @@ class Gun:
         if self._refusal(held) is not None:
             self._start_failed(held)
             return
-        self._end_occupancy()
+        # Told first: it is this start that ends the occupancy, and its bill leaves because of it.
         self._uplink.send(StartAsk(gun=self.number, login=held.login, account=held.account, order=held.order))
+        self._end_occupancy()
         self._begin(held)
 
     def _begin(self, order: Authorisation) -> None:
@@ -608,7 +615,7 @@ class Gun:
     def stop(self, message: Stop, request: Frame, connection: int) -> None:
         """The remote stop, or the answer to a stop asked for at the pile."""
         charge = self._charge
-        asked = charge is not None and self._stop_ask is not None
+        asked = charge is not None and self._stop_ask is not None and message.account in (None, self._stop_ask.account)
         if not asked:
             reply = StopReply(gun=self.number, login=message.login, account=message.account)
             self._uplink.reply(reply, request, connection)

@@ -130,6 +130,9 @@ class Pile:
         self._uplink.send(Hello(firmware=self._profile.firmware, guns=len(self._guns)))
         self._uplink.tell_what_waited()
         self._timeline.start(self._keep_time(self._uplink.connection))
+        kept_ns = self._behaviour.hangs_up_after_ns()
+        if kept_ns is not None:
+            self._timeline.start(self._hang_up(kept_ns, self._uplink.connection))
         for gun in self._guns:
             gun.line_up()
         self._bills.line_up()
@@ -137,12 +140,20 @@ class Pile:
     def line_down(self, now_ns: int) -> None:
         """The connection is gone, or could not be had."""
         self._timeline.reach(now_ns)
-        if not self._powered:
-            return
+        if self._powered:
+            self._without_line()
+
+    def _without_line(self) -> None:
         self._uplink.line_down()
         self._bills.line_down()
         for gun in self._guns:
             gun.line_down()
+
+    def _hang_up(self, kept_ns: int, connection: int) -> Iterator[int]:
+        yield kept_ns
+        if self._uplink.up and self._uplink.connection == connection:
+            self._uplink.hang_up()
+            self._without_line()
 
     def receive(self, data: bytes, now_ns: int) -> None:
         """Bytes have arrived; timers at exactly `now_ns` come after them."""

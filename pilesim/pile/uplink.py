@@ -88,6 +88,10 @@ class Uplink:
         if wait_ns is not None:
             self._timeline.start(self._redial(wait_ns))
 
+    def hang_up(self) -> None:
+        """Give up a connection that stands; the link tells nobody here that it is down."""
+        self._actions.append(HangUp())
+
     def power_off(self) -> None:
         """Nobody is left to hold the connection, or to remember what was to be told."""
         self._lose()

@@ -192,6 +192,8 @@ class OrderBook:
     """Every order of every pile, and what each gun said last."""
 
     def __init__(self) -> None:
+        self.changes = 0
+        """Counts what has changed here: what was concluded from the book holds until it is another number."""
         self._orders: dict[tuple[str, str], Order] = {}
         self._guns: dict[str, dict[int, _Gun]] = {}
 
@@ -229,6 +231,7 @@ class OrderBook:
 
     def put(self, order: Order) -> None:
         """What has become of an order in the book."""
+        self.changes += 1
         self._orders[order.pile, order.number] = order
         watched = self._gun(order.pile, order.gun).watched
         if order.watched and order.number not in watched:
@@ -254,6 +257,7 @@ class OrderBook:
         if meter_dwh is None and gun.heard is not None:
             meter_dwh = gun.heard.meter_dwh
         gun.heard = Heard(now_ns, meter_dwh)
+        self.changes += 1
         return charging
 
     def _charging(self, pile: str, report: GunReport) -> Order | None:
@@ -266,7 +270,10 @@ class OrderBook:
         return tuple(self._orders[pile, number] for number in self._gun(pile, gun).watched)
 
     def _gun(self, pile: str, gun: int) -> _Gun:
-        return self._guns.setdefault(pile, {}).setdefault(gun, _Gun())
+        guns = self._guns.setdefault(pile, {})
+        if gun not in guns:
+            guns[gun] = _Gun()
+        return guns[gun]
 
 
 def _shows_left(report: GunReport) -> bool:

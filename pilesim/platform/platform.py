@@ -164,6 +164,8 @@ class PlatformSession:
         self._heard_ns = 0
         self._firmware = ""
         self._replies: deque[_Reply] = deque()
+        self._due_basis: tuple[object, ...] = ()
+        self._due_ns: int | None = None
         self._actions: list[Action] = []
         self._handlers: dict[type[Message], Callable[[int, Any], Message | None]] = {
             Hello: self._hello,
@@ -225,7 +227,9 @@ class PlatformSession:
         due_ns = [self._replies[0].due_ns] if self._replies else []
         if self._framer.pending:
             due_ns.append(self._heard_ns + GAP_NS)
-        due_ns += [due for order in self._open_orders() if (due := self._order_due_ns(order)) is not None]
+        orders_due_ns = self._orders_due_ns()
+        if orders_due_ns is not None:
+            due_ns.append(orders_due_ns)
         # What fell due while it could not be done is done now, not then.
         return max(self._now_ns, min(due_ns)) if due_ns else None
 
@@ -416,6 +420,15 @@ class PlatformSession:
         if self._platform.dead or not self._platform.is_at(self._pile, self):
             return ()
         return self._book.open(self._pile)
+
+    def _orders_due_ns(self) -> int | None:
+        """The earliest of them. Asked at every instant, so it is worked out only when something has changed."""
+        basis = (self._book.changes, self._identified, self._platform.dead, self._platform.is_at(self._pile, self))
+        if basis != self._due_basis:
+            self._due_basis = basis
+            due = (self._order_due_ns(order) for order in self._open_orders())
+            self._due_ns = min((due_ns for due_ns in due if due_ns is not None), default=None)
+        return self._due_ns
 
     def _order_due_ns(self, order: Order) -> int | None:
         """When something is to be done about an order that nothing is heard of."""

@@ -261,10 +261,9 @@ class _Cutting(_Choosing[Cut]):
             return [piece]
         at = self._rng.randint(1, len(piece.data) - 1)
         self._tell(self.text, "cut", piece)
-        lost = self.spec.lose_rest
-        first = replace(piece, data=piece.data[:at], frame=None, message=None, altered=piece.altered or lost)
+        first = replace(piece, data=piece.data[:at], frame=None, message=None, altered=True)
         second = replace(first, data=piece.data[at:], due_ns=piece.due_ns + self.spec.gap, told=())
-        return [first] if lost else [first, second]
+        return [first] if self.spec.lose_rest else [first, second]
 
 
 class _Disturbing(_Choosing[Noise]):
@@ -334,7 +333,7 @@ class _Merging(_Keeping[Merge]):
             due_ns=max(kept.due_ns, piece.due_ns),
             frame=None,
             message=None,
-            altered=kept.altered or piece.altered,
+            altered=True,
             told=kept.told + piece.told,
         )
         self._tell(self.text, "merged", both)

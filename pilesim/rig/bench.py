@@ -35,6 +35,8 @@ class SimulatedPile:
     number: str
     seed: int
     link: SimLink = SimLink.VIRTUAL
+    clock_error_ns: int | None = 0
+    """How far its clock is ahead of the world when it is switched on; None: not set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +99,7 @@ def make_bench(
                 number=pile.number,
                 world_start_ns=world_start_ns,
                 seed=pile.seed,
+                clock_error_ns=pile.clock_error_ns,
             )
             own_link, pile_link = _line_to_ourselves(pile.link, links)
             participants.append(Driver(the_pile, own_link))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from pilesim.errors import UsageError
 from pilesim.faulty import FaultChoice, choose_fault
 from pilesim.library import firmware_folder, firmware_names
 from pilesim.pile.profiles import Profile, load_profile
 from pilesim.platform.faults import FAULTS
 from pilesim.rig.targets import SimTarget
+
+_WITHIN_A_CASE = re.compile(r"([a-z]|\.\d+)$")
+"""What tells one sighting, or one item, of a field case from the others."""
 
 
 def profile_named(name: str) -> Profile:
@@ -34,10 +39,12 @@ def platform_faults(target: SimTarget) -> tuple[FaultChoice, ...]:
 def firmware_of_case(case: str) -> str:
     """The profile among whose sources the field case stands; the reference where there is none.
 
-    A profile's source `szds-16` covers szds-16a and szds-16b.
+    A profile's source `szds-16` covers szds-16a and szds-16b, and `szds-32` its items, szds-32.6 and so on; a profile
+    that names the very case comes first.
     """
-    for name in firmware_names():
-        sources = profile_named(name).cases
-        if case in sources or (case[-1:].isalpha() and case[:-1] in sources):
-            return name
+    sources = {name: profile_named(name).cases for name in firmware_names()}
+    for wanted in (case, _WITHIN_A_CASE.sub("", case)):
+        for name, cases in sources.items():
+            if wanted in cases:
+                return name
     return "reference"

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 from urllib.parse import parse_qsl
 
 from pilesim.errors import UsageError
@@ -88,8 +87,7 @@ def _sim(url: str, rest: str) -> SimTarget:
                 raise UsageError(f"expected {key} once, after the fault=NAME that it belongs to; found {url!r}")
             case _:
                 raise UsageError(f"expected the options {_SIM_OPTIONS}; found {key!r} in {url!r}")
-    frozen = tuple((name, MappingProxyType(parameters)) for name, parameters in faults)
-    return SimTarget(url=url, profile=profile, seed=seed, faults=frozen, link=link)
+    return SimTarget(url=url, profile=profile, seed=seed, faults=tuple(faults), link=link)
 
 
 def _seed(url: str, value: str) -> int:

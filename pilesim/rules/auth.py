@@ -59,7 +59,9 @@ class Kept(Rule):
             return
         tapped = gun.tapped_ns is not None and gun.tapped_ns >= order.authorised_ns
         lived_ns = seen.t_ns - order.authorised_ns
-        if order.start_ns is None:
+        if order.on_charging:
+            self.open("another charge went on, and so the authorisation changed nothing")
+        elif order.start_ns is None:
             if lived_ns < self.limit_ns and (tapped or message.reason is EndReason.TIMED_OUT):
                 self.failed(
                     f"an authorisation that lives {format_duration(self.limit_ns)}",
@@ -189,5 +191,5 @@ class SecondScan(Rule):
 
 def can_start(gun: Gun, order: Order) -> bool:
     """Nothing that the trace shows stands in the way of a start."""
-    car_ok = gun.cable is True and gun.insulation_ok and gun.handshake_ok
+    car_ok = gun.cable is True and gun.insulation_ok and gun.handshake_ok and not gun.full
     return car_ok and not gun.fault and order.balance_mfen != 0

@@ -551,11 +551,14 @@ class OldestFirst(Rule):
             )
 
     def _hit_by_outage(self, order: Order) -> bool:
-        """The charge was over, or its bill under way, when line or power was last lost."""
-        outage = self.facts.outage_ns
-        return (
-            outage is not None
-            and order.over is not None
-            and order.over.early_ns is not None
-            and (order.over.early_ns <= outage or (order.due_ns or outage + 1) <= (self.facts.back_ns or outage))
+        """The charge was over, or its bill due or under way, when line or power was last lost, or while it was."""
+        outage, leave = self.facts.outage_ns, order.leave
+        if outage is None:
+            return False
+        back = self.facts.back_ns or outage
+        if order.over is None:
+            # The bill may leave before the first heartbeat after the outage shows that the charge is over.
+            return leave is not None and outage <= leave.late_ns <= back
+        return order.over.early_ns is not None and (
+            order.over.early_ns <= outage or (order.due_ns or outage + 1) <= back
         )

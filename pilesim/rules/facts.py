@@ -95,7 +95,7 @@ class Order:
     tariff: Tariff | None = None
     answered_ns: int | None = None
     on_charging: bool = False
-    """It was authorised while another order charged, and so changes nothing."""
+    """It was authorised while another order charged, and so changes nothing (or was being started: suspended)."""
     second: Order | None = None
     """The order that it took the place of, waiting or occupying."""
     replaced_ns: int | None = None
@@ -139,7 +139,7 @@ class Order:
     peak: tuple[int, int] = (0, 1)
     """Highest power seen: 0.1 Wh per ns, as a fraction."""
     gain_mfen: int = 0
-    """The most that the amount grew between two reports."""
+    """The most that the amount grew from one heartbeat to the next, none missing between them."""
     over: Span | None = None
     """The end of the charge."""
     plugged: Span | None = None
@@ -209,6 +209,8 @@ class Gun:
     insulation_ok: bool = True
     handshake_ok: bool = True
     """The car answers; a start with one that does not fails by right."""
+    full: bool = False
+    """The battery at the cable is full; a start with it fails by right."""
     fault: str = ""
     """The fault (or emergency stop) that was made at the pile and lasts."""
     tapped_ns: int | None = None
@@ -405,6 +407,8 @@ class Facts:
                 gun.tapped_ns = event.t_ns
             elif event.kind == "insulation":
                 gun.insulation_ok = bool(event.detail.get("ok", False))
+                if charge is not None and not gun.insulation_ok and charge.fault_ns is None:
+                    charge.fault_ns = event.t_ns
             elif event.kind in ("fault", "emergency-stop"):
                 gun.fault = str(event.detail.get("fault", "")) or event.kind
                 if charge is not None and charge.fault_ns is None:
@@ -413,6 +417,9 @@ class Facts:
                 gun.fault = ""
             elif event.kind in ("stop-button", "card"):
                 order = charge or gun.waiting
+                if event.kind == "card" and order is not None and event.detail.get("account") != order.account:
+                    # Another card than the order's own ends nothing.
+                    continue
                 if order is not None and order.at_pile_ns is None:
                     order.at_pile_ns = event.began_ns
 
@@ -497,6 +504,8 @@ class Facts:
             told = car if isinstance(car, dict) else {}
             gun.insulation_ok = told.get("insulation", True) is not False
             gun.handshake_ok = told.get("handshake", True) is not False
+            soc, full = told.get("soc_permille"), told.get("full_permille")
+            gun.full = isinstance(soc, int) and isinstance(full, int) and soc >= full
             if gun.waiting is not None:
                 gun.waiting.plugged = gun.plugged
 
@@ -507,6 +516,7 @@ class Facts:
     def _pulled(self, gun: Gun, span: Span) -> None:
         gun.cable, gun.unplugged = False, span
         gun.insulation_ok = gun.handshake_ok = True
+        gun.full = False
         if gun.waiting is not None:
             gun.waiting.unplugged_ns = span.late_ns
         if gun.running is not None:
@@ -600,6 +610,10 @@ class Facts:
         assert isinstance(message, StartAsk)
         if message.order:
             self._authorise(Order(message.order, message.gun, message.account, seen.t_ns))
+        order = self.at.order
+        if order is not None and order is self.gun(message.gun).waiting and order.start_ns is None:
+            # The pile tells that it starts; no Start need come.
+            self._begins(order, seen.t_ns)
 
     def _authorise(self, new: Order) -> None:
         gun = self.gun(new.gun)
@@ -617,11 +631,20 @@ class Facts:
         if gun.charging:
             new.on_charging = True
             return
+        if self._starting(gun):
+            new.on_charging = True
+            new.suspended = "it was authorised while another order's start was under way, for which no rule is written"
+            return
         new.second = gun.waiting or (gun.running if gun.running is not None and gun.running.over else None)
         if gun.waiting is not None:
             gun.waiting.replaced_ns = new.authorised_ns
             self._close(gun.waiting, self.now_ns)
         gun.waiting = new
+
+    def _starting(self, gun: Gun) -> bool:
+        """A start of the waiting order may still be under way."""
+        start_ns = gun.waiting.start_ns if gun.waiting is not None else None
+        return start_ns is not None and self.now_ns - start_ns <= self.contract.limits["start.outcome"].value
 
     def _take_authorise_reply(self, seen: Seen, message: Message) -> None:
         asked = self.at.request.message if self.at.request is not None else None
@@ -640,21 +663,33 @@ class Facts:
         order = gun.waiting if gun.waiting is not None and _concerns(message, gun.waiting) else None
         if order is None and gun.running is not None and gun.running.charging and _concerns(message, gun.running):
             order = gun.running
+        if order is None:
+            # Whether such an order counts is not known, and so neither whether its start has one.
+            order = next((o for o in self._undecided(gun) if _concerns(message, o)), None)
         self.at.order = order
         if order is None:
             return
         order.starts += 1
         self.at.repeated = order.starts > 1
         if order.start_ns is None:
-            order.start_ns = seen.t_ns
-            occupying = gun.running
-            if occupying is not None and occupying is not order and occupying.over is not None:
-                self._leaves(occupying, Span(seen.t_ns, seen.t_ns))
-                occupying.leave_by_start = True
-                gun.running = None
-                # The new charge counts its arrival from where the old one left.
-                gun.plugged = gun.plugged if gun.plugged is None else Span(gun.plugged.early_ns, seen.t_ns)
-                order.plugged = gun.plugged
+            self._begins(order, seen.t_ns)
+
+    def _begins(self, order: Order, now_ns: int) -> None:
+        """Its first start; that ends the occupancy of the order before it on the same cable."""
+        gun = self.gun(order.gun)
+        order.start_ns = now_ns
+        occupying = gun.running
+        if occupying is not None and occupying is not order and occupying.over is not None:
+            self._leaves(occupying, Span(now_ns, now_ns))
+            occupying.leave_by_start = True
+            gun.running = None
+            # The new charge counts its arrival from where the old one left.
+            gun.plugged = gun.plugged if gun.plugged is None else Span(gun.plugged.early_ns, now_ns)
+            order.plugged = gun.plugged
+
+    def _undecided(self, gun: Gun) -> list[Order]:
+        """Orders of the gun that were authorised while another's start was under way, the latest first."""
+        return [o for o in reversed(self.orders.values()) if o.gun == gun.number and o.on_charging and o.suspended]
 
     def _take_start_reply(self, seen: Seen, message: Message) -> None:
         gun = self.gun(message.gun)
@@ -810,7 +845,8 @@ class Facts:
             gain = later.energy_dwh - earlier.energy_dwh
             if gain * order.peak[1] > order.peak[0] * gap:
                 order.peak = (gain, gap)
-        if earlier.amount_mfen is not None and later.amount_mfen is not None:
+        # What was spent while nothing was heard is more than a heartbeat's worth.
+        if gap <= self._beat_period_ns and earlier.amount_mfen is not None and later.amount_mfen is not None:
             order.gain_mfen = max(order.gain_mfen, later.amount_mfen - earlier.amount_mfen)
 
     def _rests(self, gun: Gun, order: Order, report: Report) -> None:
@@ -823,6 +859,7 @@ class Facts:
             self.at.over = order
             order.gapless = order.gapless and gun.steady
             order.fault_seen = message.state is GunState.FAULT
+            gun.full = gun.full or message.state is GunState.OCCUPIED_FULL
             if order.leave is not None:
                 self._left(order)
             elif gun.cable is False:

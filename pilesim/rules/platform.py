@@ -36,6 +36,8 @@ class StartAfterAuth(Rule):
             self.passed()
         elif self.scene.asked_by_scenario(seen.t_ns, "start", naming="account"):
             self.open("the scenario had the start sent for an account of its own choice")
+        elif order is None and self._was_answered(message) and self.scene.asked_by_scenario(seen.t_ns, "start"):
+            self.open("the scenario had an order started that was over")
         elif order is not None and self._answered_at_pile(order):
             self.open("the pile has answered the authorise; the line lost that")
         elif order is not None:
@@ -53,6 +55,13 @@ class StartAfterAuth(Rule):
             if order.gun == message.gun and order.account == message.account:
                 return order if order.closed_ns is None and order.over is None else None
         return None
+
+    def _was_answered(self, message: Start) -> bool:
+        """An authorisation for the account has been answered, though its order is over by now."""
+        return any(
+            order.gun == message.gun and order.account == message.account and order.answered_ns is not None
+            for order in self.facts.orders.values()
+        )
 
     def _answered_at_pile(self, order: Order) -> bool:
         at_pile = self.scene.facts[End.PILE].orders.get(order.number)
@@ -132,14 +141,18 @@ class GivesUp(Rule):
             self.open("the authorisation was never answered")
         elif order is not None and order.on_charging:
             self.open("another charge went on, and so the authorisation changed nothing")
-        elif at_pile is not None and at_pile.ended_ns is not None:
-            self.open("the pile has ended it; the line lost that")
+        elif at_pile is not None and at_pile.ended_ns is not None and not self.scene.header.timers:
+            self.open("the pile has ended it, the line lost that, and the platform's own timers were off")
         else:
             self._missed(duty, now_ns)
 
 
 class StopsAtBalance(Rule):
-    """When heartbeats show the balance used up the platform stops the charge."""
+    """When heartbeats show the balance used up the platform stops the charge.
+
+    The pile has the balance that came with the order; only the platform knows what other bills of the account have
+    taken from it since (szds-33).
+    """
 
     wants = (GunReport, Stop)
 
@@ -162,14 +175,31 @@ class StopsAtBalance(Rule):
         amount = message.amount_mfen
         if message.change or order is None or order.balance_mfen is None or amount is None:
             return
-        if amount < order.balance_mfen or order.stop_ns is not None:
+        balance = order.balance_mfen - self._spent_elsewhere(order)
+        if amount < balance or order.stop_ns is not None:
             return
         beats = self._used_up[number] = self._used_up.get(number, -1) + 1
         if beats == self.limit.value + 1:
             self.failed(
                 f"a stop within {self.limit.value} heartbeats of a balance used up",
-                f"none; {format_yuan(amount)} of {format_yuan(order.balance_mfen)} used",
+                f"none; {format_yuan(amount)} of {format_yuan(balance)} used",
                 seen=seen,
                 order=order,
                 measured=beats,
             )
+
+    def _spent_elsewhere(self, order: Order) -> int:
+        """What bills of the account's other charges have cost since the order got its balance."""
+        since_ns = order.authorised_ns
+        if order.account is None or since_ns is None:
+            return 0
+        bills = [
+            other.bill
+            for other in self.facts.orders.values()
+            if other is not order
+            and other.account == order.account
+            and other.charged
+            and other.bill_seen is not None
+            and other.bill_seen.t_ns >= since_ns
+        ]
+        return sum(b.charge_fee_mfen + b.service_fee_mfen + (b.occupancy_fee_mfen or 0) for b in bills if b is not None)

@@ -37,12 +37,18 @@ class Outcome(Rule):
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
         self._waiting: dict[int, Duty] = {}
+        self._stopped_ns: dict[int, int] = {}
 
     def on_seen(self, seen: Seen, message: Message) -> None:
         duty = self._waiting.get(message.gun)
+        if isinstance(message, Stop):
+            self._stopped_ns[message.gun] = seen.t_ns
         if isinstance(message, StartReply):
             request = self.facts.at.request
             if request is None or (duty is not None and not duty.closed) or self.facts.gun(message.gun).charging:
+                return
+            if self._stopped_ns.get(message.gun, -1) >= request.seen.t_ns:
+                self.open("a stop came before the outcome")
                 return
             self._waiting[message.gun] = self.expect(
                 "a charging heartbeat or an ended",
@@ -114,7 +120,7 @@ class FailureTold(Rule):
             self.met(self._hopeless.pop(message.gun).duty, seen.t_ns)
 
     def on_stimulus(self, event: Stimulus) -> None:
-        if event.kind in ("plug", "unplug", "power-off", "insulation"):
+        if event.kind in ("plug", "unplug", "power-off", "insulation", "fault", "emergency-stop", "stop-button"):
             for number in list(self._hopeless):
                 if event.gun in (None, number):
                     self.drop(self._hopeless.pop(number).duty, f"{event.kind} came before the outcome")
@@ -149,17 +155,18 @@ def why_hopeless(gun: Gun, order: Order | None, whole_history: bool) -> str:
         return "no order is authorised for this account" if whole_history else ""
     if gun.cable is False:
         return "no cable is connected"
-    if not gun.insulation_ok:
-        return "the insulation test fails"
     if order.balance_mfen == 0:
         return "there is no balance"
+    # A car that does not answer, or a fault, ends the start before the insulation is tested; start.outcome has that.
+    if gun.handshake_ok and not gun.insulation_ok and not gun.fault:
+        return "the insulation test fails"
     return ""
 
 
 class Delayed(Rule):
     """A start that comes late is a start: energy flows under its order, as far as the balance reaches."""
 
-    wants = (Start, GunReport)
+    wants = (Start, GunReport, Ended, Stop, Authorise)
 
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
@@ -174,11 +181,20 @@ class Delayed(Rule):
                 self._late[message.gun] = order
             return
         late = self._late.get(message.gun)
-        if late is None or not isinstance(message, GunReport):
+        if late is None:
             return
-        if message.state is GunState.CHARGING:
-            if message.order not in (None, late.number):
-                del self._late[message.gun]
+        if self.facts.at.ended is late:
+            del self._late[message.gun]
+            self.open("the order was over before it charged; other rules judge whether by right")
+        elif not isinstance(message, GunReport):
+            return
+        elif message.state is GunState.CHARGING:
+            if message.order in (None, late.number):
+                return
+            del self._late[message.gun]
+            if late.charged:
+                self._over(seen, late)
+            else:
                 self.failed(
                     f"energy flows under order {late.number}",
                     f"the gun charges {message.order or 'without an order'}",

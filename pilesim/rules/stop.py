@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pilesim.rules.facts import Order, SettledBill
 from pilesim.rules.rule import Duty, Rule, RuleRow, Scene, Waits
+from pilesim.rules.start import INSULATION
 from pilesim.trace.decoder import Seen
 from pilesim.trace.events import Stimulus
 from pilesim.units import format_yuan
@@ -99,32 +100,32 @@ class FaultTold(Rule):
 
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
-        self._waiting: dict[int, tuple[Duty, GunFault | None]] = {}
+        self._waiting: dict[int, tuple[Duty, frozenset[GunFault]]] = {}
 
     def on_stimulus(self, event: Stimulus) -> None:
-        if event.kind not in ("fault", "emergency-stop"):
+        faults = _faults_of(event)
+        if faults is None:
             return
         numbers = [event.gun] if event.gun is not None else [g.number for g in self.facts.guns.values()]
         for number in numbers:
             gun = self.facts.gun(number)
             if not gun.charging or gun.running is None or number in self._waiting:
                 continue
-            fault = _fault_of(event)
             duty = self.expect(
-                f"a report of gun {number} with fault {fault or 'set'}, no longer charging",
+                f"a report of gun {number} with fault {' or '.join(sorted(faults)) or 'set'}, no longer charging",
                 since_ns=event.t_ns,
                 waits=Waits.UP,
                 gun=number,
                 order=gun.running,
             )
-            self._waiting[number] = (duty, fault)
+            self._waiting[number] = (duty, faults)
 
     def on_seen(self, seen: Seen, message: Message) -> None:
         assert isinstance(message, GunReport)
-        duty, fault = self._waiting.get(message.gun, (None, None))
+        duty, faults = self._waiting.get(message.gun, (None, None))
         if duty is None or message.state is GunState.CHARGING:
             return
-        shows = message.fault is fault if fault is not None else message.fault not in (None, GunFault.NONE)
+        shows = message.fault in faults if faults else message.fault not in (None, GunFault.NONE)
         if shows:
             del self._waiting[message.gun]
             self.met(duty, seen.t_ns)
@@ -148,10 +149,15 @@ class FaultTold(Rule):
             )
 
 
-def _fault_of(event: Stimulus) -> GunFault | None:
+def _faults_of(event: Stimulus) -> frozenset[GunFault] | None:
+    """The faults of which a report has to show one; empty: any. None where the stimulus makes none."""
     if event.kind == "emergency-stop":
-        return GunFault.EMERGENCY_STOP
-    try:
-        return GunFault(str(event.detail.get("fault", "")))
-    except ValueError:
+        return frozenset({GunFault.EMERGENCY_STOP})
+    if event.kind == "insulation":
+        return None if event.detail.get("ok", False) else INSULATION
+    if event.kind != "fault":
         return None
+    try:
+        return frozenset({GunFault(str(event.detail.get("fault", "")))})
+    except ValueError:
+        return frozenset()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import msgspec
 
 from pilesim import strictyaml
 from pilesim.errors import FileError, UsageError
-from pilesim.quantities import Word, WorldTime, Yuan, quantity
+from pilesim.quantities import Duration, Word, WorldTime, Yuan, quantity
 from pilesim.rig.impairments import parse_impairment
 from pilesim.scenario import steps
 from pilesim.units import DAY, HOUR, MINUTE, MS, S, format_since_start
@@ -42,6 +42,20 @@ class PlatformSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     cards: tuple[PlatformCard, ...] = ()
 
 
+class PileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """How a simulated pile wakes up in this scenario. A real one has the clock it has, and is told the time too."""
+
+    clock_ahead: Duration = Duration(0)
+    """How far its clock is ahead of the world."""
+    clock_set: bool = True
+    """False: its clock has no battery, and is not set after power-up until the platform tells the time."""
+
+    @property
+    def clock_error_ns(self) -> int | None:
+        """How far the clock is ahead of the world at power-up; None: not set."""
+        return int(self.clock_ahead) if self.clock_set else None
+
+
 class FieldLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One line of the field's own log, and the event of the run that is the same."""
 
@@ -49,8 +63,6 @@ class FieldLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     text: str
     message: str | None = None
     gun: int | None = None
-    nth: int = 1
-    """Which such message after the line before it, from 1."""
 
 
 class ScenarioFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
@@ -62,6 +74,7 @@ class ScenarioFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     proves: tuple[str, ...]
     start: WorldTime
     platform: PlatformSettings = PlatformSettings()
+    pile: PileSettings = PileSettings()
     steps: list[dict[str, Any]]
     field_log: tuple[FieldLine, ...] = ()
 
@@ -88,6 +101,7 @@ class Scenario:
     steps: tuple[LinedStep, ...]
     field_log: tuple[FieldLine, ...]
     file: str
+    pile: PileSettings = field(default_factory=PileSettings)
 
     @property
     def guns(self) -> tuple[int, ...]:
@@ -148,6 +162,7 @@ def parse_scenario(text: str, file: str, rule_ids: Collection[str]) -> Scenario:
         steps=lined,
         field_log=head.field_log,
         file=file,
+        pile=head.pile,
     )
 
 

@@ -16,7 +16,7 @@ import yaml
 from pilesim import strictyaml
 from pilesim.quantities import Duration, Fraction, Kwh, WorldTime, Yuan
 from pilesim.scenario import steps
-from pilesim.scenario.scenario import LinedStep, PlatformSettings, Scenario
+from pilesim.scenario.scenario import LinedStep, PileSettings, PlatformSettings, Scenario
 from pilesim.units import S, format_duration, format_kwh, format_yuan, local_datetime, parse_duration_ns
 
 _BARE = re.compile(r"[A-Za-z0-9][\w./+-]*", re.ASCII)
@@ -34,6 +34,8 @@ def scenario_text(scenario: Scenario, comments: Iterable[str] = ()) -> str:
     lines.append(f"start: {_value(WorldTime(scenario.start_ns))}")
     if scenario.platform != PlatformSettings():
         lines.append(f"platform: {_mapping(_said(scenario.platform))}")
+    if scenario.pile != PileSettings():
+        lines.append(f"pile: {_mapping(_said(scenario.pile))}")
     lines.append("steps:" if scenario.steps else "steps: []")
     lines += [f"  - {step_text(lined.step)}" for lined in scenario.steps]
     if scenario.field_log:
@@ -78,6 +80,8 @@ def _value(value: Any) -> str:
             return _mapping(_said(value))
         case Mapping():
             return _mapping(value)
+        case tuple() | list():
+            return "[" + ", ".join(map(_value, value)) + "]"
         case bool():
             return str(value).lower()
         case Duration():

@@ -336,6 +336,7 @@ CASES: list[Case] = [
         lambda b: {x.fault for _, x in b.beats()} == {GunFault.NONE} and b.state() is GunState.OCCUPIED_NOT_FULL,
     ),
     Case("never-redials", flapped, lambda b: b.dials == 1),
+    Case("drops-the-line", plain, lambda b: b.dials > 1, {"kept": "30s"}),
     Case("loses-order-on-flap", flapped, lambda b: b.state() is GunState.OCCUPIED_NOT_FULL),
     Case(
         "wrong-sequence",

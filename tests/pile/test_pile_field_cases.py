@@ -12,7 +12,7 @@ B = "20200303130000000002"
 
 
 def test_it_sends_an_empty_bill_for_an_order_that_was_never_started() -> None:
-    """szds-16a: stopped 5 min 41.6 s after the scan; the bill comes 1 min 22.7 s later, zero throughout."""
+    """szds-16a: stopped 5 min 41.6 s after the scan; the bill comes 1 min 22.7 s after that, zero throughout."""
     bench = Bench(profile=fixture("robinson-gen5-0303"))
     bench.run(S)
     bench.do("plug")
@@ -25,7 +25,8 @@ def test_it_sends_an_empty_bill_for_an_order_that_was_never_started() -> None:
     assert {bill.arrive, bill.start, bill.end, bill.leave} == {NO_TIME}
     assert (bill.energy_dwh, bill.charge_fee_mfen, bill.service_fee_mfen, bill.charge_minutes) == (0, 0, 0, 0)
     after_ns = bench.times(Bill)[0] - bench.times(StopReply)[0]
-    assert after_ns == MINUTE + 22_700 * MS
+    # The pile counts from when it has worked the stop off, the field from when it was sent.
+    assert 0 <= MINUTE + 22_700 * MS - after_ns <= S
 
 
 def test_it_charges_under_no_order_and_stops_at_once_when_the_screen_was_tapped() -> None:

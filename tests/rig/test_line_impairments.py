@@ -174,7 +174,7 @@ def test_it_cuts_a_frame_in_two_and_keeps_the_pieces_apart() -> None:
     assert (first_ns, second_ns) == (S, S + S // 5)
     assert [data for _, data in rest] == [BEAT_2, BEAT]
     assert made.impaired() == [(1, "cut")]
-    assert not any(altered for *_, altered in made.chunks(End.PLATFORM)), "no byte was changed"
+    assert [altered for *_, altered in made.chunks(End.PLATFORM)] == [True, True, False, False]
 
 
 def test_it_truncates_a_frame() -> None:

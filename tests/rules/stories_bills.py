@@ -258,6 +258,17 @@ def the_newer_bill_leaves_first() -> World:
     return world.line_up().beat().bill().wait(1).bill(first)
 
 
+@fails("bill.oldest-first", "platform.bill-acked")
+def the_newer_bill_leaves_before_a_heartbeat_shows_that_its_charge_is_over() -> World:
+    world = World().charged(A).wait(5).unplug().bill(acked=False).wait(4)
+    first = world.bill_of()
+    world.plug().wait(1).authorise(B).wait(1).start().wait(1).charges(B, beats=1).wait(1)
+    world.line_down().wait(2)
+    world.charge.end, world.charge.reason = world.now(), StopReason.UNEXPECTED
+    world.unplug(shown=False).wait(5)
+    return world.line_up().bill().wait(1).bill(first).wait(1).beat()
+
+
 # What a bill says ------------------------------------------------------------------------------------------
 
 

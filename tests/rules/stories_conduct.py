@@ -578,6 +578,19 @@ def a_fault_ends_the_charge() -> World:
     return world.over(FAULT, StopReason.FAULT, fault=GunFault.MODULE).wait(5).unplug().bill()
 
 
+@passes("fault.told", "bill.stop-reason")
+def the_insulation_fails_in_the_charge() -> World:
+    world = World().wait(10).plug().wait(5).authorise().wait(5).start().wait(5).charges()
+    world.wait(5).stimulus("insulation", ok=False).wait(1)
+    return world.over(FAULT, StopReason.FAULT, fault=GunFault.INSULATION).wait(5).unplug().bill()
+
+
+@fails("fault.told")
+def it_charges_on_without_insulation() -> World:
+    world = World().wait(10).plug().wait(5).authorise().wait(5).start().wait(5).charges()
+    return world.wait(5).stimulus("insulation", ok=False).goes_on(2)
+
+
 @fails("fault.told")
 def a_fault_without_its_code() -> World:
     world = World().wait(10).plug().wait(5).authorise().wait(5).start().wait(5).charges()
@@ -719,6 +732,24 @@ def the_platform_stops_at_the_balance() -> World:
 def the_platform_ignores_the_balance() -> World:
     world = World().wait(10).plug().wait(5).authorise(balance=BALANCE_MFEN).wait(5).start().wait(5)
     return world.charges(beats=8)
+
+
+def an_older_bill_takes_from_the_balance() -> World:
+    """Order A cost twice what four heartbeats do, and its bill comes while B charges on three times as much."""
+    world = World().charged(A).wait(5).unplug().wait(1)
+    late = world.bill_of()
+    world.plug().wait(1).authorise(B, balance=3 * BALANCE_MFEN).wait(1).start().wait(1).charges(B, beats=1)
+    return world.wait(1).bill(late)
+
+
+@passes("platform.stops-at-balance", also=("bill.at-once",))
+def the_platform_stops_when_another_bill_has_used_up_the_balance() -> World:
+    return an_older_bill_takes_from_the_balance().goes_on(4).wait(1).stop().wait(1).over()
+
+
+@fails("platform.stops-at-balance", "bill.at-once")
+def the_platform_ignores_what_another_bill_took_from_the_balance() -> World:
+    return an_older_bill_takes_from_the_balance().goes_on(7)
 
 
 @leaves_open("platform.stops-at-balance")

@@ -5,6 +5,7 @@ Owns how a firmware spoils its records. Must not know when a bill is written or 
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar
@@ -27,6 +28,10 @@ class Rate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rate: Fraction = Fraction(1)
     """How many of the bills, from 0 to 1."""
 
+    def strikes(self, chance: random.Random) -> bool:
+        """Whether the next bill is one of them."""
+        return chance.randrange(_RATE_STEPS) < round(self.rate * _RATE_STEPS)
+
 
 class BillLost(Fault[Rate]):
     name = "bill-lost"
@@ -36,9 +41,10 @@ class BillLost(Fault[Rate]):
     parameters = Rate
 
     def keeps_bill(self, record: Record) -> bool:
-        lost = self.chance.randrange(_RATE_STEPS) < round(self.params.rate * _RATE_STEPS)
+        lost = self.params.strikes(self.chance)
         if lost:
-            self.happened(f"the bill of order {record.authorisation.order!r} is lost")
+            order = record.authorisation.order
+            self.happened(f"the bill of order {order!r} is lost", order)
         return not lost and self.inner.keeps_bill(record)
 
 
@@ -56,7 +62,8 @@ class UnplugLag(Fault[UnplugLagTime]):
 
     def bill_after_ns(self, record: Record) -> int:
         lag = format_duration(self.params.lag)
-        self.happened(f"the bill of order {record.authorisation.order!r} is held for {lag}")
+        order = record.authorisation.order
+        self.happened(f"the bill of order {order!r} is held for {lag}", order, self.params.lag)
         return self.inner.bill_after_ns(record) + self.params.lag
 
 
@@ -82,7 +89,7 @@ class BillBeforeUnplug(Fault[After]):
 
     def written(self, record: Record, bill: Bill) -> Bill:
         if record.leave_ns is None:
-            self.happened(f"gun {bill.gun}: the bill of order {bill.order!r} leaves before the cable")
+            self.happened(f"gun {bill.gun}: the bill of order {bill.order!r} leaves before the cable", bill.order)
         return self.inner.written(record, bill)
 
 
@@ -239,16 +246,21 @@ class BillLostInPowerCut(Fault[NoParameters]):
         return False
 
 
-class EnergyLost(Fault[NoParameters]):
+class EnergyLost(Fault[Rate]):
     name = "energy-lost"
     title = "The bill says that no energy flowed."
     catches = ("bill.energy",)
     case = "zpd-7 (11)"
+    parameters = Rate
 
     def billed_dwh(self, record: Record, stages_dwh: tuple[int, ...]) -> tuple[int, ...]:
+        stages_dwh = self.inner.billed_dwh(record, stages_dwh)
+        if not self.params.strikes(self.chance):
+            return stages_dwh
         if any(stages_dwh):
-            self.happened(f"the energy of order {record.authorisation.order!r} is lost")
-        return tuple(0 for _ in self.inner.billed_dwh(record, stages_dwh))
+            order = record.authorisation.order
+            self.happened(f"the energy of order {order!r} is lost", order, sum(stages_dwh))
+        return tuple(0 for _ in stages_dwh)
 
 
 class By(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -256,17 +268,26 @@ class By(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How far the two ends lie apart (zpd-4)."""
 
 
-class DurationWrong(Fault[By]):
+class HowOftenBy(Rate, frozen=True):
+    by: Duration = By().by
+    """How much earlier the end lies."""
+
+
+class DurationWrong(Fault[HowOftenBy]):
     name = "duration-wrong"
     title = "The record's end lies before the charge's."
     catches = ("bill.duration",)
     case = "zpd-7 (9)"
-    parameters = By
+    parameters = HowOftenBy
 
     def booked(self, record: Record) -> Record:
         record = self.inner.booked(record)
+        if not self.params.strikes(self.chance):
+            return record
+        order = record.authorisation.order
         end_ns = max(record.start_ns, record.end_ns - self.params.by)
-        self.happened(f"order {record.authorisation.order!r} is {format_duration(record.end_ns - end_ns)} too short")
+        short_ns = record.end_ns - end_ns
+        self.happened(f"order {order!r} is {format_duration(short_ns)} too short", order, short_ns)
         return replace(record, end_ns=end_ns)
 
 
@@ -287,7 +308,9 @@ class LossFactor(Fault[Share]):
         # A bill carries 0.01 kWh, and so does a wrong one.
         billed = tuple(round_half_up(dwh * self.params.billed_permille, 100_000) * 100 for dwh in stages_dwh)
         if billed != stages_dwh:
-            self.happened(f"order {record.authorisation.order!r} is billed {self.params.billed_permille} permille")
+            order = record.authorisation.order
+            billed_away_dwh = abs(sum(stages_dwh) - sum(billed))
+            self.happened(f"order {order!r} is billed {self.params.billed_permille} permille", order, billed_away_dwh)
         return billed
 
 
@@ -298,7 +321,8 @@ class WrongPrice(Fault[NoParameters]):
     case = "szds-30"
 
     def priced_half_hour(self, record: Record, stage: int, half: int) -> int:
-        self.happened(f"order {record.authorisation.order!r} is billed at another half-hour's price")
+        order = record.authorisation.order
+        self.happened(f"order {order!r} is billed at another half-hour's price", order)
         return self.inner.priced_half_hour(record, stage, half) + 24
 
 
@@ -319,8 +343,10 @@ class OccupancyFromWrongEnd(Fault[By]):
         shown_ns = min(leave.epoch_ns, end.epoch_ns + self.params.by)
         if shown_ns == end.epoch_ns:
             return bill
-        late = format_duration(shown_ns - end.epoch_ns)
-        self.happened(f"order {bill.order!r} shows its end {late} after the one its occupancy is counted from")
+        late_ns = shown_ns - end.epoch_ns
+        late = format_duration(late_ns)
+        text = f"order {bill.order!r} shows its end {late} after the one its occupancy is counted from"
+        self.happened(text, bill.order, late_ns)
         return replace(bill, end=Stamp(shown_ns), charge_minutes=(shown_ns - start.epoch_ns) // MINUTE)
 
 
@@ -343,7 +369,7 @@ class LeaveADayLate(Fault[Near]):
         since_midnight_ns = (bill.leave.epoch_ns + 8 * 60 * MINUTE) % DAY
         if min(since_midnight_ns, DAY - since_midnight_ns) > self.params.near:
             return bill
-        self.happened(f"order {bill.order!r} is left a day late")
+        self.happened(f"order {bill.order!r} is left a day late", bill.order)
         return replace(bill, leave=Stamp(bill.leave.epoch_ns + DAY))
 
 
@@ -356,7 +382,7 @@ class WrongStopReason(Fault[NoParameters]):
     def written(self, record: Record, bill: Bill) -> Bill:
         bill = self.inner.written(record, bill)
         told = StopReason.PLATFORM if bill.stop_reason is StopReason.UNEXPECTED else StopReason.UNEXPECTED
-        self.happened(f"order {bill.order!r} ended by {bill.stop_reason} and says {told}")
+        self.happened(f"order {bill.order!r} ended by {bill.stop_reason} and says {told}", bill.order)
         return replace(bill, stop_reason=told)
 
 

@@ -31,11 +31,11 @@ class MishapLog:
     def all(self) -> tuple[Mishap, ...]:
         return tuple(self._mishaps)
 
-    def note(self, fault: str, text: str) -> None:
-        """Note an effect, unless it is the fault's last one still."""
+    def note(self, fault: str, text: str, order: str = "", amount: int = 0) -> None:
+        """Note an effect, unless it is the fault's last one still. `order` and `amount` as in Mishap."""
         if self._last.get(fault) != text:
             self._last[fault] = text
-            self._mishaps.append(Mishap(self._timeline.now_ns, fault, text))
+            self._mishaps.append(Mishap(self._timeline.now_ns, fault, text, order, amount))
 
 
 P = TypeVar("P", bound=msgspec.Struct)
@@ -62,9 +62,9 @@ class Fault(Behaviour, Generic[P]):
         self._mishaps = mishaps
         self.chance = chance
 
-    def happened(self, text: str) -> None:
-        """Log that the fault has taken effect."""
-        self._mishaps.note(self.name, text)
+    def happened(self, text: str, order: str = "", amount: int = 0) -> None:
+        """Log that the fault has taken effect; on a bill, with its order and by how much."""
+        self._mishaps.note(self.name, text, order, amount)
 
 
 def _passed_on(decision: str) -> Callable[..., Any]:

@@ -12,6 +12,8 @@ import msgspec
 
 from pilesim.faulty import NoParameters
 from pilesim.pile.faults.fault import Fault
+from pilesim.quantities import Duration
+from pilesim.units import MINUTE, format_duration
 from pilesim.wire.frame import Frame
 from pilesim.wire.messages import AuthoriseReply, Bill, Message, StartReply, StopReason, StopReply
 
@@ -28,6 +30,23 @@ class NeverRedials(Fault[NoParameters]):
     def redial_after_ns(self, usual_ns: int) -> int | None:
         self.happened("the line is lost for good")
         return None
+
+
+class Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    kept: Duration = Duration(2 * MINUTE)
+    """How long a connection lasts."""
+
+
+class DropsTheLine(Fault[Kept]):
+    name = "drops-the-line"
+    title = "The pile hangs up again and again, and dials anew."
+    catches = ("link.stable",)
+    case = "zpd-1"
+    parameters = Kept
+
+    def hangs_up_after_ns(self) -> int | None:
+        self.happened(f"a connection is kept for {format_duration(self.params.kept)}")
+        return int(self.params.kept)
 
 
 class LosesOrderOnFlap(Fault[NoParameters]):
@@ -93,8 +112,8 @@ class WrongGun(Fault[NoParameters]):
 class WrongEnum(Fault[NoParameters]):
     name = "wrong-enum"
     title = "Bills carry a stop reason that no list has."
-    # An unlisted value as such is only told, once: a later version may list it.
-    catches = ("bill.stop-reason",)
+    # As a SHOULD, told once: a later version may list the value.
+    catches = ("frame.valid",)
 
     def outgoing(self, message: Message) -> Message:
         message = self.inner.outgoing(message)
@@ -138,6 +157,7 @@ class ChokesOnGarbage(Fault[NoParameters]):
 
 GROUP: tuple[type[Fault[Any]], ...] = (
     NeverRedials,
+    DropsTheLine,
     LosesOrderOnFlap,
     WrongSequence,
     WrongLength,

@@ -86,7 +86,7 @@ class UnplugSeenLate(Fault[SeenAfter]):
 
     name = "unplug-seen-late"
     title = "An unplug is seen late."
-    catches = ("beat.shows-unplug", "bill.plug-times")
+    catches = ("beat.shows-unplug", "bill.plug-times", "occupied.parking")
     case = "zpd-4"
     parameters = SeenAfter
 
