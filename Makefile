@@ -4,7 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: conform test lint types unit clean
+# Seeds that each fault is taken through.
+SEEDS ?= 3
+
+.PHONY: conform test lint types unit soak captures clean
 
 conform: $(STAMP)
 	$(BIN)/pilesim conform
@@ -18,13 +21,32 @@ lint: $(STAMP)
 types: $(STAMP)
 	$(BIN)/mypy
 
+# What plays in real time comes last and by itself: it waits most of the time, and wants a processor when it does not.
 unit: $(STAMP)
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not realtime" --numprocesses auto --seeds $(SEEDS)
+	$(BIN)/pytest -m realtime tests/cli tests/conformance
+
+# Every fault through every scenario and 200 seeds: the better part of a day on two cores.
+soak: $(STAMP)
+	$(BIN)/pilesim faults --matrix --seeds 200
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
+
+# The small captures of the firmware fixtures, made anew; a minus where the firmware fails, as it should.
+CAPTURES := firmware_fixtures/captures
+captures: $(STAMP)
+	$(BIN)/pilesim conform order/short start/handshake-fails --captures $(CAPTURES)/reference
+	$(BIN)/pilesim conform order/short --pile sim:sinexcel-2090404 --captures $(CAPTURES)/sinexcel-2090404
+	-$(BIN)/pilesim conform order/start-lost order/start-delayed --pile sim:robinson-gen5-0303 \
+		--captures $(CAPTURES)/robinson-gen5-0303
+	-$(BIN)/pilesim conform stop/then-idle auth/scan-before-bill --pile sim:robinson-gen5-0309 \
+		--captures $(CAPTURES)/robinson-gen5-0309
+	-$(BIN)/pilesim conform stop/phone-cable-in --pile sim:robinson-gen5-lag --captures $(CAPTURES)/robinson-gen5-lag
+	-$(BIN)/pilesim conform beat/occupied --pile sim:sinexcel-2090104 --seed 5 \
+		--captures $(CAPTURES)/sinexcel-2090104
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,4 +1,4 @@
-"""The scenarios and firmware profiles that travel with pilesim, as files.
+"""The scenarios, firmware profiles and seasons that travel with pilesim, as files.
 
 Owns where they lie: inside the installed package, or at the top of a checkout. Must not know what they mean.
 """
@@ -20,6 +20,16 @@ def scenario_folder() -> Path:
 def firmware_folder() -> Path:
     """The folder of the firmware profiles, one file each."""
     return _folder("firmware_fixtures")
+
+
+def season_folder() -> Path:
+    """The folder of the seasons, one file each: they lie beside the firmware that they are about."""
+    return firmware_folder() / "seasons"
+
+
+def season_names() -> list[str]:
+    """Every season that can be named."""
+    return sorted(path.stem for path in season_folder().glob("*.yaml"))
 
 
 def _folder(name: str) -> Path:

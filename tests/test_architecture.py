@@ -35,9 +35,11 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "platform": SHARED,
     "rig": ENDS | {"library"},
     "scenario": BENCH - {"pile", "platform"},
+    "season": BENCH,
     "conformance": BENCH | {"rules", "scenario", "library"},
-    "report": BENCH - {"pile", "platform", "link"} | {"rules", "scenario", "conformance"},
-    "cli": BENCH | {"rules", "scenario", "conformance", "report", "library"},
+    "explore": BENCH | {"rules", "scenario", "conformance"},
+    "report": BENCH - {"pile", "platform", "link"} | {"rules", "scenario", "season", "conformance"},
+    "cli": BENCH | {"rules", "scenario", "season", "conformance", "explore", "report", "library"},
     "pytest_plugin": BENCH | {"rules", "scenario", "conformance", "report", "library", "cli"},
     "__main__": frozenset({"cli"}),
 }

@@ -108,6 +108,9 @@ def command(
     def ended(result: ScenarioResult) -> None:
         print_scenario(out, result, strict)
 
+    def tell(prompt: str) -> None:
+        out.print(f"[bold]{prompt}[/]")
+
     options = Options(
         target=target,
         platform=platform_end,
@@ -119,7 +122,7 @@ def command(
         clock_rate=clock_rate,
         captures=captures,
         pile_number=pile_number,
-        tell=lambda text: out.print(f"[bold]{text}[/]"),
+        tell=tell if on_real_line else None,
         watch=watch if on_real_line else None,
     )
     run = run_all(chosen, options, begun=begun, ended=ended)

@@ -19,9 +19,13 @@ from pilesim.errors import InternalError, PilesimError
 COMMANDS = {
     "conform": "Run the conformance scenarios against a pile, simulated or real.",
     "repro": "Play a field case and print its time line as the field saw it.",
+    "explore": "Play random lives and faults, and reduce what breaks a rule.",
+    "season": "Play a season of charges and print the field's tables from the ledger.",
     "judge": "Give the verdict on a recording.",
     "pile": "Put a simulated pile on a real line.",
     "platform": "Put the reference platform on a real line.",
+    "rules": "List the expectations, or explain one.",
+    "faults": "List the faults of pile and platform; --matrix proves that the suite catches them.",
     "decode": "Show every field of frames given as hex or in a file.",
     "messages": "List a protocol's messages.",
 }

@@ -69,6 +69,7 @@ def play_live(
             proves=script.proves if script and own_end is End.PILE else (),
             seed=options.seed,
             stimuli=own_end is End.PILE,
+            timers=own_end is End.PILE or script is None or script.platform.auto,
             connectionless=link_of(options.url).connectionless,
         ),
         sink,
@@ -80,7 +81,12 @@ def play_live(
         world_start_ns=options.world_start_ns,
         pile=options.url
         if options.firmware is None
-        else SimulatedPile(profile=options.firmware, number=options.number, seed=options.seed),
+        else SimulatedPile(
+            profile=options.firmware,
+            number=options.number,
+            seed=options.seed,
+            clock_error_ns=script.pile.clock_error_ns if script else 0,
+        ),
         platform=ReferencePlatform(settings=settings_of(script) if script else Settings(auto=True), seed=options.seed)
         if options.firmware is None
         else options.url,

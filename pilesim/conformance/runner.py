@@ -6,11 +6,14 @@ progress is told of each scenario as it begins and ends.
 
 from __future__ import annotations
 
+import os
 import shlex
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import TextIO
 
@@ -84,14 +87,19 @@ def run_all(
     begun: Callable[[Scenario], None] = lambda scenario: None,
     ended: Callable[[ScenarioResult], None] = lambda result: None,
 ) -> RunResult:
-    """Run `scenarios` one after the other; `begun` and `ended` are told of each."""
+    """Run `scenarios`; `begun` and `ended` are told of each, in their order.
+
+    On a real line they run one after the other; in virtual time, where only the processor is busy, side by side.
+    """
     protocol = protocol_named(options.protocol)
     results = []
-    for scenario in scenarios:
-        begun(scenario)
-        result = _result_of(scenario, options)
-        ended(result)
-        results.append(result)
+    with ExitStack() as stack:
+        done = _side_by_side(scenarios, options, stack) if _in_memory(options.target) else None
+        for scenario in scenarios:
+            begun(scenario)
+            result = _result_of(scenario, options) if done is None else next(done)
+            ended(result)
+            results.append(result)
     return RunResult(
         pilesim=__version__,
         seed=options.seed,
@@ -102,6 +110,15 @@ def run_all(
         verdict=worst(result.verdict for result in results),
         scenarios=tuple(results),
     )
+
+
+def _side_by_side(scenarios: list[Scenario], options: Options, stack: ExitStack) -> Iterator[ScenarioResult]:
+    """The results in the scenarios' order, by as many processes as there are processors."""
+    processes = min(os.cpu_count() or 1, len(scenarios))
+    if processes <= 1:
+        return (_result_of(scenario, options) for scenario in scenarios)
+    pool = stack.enter_context(ProcessPoolExecutor(processes))
+    return pool.map(_result_of, scenarios, repeat(options))
 
 
 def _result_of(scenario: Scenario, options: Options) -> ScenarioResult:
@@ -153,6 +170,7 @@ def run_scenario(scenario: Scenario, options: Options) -> Run:
         proves=scenario.proves,
         seed=options.seed,
         stimuli=simulated,
+        timers=scenario.platform.auto,
         connectionless=target.connectionless,
     )
     with _sink(scenario, options) as (sink, capture):
@@ -193,7 +211,7 @@ def _play(
     bench = make_bench(
         protocol=protocol,
         world_start_ns=scenario.start_ns,
-        pile=_pile_end(target, profile, options.seed),
+        pile=_pile_end(target, profile, options.seed, scenario.pile.clock_error_ns),
         platform=ReferencePlatform(
             settings=settings_of(scenario),
             seed=options.seed,
@@ -238,18 +256,26 @@ def _play(
     return tuple(mishap for end in ends if end is not None for mishap in end.mishaps)
 
 
-def _pile_end(target: Target, profile: Profile | None, seed: int) -> SimulatedPile | str:
+def _pile_end(target: Target, profile: Profile | None, seed: int, clock_error_ns: int | None) -> SimulatedPile | str:
     if isinstance(target, LinkTarget):
         return target.url
     assert profile is not None
     return SimulatedPile(
-        profile=profile, number=PILE_NUMBER, seed=seed if target.seed is None else target.seed, link=target.link
+        profile=profile,
+        number=PILE_NUMBER,
+        seed=seed if target.seed is None else target.seed,
+        link=target.link,
+        clock_error_ns=clock_error_ns,
     )
 
 
 def _clock(target: Target, rate: float) -> Clock:
-    in_memory = isinstance(target, SimTarget) and target.link is SimLink.VIRTUAL
-    return VirtualClock() if in_memory else RealClock(rate)
+    return VirtualClock() if _in_memory(target) else RealClock(rate)
+
+
+def _in_memory(target: Target) -> bool:
+    """Whether nothing real takes part: time is virtual."""
+    return isinstance(target, SimTarget) and target.link is SimLink.VIRTUAL
 
 
 def settings_of(scenario: Scenario) -> Settings:

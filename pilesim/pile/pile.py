@@ -48,6 +48,8 @@ T = TypeVar("T")
 
 TIME_RETRY_NS = 20 * S
 """How long the pile waits for the time before it asks again."""
+TIME_STALE_NS = 30 * S
+"""A time told so long after it was asked for is not taken: half of what a clock may be wrong by."""
 _COMMANDS_KEPT = 256
 """Commands that wait to be worked off; what comes beyond is lost, as in any small controller."""
 
@@ -231,10 +233,18 @@ class Pile:
                 self._timeline.start(self._work())
 
     def _set_clock(self, message: TimeTell) -> None:
+        if self._is_stale(message):
+            return
         self._time_answered = True
         told_ns = message.platform_time.epoch_ns
         if told_ns is not None and self._behaviour.takes_time():
             self._clock.tell(self._timeline.now_ns, told_ns)
+
+    def _is_stale(self, message: TimeTell) -> bool:
+        """The line has held question or answer, as the pile's own time in it tells: what was told is no longer so."""
+        asked_ns = message.pile_time.epoch_ns if message.pile_time is not None else None
+        is_ns = self._clock.epoch_ns(self._timeline.now_ns)
+        return asked_ns is not None and is_ns is not None and abs(is_ns - asked_ns) > TIME_STALE_NS
 
     def _work(self) -> Iterator[int]:
         """Work off commands one after the other, in the order in which they came."""

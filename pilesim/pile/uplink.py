@@ -146,7 +146,8 @@ class Uplink:
             self._silence = self._timeline.start(self._wait_for_silence())
 
     def _wait_for_silence(self) -> Iterator[int]:
-        yield GAP_NS
+        # A piece that comes after exactly the gap still belongs to what came before, as the framer has it.
+        yield GAP_NS + 1
         self._take(self._framer.gap())
 
     def _take(self, found: list[Frame | Garbage]) -> None:

@@ -161,6 +161,8 @@ class PlatformSession:
         self._is_up = False
         self._identified = False
         """A frame on this connection has told the pile."""
+        self._confirmed = False
+        """A second one has told the same."""
         self._heard_ns = 0
         self._firmware = ""
         self._replies: deque[_Reply] = deque()
@@ -241,6 +243,7 @@ class PlatformSession:
         self._framer = self._protocol.framer(Direction.UP)
         self._replies.clear()
         self._identified = False
+        self._confirmed = False
 
     def _wake(self, now_ns: int) -> None:
         while self._replies and self._replies[0].due_ns <= now_ns:
@@ -261,6 +264,20 @@ class PlatformSession:
         self._firmware = ""
         self._platform.take_over(pile, self)
 
+    def _is_from(self, pile: str) -> bool:
+        """Whether `pile` is who is at the other end: whom the first frame names, once a second one agrees.
+
+        A number that one frame alone has named may be the line's doing; the next frame then says who it is.
+        """
+        if self._identified and pile == self._pile:
+            self._confirmed = True
+        elif not self._confirmed:
+            self._identified = True
+            if pile != self._pile:
+                self._know(pile)
+            self._platform.take_over(pile, self)
+        return pile == self._pile
+
     def _online(self, now_ns: int) -> bool:
         return self._is_up and now_ns - self._heard_ns <= SILENT_BEATS * self._platform.contract.beat_idle_ns
 
@@ -273,12 +290,7 @@ class PlatformSession:
             if decoded.message is None or not item.pile:
                 self._bad(now_ns, "; ".join(p.text for p in decoded.problems))
                 continue
-            if not self._identified:
-                self._identified = True
-                if item.pile != self._pile:
-                    self._know(item.pile)
-                self._platform.take_over(item.pile, self)
-            if item.pile == self._pile:
+            if self._is_from(item.pile):
                 self._handle(now_ns, decoded.message, item)
 
     def _bad(self, now_ns: int, bad: str) -> None:

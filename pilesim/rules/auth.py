@@ -150,7 +150,9 @@ class SecondScan(Rule):
         if isinstance(message, Authorise):
             if new is None or self.facts.at.repeated:
                 return
-            if new.on_charging and gun.running is not None:
+            if new.suspended:
+                self.open(new.suspended)
+            elif new.on_charging and gun.running is not None:
                 self._scans[message.gun] = (gun.running.number, new.number)
             elif new.second is not None:
                 self._scans[message.gun] = (new.number, new.second.number)
@@ -192,4 +194,4 @@ class SecondScan(Rule):
 def can_start(gun: Gun, order: Order) -> bool:
     """Nothing that the trace shows stands in the way of a start."""
     car_ok = gun.cable is True and gun.insulation_ok and gun.handshake_ok and not gun.full
-    return car_ok and not gun.fault and order.balance_mfen != 0
+    return car_ok and not gun.fault and order.balance_mfen != 0 and order.at_pile_ns is None

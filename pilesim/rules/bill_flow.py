@@ -520,6 +520,14 @@ class SurvivesOutage(Rule):
         self._owed.clear()
 
 
+def _older(order: Order, than: Order) -> bool:
+    """Its charge began before the other's, and so did its bill; of two guns these may differ, and either is an age."""
+    left_ns = order.leave.late_ns if order.leave is not None else None
+    than_ns = than.leave.late_ns if than.leave is not None else None
+    bill_is_older = left_ns is not None and (than_ns is None or left_ns < than_ns)
+    return bill_is_older and charge_age(order) < charge_age(than)
+
+
 class OldestFirst(Rule):
     """After an outage unacknowledged bills leave, oldest first, before a new start is answered."""
 
@@ -535,7 +543,7 @@ class OldestFirst(Rule):
         if isinstance(message, Bill):
             if order is None or not self._hit_by_outage(order):
                 return
-            older = [o for o in waiting if charge_age(o) < charge_age(order)]
+            older = [o for o in waiting if _older(o, order)]
             if older:
                 self.failed(
                     f"the older bill of {older[0].number} first", f"the bill of {order.number}", seen=seen, order=order

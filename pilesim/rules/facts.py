@@ -95,7 +95,7 @@ class Order:
     tariff: Tariff | None = None
     answered_ns: int | None = None
     on_charging: bool = False
-    """It was authorised while another order charged, and so changes nothing (or was being started: suspended)."""
+    """It was authorised while another order charged, and so changes nothing (if suspended, perhaps)."""
     second: Order | None = None
     """The order that it took the place of, waiting or occupying."""
     replaced_ns: int | None = None
@@ -630,6 +630,9 @@ class Facts:
         self.at.order = self._remember(new)
         if gun.charging:
             new.on_charging = True
+            assert gun.running is not None
+            if gun.running.stop_ns is not None or gun.running.at_pile_ns is not None:
+                new.suspended = "it was authorised while a charge was being ended, and came before or after its end"
             return
         if self._starting(gun):
             new.on_charging = True
@@ -688,7 +691,7 @@ class Facts:
             order.plugged = gun.plugged
 
     def _undecided(self, gun: Gun) -> list[Order]:
-        """Orders of the gun that were authorised while another's start was under way, the latest first."""
+        """Orders of the gun of which it is not known whether they came to nothing, the latest first."""
         return [o for o in reversed(self.orders.values()) if o.gun == gun.number and o.on_charging and o.suspended]
 
     def _take_start_reply(self, seen: Seen, message: Message) -> None:

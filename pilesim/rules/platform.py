@@ -143,8 +143,14 @@ class GivesUp(Rule):
             self.open("another charge went on, and so the authorisation changed nothing")
         elif at_pile is not None and at_pile.ended_ns is not None and not self.scene.header.timers:
             self.open("the pile has ended it, the line lost that, and the platform's own timers were off")
+        elif at_pile is not None and self._held(at_pile, now_ns) and not self.scene.header.timers:
+            self.open("the line held it, so that the pile ends it later, and the platform's own timers were off")
         else:
             self._missed(duty, now_ns)
+
+    def _held(self, at_pile: Order, now_ns: int) -> bool:
+        """The pile has had the authorisation for less time than the platform."""
+        return at_pile.authorised_ns is not None and now_ns - at_pile.authorised_ns < self.limit_ns
 
 
 class StopsAtBalance(Rule):

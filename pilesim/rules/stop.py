@@ -105,6 +105,8 @@ class FaultTold(Rule):
     def on_stimulus(self, event: Stimulus) -> None:
         faults = _faults_of(event)
         if faults is None:
+            if not self.facts.can_send:
+                self._drop_what_is_over(event)
             return
         numbers = [event.gun] if event.gun is not None else [g.number for g in self.facts.guns.values()]
         for number in numbers:
@@ -119,6 +121,12 @@ class FaultTold(Rule):
                 order=gun.running,
             )
             self._waiting[number] = (duty, faults)
+
+    def _drop_what_is_over(self, event: Stimulus) -> None:
+        """Nobody can be told of a fault that is gone before line and power are back."""
+        if event.kind in _CLEARING:
+            for number in [n for n in self._waiting if event.gun in (None, n)]:
+                self.drop(self._waiting.pop(number)[0], "it was over before it could be told")
 
     def on_seen(self, seen: Seen, message: Message) -> None:
         assert isinstance(message, GunReport)
@@ -147,6 +155,10 @@ class FaultTold(Rule):
             self.failed(
                 f"stop reason {StopReason.FAULT}", f"stop reason {bill.stop_reason}", seen=settled.seen, order=order
             )
+
+
+_CLEARING = frozenset({"fault-cleared", "emergency-release", "insulation", "unplug", "power-off"})
+"""What can end a fault, or the firmware's memory of it."""
 
 
 def _faults_of(event: Stimulus) -> frozenset[GunFault] | None:

@@ -40,6 +40,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Whether what was done at the pile (plug, tap ...) is in the trace whenever it was done."""
     connectionless: bool = False
     """A serial line: bytes lost in the middle are not told by a hang-up."""
+    timers: bool = True
+    """Whether the platform's own timers ran; a scenario may leave it to the steps to cancel an order."""
     limits: dict[str, int] = msgspec.field(default_factory=dict)
     """Deadlines of the rules set by the site, rule id to ns (or the rule's own unit)."""
 
@@ -57,7 +59,7 @@ class Chunk(Event, frozen=True, kw_only=True, tag="chunk"):
     direction: Direction
     data: bytes
     altered: bool = False
-    """The line changed these bytes (corrupted, cut, or put noise among them)."""
+    """The line changed these bytes (corrupted, cut or joined, or put noise among them)."""
 
 
 class LineUp(Event, frozen=True, kw_only=True, tag="line-up"):

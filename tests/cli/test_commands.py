@@ -184,6 +184,7 @@ def test_it_ends_with_3_and_keeps_the_capture_when_the_port_vanishes(tmp_path: P
     assert any(getattr(event, "data", b"") == b"noise" for event in trace.events)
 
 
+@pytest.mark.realtime
 def test_platform_and_pile_complete_an_order_over_a_pty_each_with_its_own_half_of_the_script(tmp_path: Path) -> None:
     rate = ("--clock-rate", "25")
     platform = start_pilesim("platform", "pty:", "--script", "order/short", *rate, cwd=tmp_path)
@@ -197,14 +198,16 @@ def test_platform_and_pile_complete_an_order_over_a_pty_each_with_its_own_half_o
     assert re.search(r"-> 0x09 ", said_by_pile)
 
 
+@pytest.mark.realtime
 def test_conform_judges_a_pile_of_another_process_that_dials_in(tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     rate = ("--clock-rate", "25")
+    patience = ("--timeout-scale", "10")  # a slow start of the other process is no fault of the pile
     for firmware, code in (("reference", 0), ("robinson-gen5-0309", 1)):
         conform = start_pilesim(
-            "conform", "order/short", "--pile", f"tcp-listen://127.0.0.1:{port}", *rate, cwd=tmp_path
+            "conform", "order/short", "--pile", f"tcp-listen://127.0.0.1:{port}", *rate, *patience, cwd=tmp_path
         )
         line_with(conform, "order/short: ")
         url = f"tcp://127.0.0.1:{port}"

@@ -278,3 +278,27 @@ def test_it_gives_48_prices_and_an_occupancy_rate() -> None:
     assert len(DEFAULT_TARIFF.energy_mfen) == len(DEFAULT_TARIFF.service_mfen) == 48
     assert {DEFAULT_TARIFF.occupancy_rate_mfen(minute) for minute in range(24 * 60)} == {80 * FEN_MFEN}
     assert DEFAULT_TARIFF.free_minutes == 15
+
+
+def another(number: str) -> str:
+    """A number that two flipped bits make of `number`, and no checksum tells."""
+    return number[:-2] + "06"
+
+
+def test_it_answers_the_pile_although_the_line_has_altered_the_number_in_its_first_frame() -> None:
+    pile = PileSide()
+    pile.noise(PileSide(number=another(PILE)).built(Hello(gun=1, firmware="X", guns=2)))
+    assert pile.asks(TimeAsk(gun=1, pile_time=NO_TIME))
+    assert pile.frames and {frame.pile for frame in pile.frames} == {PILE}
+
+
+def test_it_takes_one_frame_of_another_number_in_mid_connection_for_nobodys() -> None:
+    pile = PileSide()
+    pile.asks(Hello(gun=1, firmware="X", guns=2))
+    pile.asks(report(state=GunState.IDLE))
+    stray = PileSide(number=another(PILE)).built(report(state=GunState.IDLE))
+    before = len(pile.heard)
+    pile.noise(stray)
+    assert pile.passes(S) == []
+    assert len(pile.heard) == before
+    assert pile.asks(report(state=GunState.IDLE))

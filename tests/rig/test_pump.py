@@ -116,7 +116,7 @@ def test_it_runs_real_time_at_the_rate_it_is_told() -> None:
     took_ns = monotonic_ns() - began_ns
     assert [name for name, _ in log] == ["tick"] * 5
     assert all(n * S <= t_ns for n, (_, t_ns) in enumerate(log, 1)), "never early"
-    assert 50 * MS <= took_ns
+    assert took_ns >= 50 * MS
 
 
 def _virtual() -> tuple[Link, Link]:

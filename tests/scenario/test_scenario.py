@@ -53,6 +53,15 @@ def test_it_reads_steps_with_their_units_and_lines() -> None:
     assert scenario.estimate_ns == 5 * MINUTE + 41_600 * MS + 20 * S
 
 
+@pytest.mark.parametrize(
+    ("pile", "clock_error_ns"),
+    [("", 0), ("pile: {clock-ahead: 3h}\n", 3 * HOUR), ("pile: {clock-set: false}\n", None)],
+)
+def test_it_tells_how_wrong_the_piles_clock_is_at_first(pile: str, clock_error_ns: int | None) -> None:
+    scenario = parse_scenario(GOOD.replace("steps:\n", pile + "steps:\n"), "small.yaml", RULE_IDS)
+    assert scenario.pile.clock_error_ns == clock_error_ns
+
+
 WRONG = [
     ("a misspelt step", "  - wait: 5m41.6s", "  - wiat: 5m41.6s", 11, "found 'wiat' (perhaps wait)"),
     ("a misspelt key", "{gun: 1}\n  - wait", "{gnu: 1}\n  - wait", 10, "expected one of gun, account; found 'gnu'"),

@@ -72,7 +72,7 @@ class SecondScanIgnored(Fault[NoParameters]):
 class SecondScanOverwrites(Fault[NoParameters]):
     name = "second-scan-overwrites"
     title = "A scan in the midst of a charge overwrites the running order."
-    catches = ("auth.second-scan", "beat.order")
+    catches = ("auth.second-scan", "bill.duration", "bill.energy")
     case = "szds-26"
 
     def scanned_in_charge(self, running: Authorisation, new: Authorisation) -> Authorisation:

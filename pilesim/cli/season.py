@@ -1,0 +1,97 @@
+"""`pilesim season`: many charges at many piles, and the field's tables out of the platform's ledger."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from pilesim.cli.options import console, seed_option
+from pilesim.errors import InternalError, UsageError
+from pilesim.library import season_folder, season_names
+from pilesim.report.season import print_season, print_seasons
+from pilesim.season.fixture import Season, load_season
+from pilesim.season.play import play_season, season_contract
+from pilesim.season.result import result_of
+
+
+@click.command()
+@click.argument("season", required=False, metavar="[NAME|FILE.yaml]")
+@seed_option
+@click.option("--charges", type=click.IntRange(min=1), metavar="N", help="Play only so much of it as holds N charges.")
+@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the result here.")
+@click.option(
+    "--jobs",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Play so many piles side by side; the result is the same.",
+)
+def command(season: str | None, seed: int, charges: int | None, json_file: Path | None, jobs: int) -> int:
+    """Play a season of charges in virtual time and print the field's tables from the platform's ledger.
+
+    Without a season the known ones are listed. Rates and habits are the file's; counts come out with the seed, and
+    the ledger, made from frames alone, is held order by order against what was done. Exit code 4: they differ.
+    """
+    out = console()
+    if season is None:
+        print_seasons(out, map(_season_named, season_names()))
+        return 0
+    read = _season_named(season)
+    count = read.charges if charges is None else charges
+    if count > read.charges:
+        raise UsageError(f"--charges: expected at most the {read.charges} of season {read.name}, found {count}")
+    if json_file is not None:
+        _touch(json_file)
+    out.print(f"[bold]{escape(read.name)}[/] {escape(read.title)}: {count} charges, seed {seed}", soft_wrap=True)
+    with _progress() as progress:
+        task = progress.add_task("charges", total=count)
+        outcomes = play_season(
+            read, seed=seed, charges=count, jobs=jobs, charged=lambda done: progress.advance(task, done)
+        )
+    result = result_of(read, seed, outcomes)
+    print_season(out, result)
+    if json_file is not None:
+        json_file.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+    return 0 if result.equal else InternalError.exit_code
+
+
+def _progress() -> Progress:
+    """A bar on a terminal, on standard error; nothing where there is none."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(file=sys.stderr),
+        disable=not sys.stderr.isatty(),
+        transient=True,
+    )
+
+
+def _season_named(word: str) -> Season:
+    """The season in a file, where the word ends in .yaml, else the one of that name."""
+    path = Path(word)
+    if path.suffix not in (".yaml", ".yml"):
+        if word not in season_names():
+            raise UsageError(f"expected a season, one of {', '.join(season_names())}, or a file.yaml; found {word!r}")
+        path = season_folder() / f"{word}.yaml"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: expected a season's file: {error}") from None
+    return load_season(text, str(path), season_contract())
+
+
+def _touch(path: Path) -> None:
+    """A result file that cannot be written is told before the run, not after it."""
+    try:
+        path.touch()
+    except OSError as error:
+        raise UsageError(f"{path}: expected a file that can be written: {error.strerror}") from None

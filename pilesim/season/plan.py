@@ -1,0 +1,133 @@
+"""Who comes when, and to do what: each pile's visits, drawn from its own streams of chance.
+
+Owns the drawing. All of it is integers, so that a seed draws the same on any machine. Must not know piles at work.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pilesim.pile.profiles import Profile
+from pilesim.season.fixture import Endings, Habit, Season, Span
+from pilesim.units import DAY, HOUR, MINUTE, S, minute_of_day
+
+_PARTS = 1_000_000
+"""Shares are compared as whole millionths, so that the outcome does not hang on how a machine rounds."""
+_SCAN = (8 * S, 40 * S)
+"""From the plug to the scan."""
+_FIRST_ARRIVAL_NS = 2 * MINUTE
+"""Every pile has connected and told its guns by then."""
+
+
+class Ending(StrEnum):
+    """How a charge ends; the names of the file's weights."""
+
+    FULL = "full"
+    PLATFORM = "platform"
+    AT_PILE = "at_pile"
+    UNPLUG = "unplug"
+    BALANCE = "balance"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """One car. Who finds the gun taken waits until it is free."""
+
+    gun: int
+    arrives_ns: int
+    scan_after_ns: int
+    habit: str
+    charge_ns: int
+    parking_ns: int
+    ending: Ending
+    power_w: int
+    fails_first: bool
+    """The first start comes to nothing; the car is plugged in anew and tries again."""
+    outage_ns: int
+    """The line goes down for so long as the cable is pulled; 0: it does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PilePlan:
+    """One pile of the season, and all who come to it. `visits` are in the order in which they arrive."""
+
+    site: str
+    number: str
+    profile: Profile
+    visits: tuple[Visit, ...]
+
+
+def plan_of(season: Season, seed: int, charges: int) -> tuple[PilePlan, ...]:
+    """The piles of `season` and their visits, `charges` in all, spread over as large a part of its days."""
+    firmware = [(at, site.name, profile) for at, site in enumerate(season.sites, 1) for profile in site.firmware]
+    span_ns = season.days * DAY * charges // season.charges
+    plans = []
+    for i, (at, site, profile) in enumerate(firmware):
+        number = f"4403090021{at:05}{i + 1:05}"
+        count = charges // len(firmware) + (i < charges % len(firmware))
+        # Two streams, so that a pile's visits are the same however long the part of the season is that is played.
+        arrivals_ns = _arrivals_ns(season, random.Random(f"{seed}/season/{number}/arrivals"), count, span_ns)
+        chance = random.Random(f"{seed}/season/{number}")
+        visits = tuple(_visit(season, chance, 1 + n % profile.guns, at_ns) for n, at_ns in enumerate(arrivals_ns))
+        plans.append(PilePlan(site=site, number=number, profile=profile, visits=visits))
+    return tuple(plans)
+
+
+def _arrivals_ns(season: Season, chance: random.Random, count: int, span_ns: int) -> list[int]:
+    """`count` instants inside the span, more of them in hours of more weight."""
+    hours = max(1, span_ns // HOUR)
+    weights = [_weight(season, hour) for hour in range(hours)]
+    while not any(weights):
+        # A short part of a season may lie in hours when nobody comes: it then lasts until the first who does.
+        weights.append(_weight(season, len(weights)))
+    drawn = (_weighed(chance, weights) * HOUR + chance.randrange(HOUR) for _ in range(count))
+    return sorted(max(_FIRST_ARRIVAL_NS, at_ns) for at_ns in drawn)
+
+
+def _weight(season: Season, hour: int) -> int:
+    return season.hours[minute_of_day(season.start_ns + hour * HOUR) // 60]
+
+
+def _visit(season: Season, chance: random.Random, gun: int, arrives_ns: int) -> Visit:
+    habit: Habit = season.habits[_weighed(chance, [habit.weight for habit in season.habits])]
+    endings: Endings = season.endings if habit.endings is None else habit.endings
+    ending = list(Ending)[_weighed(chance, [getattr(endings, kind) for kind in Ending])]
+    parking_ns = _drawn(chance, habit.parking)
+    # Drawn for every visit, taken or not, so that one share more or less moves no other draw.
+    fails_first = _happens(chance, season.failed_starts)
+    outage_share, outage_ns = 0.0, 0
+    if season.outages is not None:
+        outage_share, outage_ns = season.outages.share, _drawn(chance, season.outages.lasts)
+    return Visit(
+        gun=gun,
+        arrives_ns=arrives_ns,
+        scan_after_ns=chance.randint(*_SCAN),
+        habit=habit.name,
+        charge_ns=_drawn(chance, habit.charge),
+        parking_ns=0 if ending is Ending.UNPLUG else parking_ns,
+        ending=ending,
+        power_w=1000 * chance.randint(season.power_kw.least, season.power_kw.most),
+        fails_first=fails_first,
+        outage_ns=outage_ns if _happens(chance, outage_share) else 0,
+    )
+
+
+def _drawn(chance: random.Random, span: Span) -> int:
+    return chance.randint(span.least, span.most)
+
+
+def _happens(chance: random.Random, share: float) -> bool:
+    return chance.randrange(_PARTS) < round(share * _PARTS)
+
+
+def _weighed(chance: random.Random, weights: Sequence[int]) -> int:
+    """A place of `weights`, as likely as its weight is heavy."""
+    left = chance.randrange(sum(weights))
+    for i, weight in enumerate(weights):
+        left -= weight
+        if left < 0:
+            return i
+    raise AssertionError("a draw lies below the sum of the weights")

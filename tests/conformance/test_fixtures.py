@@ -1,0 +1,74 @@
+"""The firmware fixtures hold: what each profile fails is what its file says, and its small captures still tell it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pilesim.conformance.judged import judged
+from pilesim.conformance.result import ScenarioResult
+from pilesim.conformance.runner import Options, run_scenario
+from pilesim.library import firmware_folder, firmware_names, scenario_folder
+from pilesim.rig.firmware import profile_named
+from pilesim.rig.targets import parse_target
+from pilesim.rules.table import RULES
+from pilesim.rules.verdict import Level, Verdict
+from pilesim.scenario.scenario import load_scenarios
+from pilesim.trace.capture import encode_event, encode_header, read_capture
+
+SCENARIOS = load_scenarios(scenario_folder(), [row.id for row in RULES])
+FAULTY = [name for name in firmware_names() if profile_named(name).faults]
+CAPTURES = sorted((firmware_folder() / "captures").rglob("*.jsonl"))
+MANY_SEEDS = 20
+MOST_BYTES = 2 * 1024 * 1024
+
+
+def fails(result: ScenarioResult) -> tuple[str, ...]:
+    return tuple(row.id for row in result.rules if row.verdict is Verdict.FAIL and row.level is Level.MUST)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The scenarios in which a firmware fails; those that it passes too where there is time for many seeds."""
+    if "firmware" in metafunc.fixturenames:
+        everything = metafunc.config.getoption("--seeds") >= MANY_SEEDS
+        pairs = [
+            (firmware, scenario)
+            for firmware in FAULTY
+            for scenario in SCENARIOS
+            if everything or scenario in profile_named(firmware).expected
+        ]
+        metafunc.parametrize(("firmware", "scenario"), pairs)
+
+
+def test_a_firmware_fails_what_its_profile_says_and_no_more(firmware: str, scenario: str) -> None:
+    options = Options(target=parse_target(f"sim:{firmware}"), protocol="lhc", seed=1)
+    expected = profile_named(firmware).expected.get(scenario, ())
+    assert fails(run_scenario(SCENARIOS[scenario], options).result) == expected
+
+
+def test_a_profile_expects_something_only_of_scenarios_and_rules_that_there_are() -> None:
+    rules = {row.id for row in RULES}
+    for name in firmware_names():
+        expected = profile_named(name).expected
+        assert set(expected) <= set(SCENARIOS), name
+        assert {rule for failed in expected.values() for rule in failed} <= rules, name
+
+
+def test_the_captures_are_small_and_every_firmware_has_one() -> None:
+    assert {path.parent.name for path in CAPTURES} == set(firmware_names())
+    assert sum(path.stat().st_size for path in CAPTURES) < MOST_BYTES
+
+
+@pytest.mark.parametrize("path", CAPTURES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_capture_is_judged_as_then_and_its_run_gives_the_same_bytes_again(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    trace = read_capture(text.splitlines(keepends=True), str(path))
+    header = trace.header
+    options = Options(target=parse_target(header.target), protocol=header.protocol, seed=header.seed)
+    run = run_scenario(SCENARIOS[header.scenario], options)
+    recorded = judged(trace, title="", file="", strict=False, repeat="")
+    assert fails(recorded) == fails(run.result)
+    assert recorded.verdict is run.result.verdict
+    again = [encode_header(run.trace.header), *map(encode_event, run.trace.events)]
+    assert text == "".join(line + "\n" for line in again)

@@ -1,0 +1,69 @@
+"""The suite is worth what it catches: every fault is caught by a rule that it names, every rule fails for a fault."""
+
+from __future__ import annotations
+
+import pytest
+
+from pilesim.conformance.matrix import Cell, Proof, load_proofs, run_cell, run_cells, shortcomings
+from pilesim.library import scenario_folder
+from pilesim.rules.bill_flow import Prompt
+from pilesim.rules.table import RULES
+from pilesim.rules.verdict import Verdict
+from pilesim.scenario.scenario import load_scenarios
+
+SCENARIOS = load_scenarios(scenario_folder(), [row.id for row in RULES])
+PROOFS = load_proofs()
+
+
+@pytest.mark.parametrize("proof", PROOFS, ids=lambda proof: proof.name)
+def test_each_fault_takes_effect_and_is_caught_by_a_rule_that_it_names(proof: Proof, matrix_seed: int) -> None:
+    cells = [run_cell(proof, SCENARIOS[name], matrix_seed) for name in proof.shown]
+    # First that it happened at all, by the fault's own log: else nothing is proved by what fails.
+    assert any(cell.took_effect for cell in cells)
+    for cell in cells:
+        assert set(proof.shown[cell.scenario]) <= set(cell.failed), cell
+    assert any(cell.caught_by for cell in cells)
+
+
+def test_every_rule_is_failed_by_some_fault() -> None:
+    failed = {rule for proof in PROOFS for rules in proof.shown.values() for rule in rules}
+    assert [row.id for row in RULES if row.id not in failed] == []
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_the_reference_fails_nothing_and_leaves_no_named_rule_unproven(scenario: str, reference_seed: int) -> None:
+    cell = run_cell(None, SCENARIOS[scenario], reference_seed)
+    assert (cell.failed, cell.unproven, cell.verdict) == ((), (), Verdict.PASS)
+
+
+LAG = next(proof for proof in PROOFS if proof.fault == "unplug-lag")
+
+
+def about_lag(cells: list[Cell]) -> list[str]:
+    return [sentence for sentence in shortcomings(cells, [1]) if sentence.startswith(LAG.name)]
+
+
+def test_it_is_red_when_a_rule_is_weakened(monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = [(LAG, SCENARIOS["order/short"], 1)]
+    assert about_lag(list(run_cells(jobs, 1))) == []
+    for rule in (Prompt, *Prompt.__mro__[1:-1]):
+        monkeypatch.setattr(rule, "failed", lambda *_, **__: None, raising=False)
+    (sentence,) = about_lag(list(run_cells(jobs, 1)))
+    assert "expected one of bill.prompt, bill.at-once to fail" in sentence
+
+
+def test_it_is_red_when_a_fault_took_no_effect() -> None:
+    cells = list(run_cells([(LAG, SCENARIOS["start/insulation-fails"], 1)], 1))
+    (sentence,) = about_lag(cells)
+    assert "it took effect in none of start/insulation-fails" in sentence
+
+
+def test_it_is_red_when_the_reference_fails() -> None:
+    cell = run_cell(LAG, SCENARIOS["order/short"], 1)
+    as_reference = Cell(**{name: getattr(cell, name) for name in cell.__struct_fields__} | {"fault": ""})
+    assert any("the reference: bill.prompt" in sentence for sentence in shortcomings([as_reference], [1]))
+
+
+def test_two_processes_give_the_cells_of_one() -> None:
+    jobs = [(proof, SCENARIOS["order/short"], 1) for proof in PROOFS[:4]]
+    assert list(run_cells(jobs, 2)) == list(run_cells(jobs, 1))

@@ -1,0 +1,20 @@
+"""Options of the test run itself."""
+
+from __future__ import annotations
+
+import pytest
+
+SEEDS_OF_CI = 20
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seeds", type=int, default=3, help="Seeds that each fault is taken through.")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`matrix_seed`: each of them; `reference_seed`: each where there is time for many, else one."""
+    seeds = metafunc.config.getoption("--seeds")
+    if "matrix_seed" in metafunc.fixturenames:
+        metafunc.parametrize("matrix_seed", range(1, seeds + 1))
+    if "reference_seed" in metafunc.fixturenames:
+        metafunc.parametrize("reference_seed", range(1, seeds + 1) if seeds >= SEEDS_OF_CI else [1])
