@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from pilesim.trace.events import AnyEvent, Chunk, Finish, LineDown, LineUp
 from pilesim.wire.frame import Decoded, Direction, End, Frame, Garbage
-from pilesim.wire.protocol import Framer, Protocol
+from pilesim.wire.protocol import GAP_NS, Framer, Protocol
 
 _V = TypeVar("_V")
 
@@ -78,8 +78,28 @@ class Decoder:
         self._now_ns = 0
 
     def feed(self, event: AnyEvent) -> list[Seen | Noise]:
-        """What `event` completed: usually one frame of a Chunk; after a lost line what was left of it."""
+        """What `event` completed: usually one frame of a Chunk; after a lost line what was left of it.
+
+        What a false start had held back comes before it, as of the end of the silence that showed it as one: an
+        end that answers it answers it then.
+        """
+        told = self._after_silence(event.t_ns)
         self._now_ns = max(self._now_ns, event.t_ns)
+        return told + self._completed(event)
+
+    def _after_silence(self, now_ns: int) -> list[Seen | Noise]:
+        told: list[Seen | Noise] = []
+        silent = [key for key, lane in self._lanes.items() if lane.framer.pending and lane.last_ns + GAP_NS < now_ns]
+        for end, direction in sorted(silent, key=lambda key: self._lanes[key].last_ns):
+            lane = self._lanes[end, direction]
+            for item in lane.framer.gap():
+                t_ns = lane.last_ns if isinstance(item, Garbage) else lane.last_ns + GAP_NS
+                told.append(self._item(item, t_ns, end, direction, lane.touched, False))
+            lane.held = 0
+            lane.touched = False
+        return told
+
+    def _completed(self, event: AnyEvent) -> list[Seen | Noise]:
         if isinstance(event, Chunk):
             lane = self._lanes.get((event.end, event.direction))
             if lane is None:

@@ -57,6 +57,21 @@ def test_it_tells_noise_with_the_time_of_its_bytes() -> None:
     assert (noise.t_ns, noise.garbage.raw, noise.broken_off) == (0, b"noise", False)
 
 
+def test_it_finds_a_frame_behind_a_false_start_when_the_silence_shows_it_before_what_answers_it() -> None:
+    false_start = bytes.fromhex("feca03")  # a length of 973 bytes, which never come
+    items = told(
+        chunk(0, End.PLATFORM, UP, false_start + BEAT),
+        chunk(550 * MS, End.PLATFORM, DOWN, REPLY),
+        chunk(30 * S, End.PLATFORM, UP, BEAT),
+    )
+    assert [(type(item), item.direction, item.t_ns) for item in items] == [
+        (Noise, UP, 0),
+        (Seen, UP, 500 * MS),
+        (Seen, DOWN, 550 * MS),
+        (Seen, UP, 30 * S),
+    ]
+
+
 @pytest.mark.parametrize(
     "end_of_it", [LineDown(t_ns=9, end=End.PILE), LineUp(t_ns=9, end=End.PILE), Finish(t_ns=9)], ids=type
 )
