@@ -13,13 +13,14 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
 from pilesim.contract.contract import Contract
 from pilesim.contract.contracts import contract_of
-from pilesim.errors import InternalError
+from pilesim.errors import InternalError, RigError
 from pilesim.faulty import Mishap
 from pilesim.pile.faults.bill import UnplugLagTime
 from pilesim.pile.profiles import Profile
@@ -78,7 +79,8 @@ def play_season(
 ) -> tuple[Outcome, ...]:
     """Play `season`, or the part of it that holds `charges`; one outcome a pile that anybody came to, in their order.
 
-    `jobs` processes play piles side by side. `charged` is told how many charges more are done, now and then.
+    `jobs` processes play piles side by side; RigError when one of them is ended from outside. `charged` is told how
+    many charges more are done, now and then.
     """
     plans = [plan for plan in plan_of(season, seed, season.charges if charges is None else charges) if plan.visits]
     if jobs == 1:
@@ -88,7 +90,10 @@ def play_season(
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
         futures = [pool.submit(_play, season, seed, plan) for plan in plans]
         for future in as_completed(futures):
-            outcome = future.result()
+            try:
+                outcome = future.result()
+            except BrokenProcessPool:
+                raise RigError("a process that played piles was ended from outside; --jobs 1 needs none") from None
             outcomes[outcome.pile] = outcome
             charged(sum(not deed.failed for deed in outcome.deeds))
     return tuple(outcomes[plan.number] for plan in plans)
