@@ -7,9 +7,11 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
+import click
 from rich.console import Console
 from rich.markup import escape
 
+from pilesim.cli.options import F, clock_rate_option, console, protocol_option, seed_option
 from pilesim.cli.scenarios import one_scenario
 from pilesim.conformance.judged import judged
 from pilesim.conformance.live import LiveOptions, play_live
@@ -23,8 +25,23 @@ from pilesim.trace.events import AnyEvent, Note
 from pilesim.wire.frame import End
 
 
+def live_options(function: F) -> F:
+    """The options of both commands, in the words that `play` takes them by."""
+    for option in reversed(
+        (
+            click.option("--script", metavar="SCENARIO", help="Play this end's steps, wait for the other's."),
+            protocol_option,
+            seed_option,
+            clock_rate_option,
+            click.option("--capture", type=click.Path(dir_okay=False, path_type=Path), help="Record the line here."),
+            click.option("--all", "everything", is_flag=True, help="Show routine heartbeats and replies too."),
+        )
+    ):
+        function = option(function)
+    return function
+
+
 def play(
-    out: Console,
     *,
     url: str,
     protocol: str,
@@ -36,7 +53,8 @@ def play(
     number: str,
     everything: bool,
 ) -> int:
-    """Play one end, line by line on `out`; with a script, judge what was recorded. The exit code."""
+    """Play one end, told line by line; with a script, judge what was recorded. The exit code."""
+    out = console()
     scenario = one_scenario(script) if script else None
     options = LiveOptions(
         url=url,

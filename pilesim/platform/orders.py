@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from pilesim.units import KWH_DWH, half_hour_of_day
-from pilesim.wire.messages import EndReason, GunReport, GunState, Login, Stamp, Tariff
+from pilesim.wire.messages import GunReport, GunState, Login, Stamp, Tariff
 
 
 class OrderState(StrEnum):
@@ -86,7 +86,6 @@ class Order:
     stop_ns: int | None = None
     stop_answered_ns: int | None = None
     ended_ns: int | None = None
-    end_reason: EndReason | None = None
     replaced_ns: int | None = None
     """Another order was authorised on its gun before anybody started it, or charged after its start had failed."""
     kept_ns: int | None = None

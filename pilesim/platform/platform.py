@@ -109,12 +109,6 @@ class Platform:
         """The platform's end of a new connection; its pile is known by its frames, or beforehand by `pile`."""
         return PlatformSession(self, pile)
 
-    def session_of(self, pile: str) -> PlatformSession:
-        """The connection on which a pile was heard last. RigError when it never was."""
-        if pile not in self._sessions:
-            raise RigError(f"pile {pile} has not been heard by the platform")
-        return self._sessions[pile]
-
     def order(self, pile: str, number: str) -> Order | None:
         """What has become of an order, by the number that a person gives."""
         return self.book.find(pile, self.protocol.normal_order(number))
@@ -619,7 +613,7 @@ class PlatformSession:
             self._pile, ended.gun, lambda order: order.account == ended.account and order.seen is None and order.open
         )
         if order is not None:
-            self._book.put(replace(order, held_start_ns=None, ended_ns=now_ns, end_reason=ended.reason))
+            self._book.put(replace(order, held_start_ns=None, ended_ns=now_ns))
 
 
 def _authorisation(order: Order) -> Authorise:

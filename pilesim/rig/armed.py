@@ -7,6 +7,7 @@ is really sent: it sets when a piece is due, and the lane sends it.
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Generic, TypeVar
@@ -73,7 +74,7 @@ SpecT_co = TypeVar("SpecT_co", bound=Traffic, covariant=True)
 SelectiveT_co = TypeVar("SelectiveT_co", bound=Selective, covariant=True)
 
 
-class Armed(Generic[SpecT_co]):
+class Armed(ABC, Generic[SpecT_co]):
     """An impairment in force, for both directions at once, so that `count` counts in both."""
 
     stage: ClassVar[int] = 0
@@ -107,9 +108,9 @@ class Armed(Generic[SpecT_co]):
         """It will never do anything again."""
         return self.end_ns is not None and now_ns >= self.end_ns
 
+    @abstractmethod
     def take(self, piece: Piece) -> list[Piece]:
         """What becomes of `piece`, in the order in which it goes on."""
-        raise NotImplementedError
 
     def release(self, direction: Direction, now_ns: int) -> list[Piece]:
         """What it has kept for longer than it may, or all of it where it is over."""
@@ -201,9 +202,9 @@ class _Choosing(Armed[SelectiveT_co]):
             return piece.message == self.spec.message
         return piece.frame is not None or not self.frames_only
 
+    @abstractmethod
     def act(self, piece: Piece) -> list[Piece]:
         """What becomes of a chosen piece."""
-        raise NotImplementedError
 
 
 class _Delaying(_Choosing[Delay]):
@@ -300,9 +301,9 @@ class _Keeping(_Choosing[KeeperT_co]):
         self._kept[piece.direction] = piece
         return []
 
+    @abstractmethod
     def join(self, kept: Piece, piece: Piece) -> list[Piece]:
         """What becomes of the kept piece and the one it waited for."""
-        raise NotImplementedError
 
     def release(self, direction: Direction, now_ns: int) -> list[Piece]:
         wakeup_ns = self.next_wakeup_ns(direction)

@@ -5,6 +5,9 @@ Owns what is expected of an authorisation's life. Must not know charges beyond t
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
 from pilesim.rules.facts import Gun, Order
 from pilesim.rules.rule import Duty, Rule, RuleRow, Scene, Waits
 from pilesim.trace.decoder import Seen
@@ -81,10 +84,12 @@ class Kept(Rule):
                 self.open("the start failed, perhaps by right")
 
 
-class Expires(Rule):
-    """An authorised order that nobody starts or stops is ended by the pile."""
+class EndOfUnstarted(Rule, ABC):
+    """An authorisation that nobody starts has to end: a duty with each, until it is started or over."""
 
     wants = (Authorise, Start, Stop, Ended)
+    outcome: ClassVar[str]
+    """What is waited for, as a finding says it."""
 
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
@@ -92,26 +97,33 @@ class Expires(Rule):
 
     def on_seen(self, seen: Seen, message: Message) -> None:
         order, duty = self._waiting.get(message.gun, (None, None))
-        if order is not None and duty is not None:
-            self._look(seen, message, order, duty)
+        if order is not None and duty is not None and (order.closed_ns is not None or order.start_ns is not None):
+            del self._waiting[message.gun]
+            self.over(seen, order, duty)
         new = self.facts.at.order
         if not isinstance(message, Authorise) or new is None or self.facts.at.repeated:
             return
         if new is self.facts.gun(message.gun).waiting:
             fresh = self.expect(
-                "an ended (timed out) of the authorisation that nobody started",
-                since_ns=seen.t_ns,
-                waits=Waits.UP,
-                asked=seen,
-                order=new,
-                missed=self._silent,
+                self.outcome, since_ns=seen.t_ns, waits=Waits.UP, asked=seen, order=new, missed=self.silent
             )
             self._waiting[message.gun] = (new, fresh)
 
-    def _look(self, seen: Seen, message: Message, order: Order, duty: Duty) -> None:
-        if order.closed_ns is None and order.start_ns is None:
-            return
-        del self._waiting[message.gun]
+    @abstractmethod
+    def over(self, seen: Seen, order: Order, duty: Duty) -> None:
+        """`order` has been started, or has ended."""
+
+    @abstractmethod
+    def silent(self, duty: Duty, now_ns: int) -> None:
+        """Its time has passed and nothing was heard."""
+
+
+class Expires(EndOfUnstarted):
+    """An authorised order that nobody starts or stops is ended by the pile."""
+
+    outcome = "an ended (timed out) of the authorisation that nobody started"
+
+    def over(self, seen: Seen, order: Order, duty: Duty) -> None:
         if order.unplugged_ns is not None or order.power_lost:
             self.drop(duty, "the cable was pulled, or the power lost, before it timed out")
         elif order.start_ns is not None or order.stop_ns is not None or order.at_pile_ns is not None:
@@ -125,7 +137,7 @@ class Expires(Rule):
             else:
                 self.open("it was ended before its time, by the pile or its user")
 
-    def _silent(self, duty: Duty, now_ns: int) -> None:
+    def silent(self, duty: Duty, now_ns: int) -> None:
         order = duty.order
         if order is not None and (order.unplugged_ns is not None or order.power_lost or order.at_pile_ns is not None):
             self.open("cable, power or a user at the pile came first")

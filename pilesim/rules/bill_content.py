@@ -5,6 +5,7 @@ Owns what is right inside a bill of a charge. Must not know when it left.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from itertools import pairwise
 
 from pilesim.rules.beat import is_empty
@@ -34,7 +35,7 @@ CAUSES_NEAR_NS = 10 * S
 """Two causes nearer to each other than this may each be the one that the pile names."""
 
 
-class _Charge(Rule):
+class _Charge(Rule, ABC):
     """A bill of an order that charged."""
 
     def on_bill(self, settled: SettledBill) -> None:
@@ -46,9 +47,9 @@ class _Charge(Rule):
             return
         self.judge(settled, settled.bill, order)
 
+    @abstractmethod
     def judge(self, settled: SettledBill, bill: Bill, order: Order) -> None:
         """Judge the bill of `order`."""
-        raise NotImplementedError
 
 
 class Times(Rule):

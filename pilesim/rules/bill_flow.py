@@ -533,10 +533,6 @@ class OldestFirst(Rule):
 
     wants = (Bill, StartReply, Stop)
 
-    def __init__(self, row: RuleRow, scene: Scene) -> None:
-        super().__init__(row, scene)
-        self._triggered = False
-
     def on_seen(self, seen: Seen, message: Message) -> None:
         waiting = [o for o in self.facts.unsent_due() if self._hit_by_outage(o)]
         order = self.facts.at.order

@@ -150,7 +150,6 @@ class Order:
     """Reports of a free and of another parking place, between the end of the charge and the leave."""
     bill_seen: Seen | None = None
     bill: Bill | None = None
-    bill_last_ns: int | None = None
     bill_connection: int = -1
     """The connection in which its bill was last sent."""
     acked_ns: int | None = None
@@ -750,7 +749,7 @@ class Facts:
             self._strange[message.gun] = message
         else:
             self.at.repeated = order.bill is not None
-            order.bill_last_ns, order.bill_connection = seen.t_ns, self.connection
+            order.bill_connection = self.connection
             if order.bill is None:
                 order.bill, order.bill_seen = message, seen
         if not self.at.repeated:

@@ -5,7 +5,7 @@ Owns the order in which facts, duties and rules see an event. Must not know any 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -116,7 +116,7 @@ class _Bench:
             self._scene.duties[end].finish(self._now_ns)
         self._settle(everything=True)
         for rule in self._rules.values():
-            _guarded(rule, rule.on_finish)
+            rule.guarded(rule.on_finish)
         remarks = []
         if self._undecoded:
             remarks.append(f"{self._undecoded} frames could not be decoded: their rules were not asked")
@@ -145,7 +145,7 @@ class _Bench:
                 continue
             if isinstance(item, Noise):
                 for rule in side.on_noise:
-                    _guarded(rule, rule.on_noise, item)
+                    rule.guarded(rule.on_noise, item)
             else:
                 self._seen(side, item)
 
@@ -156,10 +156,10 @@ class _Bench:
         elif side.facts.judges is End.PILE:
             self._undecoded += 1
         for rule in side.on_frame:
-            _guarded(rule, rule.on_frame, seen)
+            rule.guarded(rule.on_frame, seen)
         if message is not None:
             for rule in side.wanting(type(message)):
-                _guarded(rule, rule.on_seen, seen, message)
+                rule.guarded(rule.on_seen, seen, message)
         self._scene.duties[side.facts.judges].prove(seen)
 
     def _line_event(self, event: LineUp | LineDown | Reachable) -> None:
@@ -169,7 +169,7 @@ class _Bench:
             side.facts.take_line(event)
             self._scene.duties[end].line_changed(event.t_ns)
             for rule in side.on_line:
-                _guarded(rule, rule.on_line, event)
+                rule.guarded(rule.on_line, event)
 
     def _stimulus(self, event: Stimulus) -> None:
         for end, side in self._sides.items():
@@ -177,22 +177,15 @@ class _Bench:
             if event.kind in ("power-on", "power-off"):
                 self._scene.duties[end].line_changed(event.t_ns)
             for rule in side.on_stimulus:
-                _guarded(rule, rule.on_stimulus, event)
+                rule.guarded(rule.on_stimulus, event)
 
     def _settle(self, everything: bool = False) -> None:
         for side in self._sides.values():
             side.facts.settle(self._now_ns, everything)
             for settled in side.facts.settled:
                 for rule in side.on_bill:
-                    _guarded(rule, rule.on_bill, settled)
+                    rule.guarded(rule.on_bill, settled)
             side.facts.forget()
             for order in side.facts.forgotten:
                 for rule in side.on_forgotten:
-                    _guarded(rule, rule.on_forgotten, order)
-
-
-def _guarded(rule: Rule, handler: Callable[..., None], *args: object) -> None:
-    try:
-        handler(*args)
-    except Exception as error:
-        rule.broke(error)
+                    rule.guarded(rule.on_forgotten, order)

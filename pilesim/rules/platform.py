@@ -5,8 +5,9 @@ Owns the platform's conduct of an order. Must not know the reference platform.
 
 from __future__ import annotations
 
+from pilesim.rules.auth import EndOfUnstarted
 from pilesim.rules.facts import Order
-from pilesim.rules.rule import Duty, Rule, RuleRow, Scene, Waits
+from pilesim.rules.rule import Duty, Rule, RuleRow, Scene
 from pilesim.trace.decoder import Seen
 from pilesim.units import format_duration, format_yuan
 from pilesim.wire.frame import End
@@ -103,38 +104,18 @@ class WaitsForOutcome(Rule):
                 )
 
 
-class GivesUp(Rule):
+class GivesUp(EndOfUnstarted):
     """An authorised order that nobody starts is ended, by the platform or the pile."""
 
-    wants = (Authorise, Start, Stop, Ended)
+    outcome = "an end of the authorisation, by stop or ended"
 
-    def __init__(self, row: RuleRow, scene: Scene) -> None:
-        super().__init__(row, scene)
-        self._waiting: dict[int, tuple[Order, Duty]] = {}
+    def over(self, seen: Seen, order: Order, duty: Duty) -> None:
+        if order.start_ns is not None:
+            self.drop(duty)
+        else:
+            self.met(duty, seen.t_ns)
 
-    def on_seen(self, seen: Seen, message: Message) -> None:
-        order, duty = self._waiting.get(message.gun, (None, None))
-        if order is not None and duty is not None and (order.closed_ns is not None or order.start_ns is not None):
-            del self._waiting[message.gun]
-            if order.start_ns is not None:
-                self.drop(duty)
-            else:
-                self.met(duty, seen.t_ns)
-        new = self.facts.at.order
-        if isinstance(message, Authorise) and new is not None and new is self.facts.gun(message.gun).waiting:
-            if self.facts.at.repeated:
-                return
-            fresh = self.expect(
-                "an end of the authorisation, by stop or ended",
-                since_ns=seen.t_ns,
-                waits=Waits.UP,
-                asked=seen,
-                order=new,
-                missed=self._silent,
-            )
-            self._waiting[message.gun] = (new, fresh)
-
-    def _silent(self, duty: Duty, now_ns: int) -> None:
+    def silent(self, duty: Duty, now_ns: int) -> None:
         order = duty.order
         at_pile = self.scene.facts[End.PILE].orders.get(order.number) if order is not None else None
         if order is not None and order.answered_ns is None:

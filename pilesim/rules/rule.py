@@ -139,10 +139,7 @@ class Duties:
 
     def _miss(self, duty: Duty, now_ns: int) -> None:
         self.close(duty)
-        try:
-            duty.missed(duty, now_ns)
-        except Exception as error:
-            duty.rule.broke(error)
+        duty.rule.guarded(duty.missed, duty, now_ns)
 
     def _wind(self, duty: Duty, now_ns: int) -> None:
         duty.since_ns = now_ns
@@ -333,9 +330,12 @@ class Rule:
             )
         )
 
-    def broke(self, error: Exception) -> None:
-        """The rule itself failed: a fault of this program, which must not take the other rules with it."""
-        self._error = self._error or f"{type(error).__name__}: {error}"
+    def guarded(self, handler: Callable[..., None], *args: object) -> None:
+        """Call one of its handlers. Where that breaks, a fault of this program, the verdict of this rule is ERROR."""
+        try:
+            handler(*args)
+        except Exception as error:  # whatever it is, it must not take the other rules with it
+            self._error = self._error or f"{type(error).__name__}: {error}"
 
     def expect(
         self,

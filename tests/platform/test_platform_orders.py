@@ -142,8 +142,6 @@ def test_it_cannot_command_a_pile_it_has_never_heard() -> None:
     pile = PileSide()
     with pytest.raises(RigError, match="none has been heard yet"):
         pile.session.authorise(0, 1, ORDER_A, BALANCE_MFEN)
-    with pytest.raises(RigError, match="has not been heard"):
-        pile.platform.session_of(PILE)
 
 
 def test_it_can_be_told_the_pile_beforehand() -> None:
@@ -152,7 +150,7 @@ def test_it_can_be_told_the_pile_beforehand() -> None:
     known.line_up(0)
     known.authorise(0, 1, ORDER_A, BALANCE_MFEN)
     assert len(known.take_actions()) == 1
-    assert pile.platform.session_of(PILE) is known
+    assert pile.platform.is_at(PILE, known)
 
 
 def test_it_says_nothing_into_a_line_that_is_down() -> None:
@@ -340,7 +338,8 @@ def test_it_keeps_two_piles_apart() -> None:
         (one.number, ORDER_A),
         (two.number, ORDER_B),
     ]
-    assert one.platform.session_of(two.number) is two.session
+    assert one.platform.is_at(two.number, two.session)
+    assert not one.platform.is_at(two.number, one.session)
 
 
 def test_it_follows_a_pile_to_its_new_connection() -> None:
@@ -351,7 +350,7 @@ def test_it_follows_a_pile_to_its_new_connection() -> None:
     new.now_ns = old.now_ns
     new.connect()
     new.hello()
-    assert old.platform.session_of(PILE) is new.session
+    assert old.platform.is_at(PILE, new.session)
     assert old.session.next_wakeup_ns() is None
     new.passes(6 * MINUTE)
     assert new.told(Stop) == [Stop(account=account)]

@@ -67,7 +67,7 @@ UNNUMBERED: list[Message] = [GunReportReply(), BillReply(order="1"), GunReportRe
 
 
 @pytest.mark.parametrize("reply", UNNUMBERED)
-def test_it_gives_06_0A_and_17_only_the_piles_number(reply: Message) -> None:  # noqa: N802 (message numbers are upper-case hex)
+def test_it_gives_an_unnumbered_reply_only_the_piles_number(reply: Message) -> None:
     session = PROTOCOL.session(End.PLATFORM, PILE)
     asked = heard(Direction.UP, platform_sequence=0, pile_sequence=673)
     assert numbers(session.build(reply, answering=asked)) == (0, 673)
