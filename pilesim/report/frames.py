@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pilesim.report.text import printable
+from pilesim.report.text import bytes_words, printable
 from pilesim.wire.describe import Described, DescribedField, Part
 from pilesim.wire.protocol import Protocol, Trust
 
@@ -47,7 +47,7 @@ def print_frames(console: Console, protocol: Protocol, described: list[Described
                 f"[yellow]{part.part}[/] at {part.offset}: {len(part.bytes) // 2} bytes: {escape(part.reason)}",
                 soft_wrap=True,
             )
-            console.print(f"  [dim]{part.bytes.upper()}[/]", soft_wrap=True)
+            console.print(f"  [dim]{bytes_words(part.bytes)}[/]", soft_wrap=True)
             continue
         console.print(
             f"[bold]{escape(printable(part.title))}[/] {part.direction}, "

@@ -33,7 +33,7 @@ BLAMED = {
 _FINDINGS_SHOWN = 3
 """Findings of one rule shown in full; the JSON result holds what the rule kept."""
 _RAW_SHOWN = 64
-"""Bytes of a frame shown with a finding; the capture and the JSON result hold them all."""
+"""Bytes shown of a frame or of garbage; captures and JSON hold them all."""
 
 
 def verdict_word(verdict: Verdict) -> str:
@@ -63,7 +63,7 @@ def _print_failure(console: Console, result: ScenarioResult, row: RuleRow) -> No
         )
         console.print(f"    to blame: {BLAMED[finding.blame]}{escape(_hint(finding))}", soft_wrap=True)
         if finding.raw:
-            console.print(f"    {escape(finding.title)}  [dim]{_bytes(finding.raw)}[/]", soft_wrap=True)
+            console.print(f"    {escape(finding.title)}  [dim]{bytes_words(finding.raw)}[/]", soft_wrap=True)
     more = len(row.findings) - _FINDINGS_SHOWN
     if more > 0:
         console.print(f"  [red]{row.id}[/] {more} times more", soft_wrap=True)
@@ -83,7 +83,8 @@ def _hint(finding: FindingRow) -> str:
     return printable(f" ({finding.hint})") if finding.hint else ""
 
 
-def _bytes(raw: str) -> str:
+def bytes_words(raw: str) -> str:
+    """Hex as a line has room for it; JSON holds all."""
     shown = raw[: 2 * _RAW_SHOWN].upper()
     more = len(raw) // 2 - _RAW_SHOWN
     return shown + (f" ... {more} bytes more" if more > 0 else "")
