@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import repeat
 from pathlib import Path
 from typing import TextIO
 
@@ -24,7 +23,7 @@ from pilesim.conformance.result import RunResult, ScenarioResult, worst
 from pilesim.errors import EncodingError, InternalError, PilesimError, RigError
 from pilesim.faulty import Mishap
 from pilesim.pile.profiles import Profile
-from pilesim.platform.settings import Card, Settings
+from pilesim.platform.settings import DEFAULT_TARIFF, Card, Settings
 from pilesim.rig.bench import ReferencePlatform, SimulatedPile, make_bench
 from pilesim.rig.clock import Clock, RealClock, VirtualClock
 from pilesim.rig.firmware import platform_faults, profile_of
@@ -113,12 +112,14 @@ def run_all(
 
 
 def _side_by_side(scenarios: list[Scenario], options: Options, stack: ExitStack) -> Iterator[ScenarioResult]:
-    """The results in the scenarios' order, by as many processes as there are processors."""
+    """The results in the scenarios' order, by as many processes as there are processors, the longest begun first."""
     processes = min(os.cpu_count() or 1, len(scenarios))
     if processes <= 1:
         return (_result_of(scenario, options) for scenario in scenarios)
     pool = stack.enter_context(ProcessPoolExecutor(processes))
-    return pool.map(_result_of, scenarios, repeat(options))
+    longest_first = sorted(scenarios, key=lambda scenario: scenario.estimate_ns, reverse=True)
+    begun = {scenario.id: pool.submit(_result_of, scenario, options) for scenario in longest_first}
+    return (begun[scenario.id].result() for scenario in scenarios)
 
 
 def _result_of(scenario: Scenario, options: Options) -> ScenarioResult:
@@ -281,7 +282,11 @@ def _in_memory(target: Target) -> bool:
 def settings_of(scenario: Scenario) -> Settings:
     """How the reference platform is set up for `scenario`."""
     asked = scenario.platform
-    return Settings(auto=asked.auto, cards=tuple(Card(str(card.account), card.balance) for card in asked.cards))
+    return Settings(
+        auto=asked.auto,
+        cards=tuple(Card(str(card.account), card.balance) for card in asked.cards),
+        tariff=asked.tariff.applied(DEFAULT_TARIFF),
+    )
 
 
 def repeat_command(scenario: str, options: Options) -> str:

@@ -124,6 +124,9 @@ EVLINK = replace(
     not_applicable={
         "beat.order": _NO_TAIL,
         "beat.start-time": _NO_TAIL,
+        "auth.second-scan": _NO_TAIL,
+        "start.once": _NO_TAIL,
+        "link.flap-keeps-order": _NO_TAIL,
         "platform.stops-at-balance": _NO_TAIL,
         "bill.stop-reason": "the bill of this version carries no stop reason",
     },

@@ -93,6 +93,7 @@ class Gun:
         self._parking = Parking.NOT_TRUSTWORTHY
         self._defect = GunFault.NONE
         self._emergency = False
+        self._maintenance = False
 
         # The firmware's side. `_authorisation` and `_record` live in the store.
         self._cable = False
@@ -119,7 +120,7 @@ class Gun:
             return GunState.CHARGING
         record = self._record
         if record is None or not self._cable:
-            return GunState.IDLE
+            return GunState.MAINTENANCE if self._maintenance else GunState.IDLE
         return GunState.OCCUPIED_FULL if record.reason is StopReason.FULL else GunState.OCCUPIED_NOT_FULL
 
     @property
@@ -348,6 +349,13 @@ class Gun:
         self._emergency = pressed
         self._mind_fault()
 
+    def set_maintenance(self, on: bool) -> None:
+        """A technician takes the gun out of service, or puts it back. ValueError: it is in use."""
+        if on and (self._starting is not None or self.state is not GunState.IDLE):
+            raise ValueError(f"gun {self.number}: maintenance: expected it idle, found it {self.state}")
+        self._maintenance = on
+        self._mind_fault()
+
     def set_insulation(self, isolated: bool) -> None:
         """The isolation of the car at this gun from now on. ValueError: there must be one."""
         if self._car is None:
@@ -525,6 +533,7 @@ class Gun:
             (not self._cable, "no cable is in"),
             (order is not None and order.balance_mfen <= 0, NO_BALANCE),
             (self.fault is not GunFault.NONE, "the gun has a fault"),
+            (self._maintenance, "the gun is out of service"),
             (not self._works.bills.has_room, "no further bill can be kept"),
         )
         return self._behaviour.refuses_start(order, tuple(why for stands, why in obstacles if stands))

@@ -324,6 +324,9 @@ class Pile:
     def _parking(self, kind: str, gun: int | None, detail: Mapping[str, Any]) -> None:
         self._gun(kind, gun).set_parking(_field(kind, detail, "taken", bool))
 
+    def _maintenance(self, kind: str, gun: int | None, detail: Mapping[str, Any]) -> None:
+        self._gun(kind, gun).set_maintenance(_field(kind, detail, "on", bool))
+
 
 def _field(kind: str, detail: Mapping[str, Any], key: str, of: type[T], default: T | None = None) -> T:
     if key not in detail and default is not None:
@@ -348,5 +351,6 @@ _STIMULI: dict[str, Callable[[Pile, str, int | None, Mapping[str, Any]], None]] 
     "fault": Pile._fault,
     "fault-cleared": Pile._fault_cleared,
     "parking": Pile._parking,
+    "maintenance": Pile._maintenance,
 }
 """What can be done at a pile, by the kinds of trace.events.Stimulus."""

@@ -26,11 +26,13 @@ class Driver:
         for event in events:
             self._deliver(event, now_ns)
         due_ns = self._core.next_wakeup_ns()
-        self._core.advance(now_ns)
+        due = due_ns is not None and due_ns <= now_ns
+        if due:
+            self._core.advance(now_ns)
         actions = self._core.take_actions()
         for action in actions:
             self._perform(action, now_ns)
-        return bool(events or actions or (due_ns is not None and due_ns <= now_ns))
+        return bool(events or actions or due)
 
     def _deliver(self, event: LinkEvent, now_ns: int) -> None:
         match event:

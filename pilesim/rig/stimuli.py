@@ -31,6 +31,7 @@ KINDS = (
     "fault",
     "fault-cleared",
     "parking",
+    "maintenance",
 )
 """Every kind of stimulus, as traces name them."""
 

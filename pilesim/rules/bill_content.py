@@ -178,7 +178,7 @@ class Energy(_Charge):
             allowed = self.limit.value + metered * ENERGY_PER_HUNDRED // 100
             if not self._near(settled, order, abs(billed - metered), allowed, f"{format_kwh(metered)} by the meter"):
                 return
-        shown_dwh = order.record.message.energy_dwh if order.record is not None else None
+        shown_dwh = order.shown_dwh
         if shown_dwh is not None and order.over is not None:
             told = True
             allowed = self.limit.value + shown_dwh * ENERGY_PER_HUNDRED // 100

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pilesim.contract.contract import Contract
 from pilesim.trace.decoder import Seen
 from pilesim.trace.events import Header, LineDown, LineUp, Reachable, Stimulus
-from pilesim.units import MINUTE, S, parse_world_start_ns
+from pilesim.units import KWH_DWH, MINUTE, S, parse_world_start_ns
 from pilesim.wire.frame import Direction, End
 from pilesim.wire.messages import (
     Authorise,
@@ -125,7 +125,7 @@ class Order:
     charged: bool = False
     """A charging heartbeat carried it (or, where the protocol's carry no order, came after its start)."""
     first_record: Report | None = None
-    """The first charging report that carries start time or energy; a state change carries neither."""
+    """The first charging report that carries start time, energy or meter; a state change carries none."""
     previous_record: Report | None = None
     record: Report | None = None
     """The last such report, and the one before it."""
@@ -159,6 +159,18 @@ class Order:
     @property
     def charging(self) -> bool:
         return self.last is not None and self.over is None
+
+    @property
+    def shown_dwh(self) -> int | None:
+        """The energy that the last charging report shows: its own figure, else what the meter went on by."""
+        if self.record is None:
+            return None
+        told, before = self.record.message, self.metered_before
+        if told.energy_dwh is not None:
+            return told.energy_dwh
+        if before is None or before.message.meter_dwh is None or told.meter_dwh is None:
+            return None
+        return max(0, told.meter_dwh - before.message.meter_dwh)
 
     @property
     def unstarted(self) -> bool:
@@ -211,7 +223,7 @@ class Gun:
     full: bool = False
     """The battery at the cable is full; a start with it fails by right."""
     fault: str = ""
-    """The fault (or emergency stop) that was made at the pile and lasts."""
+    """The fault (or emergency stop, or maintenance) that was made at the pile and lasts."""
     tapped_ns: int | None = None
 
     @property
@@ -412,6 +424,8 @@ class Facts:
                 gun.fault = str(event.detail.get("fault", "")) or event.kind
                 if charge is not None and charge.fault_ns is None:
                     charge.fault_ns, charge.emergency = event.t_ns, event.kind == "emergency-stop"
+            elif event.kind == "maintenance":
+                gun.fault = event.kind if event.detail.get("on") else ""
             elif event.kind in ("fault-cleared", "emergency-release"):
                 gun.fault = ""
             elif event.kind in ("stop-button", "card"):
@@ -823,7 +837,7 @@ class Facts:
         message = report.message
         # A state change carries no order even where heartbeats do, and so shows no order's charge.
         order.charged = order.charged or bool(message.order) or (message.order is None and not message.change)
-        if message.start is not None or message.energy_dwh is not None:
+        if message.start is not None or _flowed_dwh(message) is not None:
             order.previous_record, order.record = order.record, report
             order.first_record = order.first_record or report
             if order.previous_record is not None:
@@ -843,13 +857,17 @@ class Facts:
         earlier, later = last.message, report.message
         gap = report.t_ns - last.t_ns
         # Two reports of nearly one instant tell no power, only rounding.
-        if earlier.energy_dwh is not None and later.energy_dwh is not None and gap >= 5 * S:
-            gain = later.energy_dwh - earlier.energy_dwh
-            if gain * order.peak[1] > order.peak[0] * gap:
-                order.peak = (gain, gap)
+        flowed, flowed_by_now = _flowed_dwh(earlier), _flowed_dwh(later)
+        gain = flowed_by_now - flowed if flowed is not None and flowed_by_now is not None else None
+        if gain is not None and gap >= 5 * S and gain * order.peak[1] > order.peak[0] * gap:
+            order.peak = (gain, gap)
         # What was spent while nothing was heard is more than a heartbeat's worth.
-        if gap <= self._beat_period_ns and earlier.amount_mfen is not None and later.amount_mfen is not None:
+        if gap > self._beat_period_ns:
+            return
+        if earlier.amount_mfen is not None and later.amount_mfen is not None:
             order.gain_mfen = max(order.gain_mfen, later.amount_mfen - earlier.amount_mfen)
+        elif gain is not None and order.tariff is not None:
+            order.gain_mfen = max(order.gain_mfen, gain * order.tariff.highest_mfen // KWH_DWH)
 
     def _rests(self, gun: Gun, order: Order, report: Report) -> None:
         message = report.message
@@ -878,6 +896,11 @@ def _told(order: Order) -> bool:
     """Whether the trace has told all about a charge that its bill is held against."""
     metered = order.metered_after is not None or order.metered_before is None
     return order.over is not None and order.leave is not None and metered
+
+
+def _flowed_dwh(message: GunReport) -> int | None:
+    """What goes on with the energy: the order's own figure, else the gun's meter."""
+    return message.energy_dwh if message.energy_dwh is not None else message.meter_dwh
 
 
 def charge_age(order: Order) -> int:

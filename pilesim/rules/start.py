@@ -222,24 +222,19 @@ class Delayed(Rule):
 
     def on_finish(self) -> None:
         for order in self._late.values():
-            if _energy(order) > 0:
+            if order.shown_dwh:
                 self.passed()
             else:
                 self.open("the trace ended before energy was seen to flow")
 
     def _over(self, seen: Seen, order: Order) -> None:
         by_cause = order.stop_ns or order.at_pile_ns or order.leave or order.fault_ns or order.power_lost
-        if _energy(order) > 0:
+        if order.shown_dwh:
             self.passed()
         elif by_cause or order.fault_seen or (order.after and order.after.message.state is GunState.OCCUPIED_FULL):
             self.open("the charge was ended before energy was seen to flow")
         else:
             self.failed("energy flows", f"the charge ended by itself at {format_kwh(0)}", seen=seen, order=order)
-
-
-def _energy(order: Order) -> int:
-    energy = order.record.message.energy_dwh if order.record is not None else None
-    return energy or 0
 
 
 @dataclass(slots=True, eq=False)

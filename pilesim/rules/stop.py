@@ -76,8 +76,14 @@ class BalanceStops(Rule):
             self.open("something else ended the charge when its balance was nearly used up")
         elif fees > order.balance_mfen + order.gain_mfen:
             self._over_spent(settled.seen, order, fees)
-        elif bill.stop_reason is StopReason.BALANCE or (bill.stop_reason is None and fees >= order.balance_mfen):
+        elif bill.stop_reason is StopReason.BALANCE:
             self.passed()
+        elif bill.stop_reason is None:
+            # A protocol whose bills carry no reason: it ended within a heartbeat's worth of the balance.
+            if order.after is not None and order.after.message.state is GunState.OCCUPIED_NOT_FULL:
+                self.passed()
+            else:
+                self.open("the battery, or a fault, may have ended the charge at its balance")
         elif fees >= order.balance_mfen:
             self.failed(
                 f"stop reason {StopReason.BALANCE}", f"stop reason {bill.stop_reason}", seen=settled.seen, order=order

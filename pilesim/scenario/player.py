@@ -201,7 +201,7 @@ class Player:
         return (
             (until.state is None or (report is not None and _state_is(report, until.state)))
             and (until.cable is None or (report is not None and report.cable is until.cable))
-            and (until.energy is None or (report is not None and (report.energy_dwh or 0) >= until.energy))
+            and (until.energy is None or view.energy_dwh(until.gun or 1) >= until.energy)
             and (until.message is None or view.seen(until.message, until.gun) > 0)
             and (until.bill is None or view.bills[self._order(until.bill, until.gun or 1)] > 0)
             and (until.connected is None or view.connected is until.connected)

@@ -19,6 +19,7 @@ from pilesim.errors import FileError, UsageError
 from pilesim.quantities import Duration, Word, WorldTime, Yuan, quantity
 from pilesim.rig.impairments import parse_impairment
 from pilesim.scenario import steps
+from pilesim.scenario.tariff import TariffSettings
 from pilesim.units import DAY, HOUR, MINUTE, MS, S, format_since_start
 from pilesim.wire.messages import MESSAGE_TYPES
 
@@ -40,6 +41,7 @@ class PlatformSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     auto: bool = False
     """Its own cancel timer runs."""
     cards: tuple[PlatformCard, ...] = ()
+    tariff: TariffSettings = TariffSettings()
 
 
 class PileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):

@@ -156,6 +156,17 @@ class Park(Stimulus, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return {"taken": self.taken}
 
 
+class Maintain(Stimulus, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A technician takes the gun out of service, or puts it back."""
+
+    kind: ClassVar[str] = "maintenance"
+    gun: int
+    on: bool
+
+    def detail(self) -> dict[str, Any]:
+        return {"on": self.on}
+
+
 # --------------------------------------------------------------------------------------- at the platform
 
 
@@ -233,6 +244,7 @@ STEPS: dict[str, type[Step]] = {
     "fault": RaiseFault,
     "fault-cleared": ClearFault,
     "parking": Park,
+    "maintenance": Maintain,
     "authorise": Authorise,
     "start": Start,
     "stop": Stop,

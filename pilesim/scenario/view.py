@@ -10,7 +10,7 @@ from collections import Counter
 from pilesim.trace.decoder import Decoder, Seen
 from pilesim.trace.events import AnyEvent, Chunk, LineDown, LineUp
 from pilesim.wire.frame import End
-from pilesim.wire.messages import Authorise, Bill, GunReport, GunReportReply, Message
+from pilesim.wire.messages import Authorise, Bill, GunReport, GunReportReply, GunState, Message
 from pilesim.wire.protocol import Protocol
 
 
@@ -31,6 +31,8 @@ class View:
         self._protocol = protocol
         self._decoder = Decoder(protocol)
         self._since_mark: Counter[tuple[str, int]] = Counter()
+        self._metered_before: dict[int, int] = {}
+        """What each gun's meter said when it last did not charge."""
 
     def see(self, event: AnyEvent) -> None:
         """Take one event; what happened at the other end is not seen from here."""
@@ -52,6 +54,8 @@ class View:
         match message:
             case GunReport(change=False):
                 self.reports[message.gun] = message
+                if message.state is not GunState.CHARGING and message.meter_dwh is not None:
+                    self._metered_before[message.gun] = message.meter_dwh
             case GunReportReply(change=False):
                 self.answered.add(message.gun)
             case Authorise(accepted=True):
@@ -59,6 +63,15 @@ class View:
             case Bill():
                 self.bills[message.order] += 1
         self._since_mark[message.name, message.gun] += 1
+
+    def energy_dwh(self, gun: int) -> int:
+        """What has flowed under the gun's running order: its own figure, else what the meter went on by."""
+        report = self.reports.get(gun)
+        if report is None:
+            return 0
+        if report.energy_dwh is not None or report.meter_dwh is None:
+            return report.energy_dwh or 0
+        return report.meter_dwh - self._metered_before.get(gun, report.meter_dwh)
 
     def mark(self) -> None:
         """From here on `seen` counts anew."""

@@ -14,7 +14,7 @@ import msgspec
 import yaml
 
 from pilesim import strictyaml
-from pilesim.quantities import Duration, Fraction, Kwh, WorldTime, Yuan
+from pilesim.quantities import Duration, Fraction, Kwh, TimeOfDay, WorldTime, Yuan
 from pilesim.scenario import steps
 from pilesim.scenario.scenario import LinedStep, PileSettings, PlatformSettings, Scenario
 from pilesim.units import S, format_duration, format_kwh, format_yuan, local_datetime, parse_duration_ns
@@ -94,6 +94,8 @@ def _value(value: Any) -> str:
             return _text(local_datetime(value).isoformat())
         case Fraction():
             return f"{Decimal(repr(float(value))):f}"
+        case TimeOfDay():
+            return _text(repr(value))
         case Decimal():
             return f"{value:f}"
         case int():

@@ -9,16 +9,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TypeVar
 
 from pilesim.trace.events import AnyEvent, Chunk, Finish, LineDown, LineUp
 from pilesim.wire.frame import Decoded, Direction, End, Frame, Garbage
-from pilesim.wire.protocol import GAP_NS, Framer, Protocol
-
-_V = TypeVar("_V")
-
-CACHED_FRAMES = 256
-"""Both ends see the same frame one after the other: this many decoded ones are kept to be found again."""
+from pilesim.wire.protocol import FRAMES_REMEMBERED, GAP_NS, Framer, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +67,6 @@ class Decoder:
         self._protocol = protocol
         self._lanes: dict[tuple[End, Direction], _Lane] = {}
         self._counts = dict.fromkeys(End, 0)
-        self._cache: OrderedDict[tuple[Direction, bytes], Decoded] = OrderedDict()
         self._sent: OrderedDict[tuple[Direction, bytes], None] = OrderedDict()
         self._now_ns = 0
 
@@ -148,20 +141,8 @@ class Decoder:
         key = (direction, item.raw)
         altered = touched and key not in self._sent
         if end is direction.sender and not touched:
-            _remember(self._sent, key, None)
-        return Seen(t_ns, end, direction, self._counts[end], self._decoded(item), altered, touched)
-
-    def _decoded(self, frame: Frame) -> Decoded:
-        key = (frame.direction, frame.raw)
-        decoded = self._cache.get(key)
-        if decoded is None:
-            decoded = self._protocol.decode(frame)
-            _remember(self._cache, key, decoded)
-        return decoded
-
-
-def _remember(store: OrderedDict[tuple[Direction, bytes], _V], key: tuple[Direction, bytes], value: _V) -> None:
-    store[key] = value
-    store.move_to_end(key)
-    if len(store) > CACHED_FRAMES:
-        store.popitem(last=False)
+            self._sent[key] = None
+            self._sent.move_to_end(key)
+            if len(self._sent) > FRAMES_REMEMBERED:
+                self._sent.popitem(last=False)
+        return Seen(t_ns, end, direction, self._counts[end], self._protocol.decode(item), altered, touched)

@@ -91,7 +91,7 @@ class Stimulus(Event, frozen=True, kw_only=True, tag="stimulus"):
     """Something done at the pile, recorded when it was confirmed: at some instant of [began_ns, t_ns].
 
     kind: plug, unplug, tap, card, stop-button, emergency-stop, emergency-release, power-off, power-on,
-    insulation, fault, fault-cleared, parking. `detail` holds the step's own arguments
+    insulation, fault, fault-cleared, parking, maintenance. `detail` holds the step's own arguments
     (insulation: {"ok": bool}; fault: {"fault": GunFault value}; plug: {"car": {...}}).
     """
 

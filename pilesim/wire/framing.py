@@ -21,10 +21,11 @@ most once, so that time grows with the stream.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import lru_cache
 from typing import ClassVar
 
 from pilesim.wire.frame import Direction, Frame, Garbage
-from pilesim.wire.protocol import GAP_NS, Framer
+from pilesim.wire.protocol import FRAMES_REMEMBERED, GAP_NS, Framer
 
 GARBAGE_LIMIT = 4096
 
@@ -36,6 +37,11 @@ class Envelope(ABC):
     """The start byte."""
     head_size: ClassVar[int]
     """As many bytes as `total` needs."""
+
+    def __init__(self) -> None:
+        self.examine = lru_cache(FRAMES_REMEMBERED)(self._examine)
+        """What a candidate of the right size is: a frame, or why it is a false start. Both ends and the recorder see
+        the same bytes one after the other, so it is remembered."""
 
     @abstractmethod
     def total(self, head: bytes) -> int | str:
@@ -56,6 +62,27 @@ class Envelope(ABC):
     @abstractmethod
     def frame(self, raw: bytes, direction: Direction, miscounted: str) -> Frame:
         """The frame of `raw`; `miscounted` is what is wrong with its checksum, or ""."""
+
+    def _examine(self, raw: bytes, direction: Direction) -> Frame | str:
+        misended = self.misended(raw)
+        if misended:
+            return misended
+        miscounted = self.miscounted(raw)
+        if miscounted and (not self.plausible(raw) or self._holds_frame(raw)):
+            return miscounted
+        return self.frame(raw, direction, miscounted)
+
+    def _holds_frame(self, raw: bytes) -> bool:
+        """Whether a good frame lies wholly inside `raw`, after its first byte."""
+        at = raw.find(self.start, 1)
+        while 0 <= at <= len(raw) - self.head_size:
+            total = self.total(raw[at : at + self.head_size])
+            if isinstance(total, int) and at + total <= len(raw):
+                inner = raw[at : at + total]
+                if not self.misended(inner) and not self.miscounted(inner):
+                    return True
+            at = raw.find(self.start, at + 1)
+        return False
 
 
 class LengthFramer(Framer):
@@ -125,25 +152,7 @@ class LengthFramer(Framer):
         raw = data[at : at + total]
         if len(raw) < total:
             return None
-        misended = self._envelope.misended(raw)
-        if misended:
-            return misended
-        miscounted = self._envelope.miscounted(raw)
-        if miscounted and (not self._envelope.plausible(raw) or self._holds_frame(raw)):
-            return miscounted
-        return self._envelope.frame(raw, self._direction, miscounted)
-
-    def _holds_frame(self, raw: bytes) -> bool:
-        """Whether a good frame lies wholly inside `raw`, after its first byte."""
-        at = raw.find(self._envelope.start, 1)
-        while 0 <= at <= len(raw) - self._envelope.head_size:
-            total = self._envelope.total(raw[at : at + self._envelope.head_size])
-            if isinstance(total, int) and at + total <= len(raw):
-                inner = raw[at : at + total]
-                if not self._envelope.misended(inner) and not self._envelope.miscounted(inner):
-                    return True
-            at = raw.find(self._envelope.start, at + 1)
-        return False
+        return self._envelope.examine(raw, self._direction)
 
     def _discard(self, data: bytes, reason: str, found: list[Frame | Garbage]) -> None:
         """Add bytes to the garbage; `reason` is why their first byte started no frame, if it seemed to."""

@@ -168,6 +168,11 @@ class Tariff:
     occupancy: tuple[Band, ...] = ()
     free_minutes: int = 0
 
+    @property
+    def highest_mfen(self) -> int:
+        """The dearest kWh of the day, service included."""
+        return max(energy + service for energy, service in zip(self.energy_mfen, self.service_mfen, strict=True))
+
     def occupancy_rate_mfen(self, minute_of_day: int) -> int:
         """Rate per minute in force at `minute_of_day`; 0 where no band covers it."""
         for band in self.occupancy:

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from pilesim.errors import UsageError
 from pilesim.wire.frame import Decoded, Direction, End, FieldView, Frame, Garbage
@@ -16,6 +17,9 @@ from pilesim.wire.messages import Message
 
 GAP_NS = 500_000_000
 """After this much silence a frame that is not whole will never be."""
+
+FRAMES_REMEMBERED = 16_384
+"""Both ends, the player and, when a scenario is over, the judge see the same frame: so many are kept, 1 KB each."""
 
 DEFAULT_PROTOCOL = "lhc"
 
@@ -90,8 +94,12 @@ class Protocol(ABC):
     def framer(self, direction: Direction) -> Framer:
         """A framer for the bytes that go in `direction`."""
 
+    def __init__(self) -> None:
+        self.decode = lru_cache(FRAMES_REMEMBERED)(self.interpret)
+        """As `interpret`, remembered."""
+
     @abstractmethod
-    def decode(self, frame: Frame) -> Decoded:
+    def interpret(self, frame: Frame) -> Decoded:
         """What a frame means, with all that is wrong about it. Never raises."""
 
     @abstractmethod

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pilesim.conformance.matrix import Cell, Proof, load_proofs, run_cell, run_cells, shortcomings
+from pilesim.conformance.runner import Options, run_scenario
 from pilesim.library import scenario_folder
+from pilesim.rig.targets import parse_target
 from pilesim.rules.bill_flow import Prompt
 from pilesim.rules.table import RULES
 from pilesim.rules.verdict import Verdict
@@ -34,6 +36,18 @@ def test_every_rule_is_failed_by_some_fault() -> None:
 def test_the_reference_fails_nothing_and_leaves_no_named_rule_unproven(scenario: str, reference_seed: int) -> None:
     cell = run_cell(None, SCENARIOS[scenario], reference_seed)
     assert (cell.failed, cell.unproven, cell.verdict) == ((), (), Verdict.PASS)
+
+
+WITHOUT_A_TAIL = ("order/balance", "order/start-delayed", "auth/taps", "auth/second-scan", "line/outage-in-charge")
+"""Where `lhc` is proven by what its heartbeats say of the order, and the older versions by the gun's meter."""
+
+
+@pytest.mark.parametrize("protocol", ["evlink-2.5", "evlink-2.6"])
+@pytest.mark.parametrize("scenario", [*WITHOUT_A_TAIL, "line/flaps", "start/twice", "order/balance-offline"])
+def test_the_reference_proves_as_much_in_the_older_versions(scenario: str, protocol: str) -> None:
+    options = Options(target=parse_target("sim:reference"), protocol=protocol, seed=1)
+    result = run_scenario(SCENARIOS[scenario], options).result
+    assert (result.verdict, result.reason, result.waited_in_vain) == (Verdict.PASS, "", ())
 
 
 LAG = next(proof for proof in PROOFS if proof.fault == "unplug-lag")

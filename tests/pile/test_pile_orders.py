@@ -15,6 +15,7 @@ from pilesim.wire.messages import (
     AuthoriseReply,
     Bill,
     CardAsk,
+    Ended,
     EndReason,
     GunFault,
     GunReport,
@@ -516,3 +517,22 @@ def test_it_refuses_what_cannot_be_done_in_a_sentence(
 ) -> None:
     with pytest.raises(ValueError, match=problem):
         Bench().do(kind, gun, **detail)
+
+
+def test_it_takes_no_order_out_of_service_and_serves_again_after() -> None:
+    bench = Bench()
+    bench.run(S)
+    bench.do("maintenance", on=True)
+    bench.run(S)
+    assert bench.state() is GunState.MAINTENANCE
+    bench.do("plug")
+    bench.authorise(A)
+    bench.command_start()
+    bench.run(MINUTE)
+    assert [ended.reason for ended in bench.all(Ended)] == [EndReason.BY_PILE_OR_USER]
+    assert bench.state() is GunState.MAINTENANCE
+    bench.do("unplug")
+    bench.do("maintenance", on=False)
+    bench.charge(B)
+    with pytest.raises(ValueError, match="expected it idle, found it charging"):
+        bench.do("maintenance", on=True)

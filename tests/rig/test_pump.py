@@ -153,12 +153,18 @@ def test_it_delivers_arrivals_before_timers_and_acts_last() -> None:
     order: list[str] = []
 
     class Telling(Toy):
+        due_ns: int | None = 5
+
+        def next_wakeup_ns(self) -> int | None:
+            return self.due_ns
+
         def receive(self, data: bytes, now_ns: int) -> None:
             order.append("arrival")
             super().receive(data, now_ns)
 
         def advance(self, to_ns: int) -> None:
             order.append("timers")
+            self.due_ns = None
             super().advance(to_ns)
 
         def take_actions(self) -> list[Action]:

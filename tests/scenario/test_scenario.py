@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from pilesim.errors import FileError
@@ -16,7 +18,9 @@ from pilesim.scenario.scenario import (
     parse_scenario,
     until_time_of_day_ns,
 )
+from pilesim.scenario.writer import scenario_text
 from pilesim.units import HOUR, MINUTE, MS, S, parse_world_start_ns
+from pilesim.wire.messages import Band, Tariff
 
 RULE_IDS = [row.id for row in RULES]
 
@@ -122,3 +126,41 @@ def test_it_chooses_by_id_prefix_and_case_and_refuses_a_word_that_chooses_nothin
 )
 def test_it_waits_for_the_next_such_local_time_of_day(now: str, time: str, wait_ns: int) -> None:
     assert until_time_of_day_ns(parse_world_start_ns(now), time) == wait_ns
+
+
+HEAD = """
+id: bill/rates
+title: A tariff
+proves: []
+start: "2020-03-12T08:00:00+08:00"
+steps: []
+platform:
+  tariff: {tariff}
+"""
+
+
+def test_a_tariff_replaces_what_it_says_and_leaves_the_rest() -> None:
+    said = '{energy: [{until: "07:30", yuan: 0.3}, {until: "24:00", yuan: 1.2}], free-minutes: 5}'
+    scenario = parse_scenario(HEAD.replace("{tariff}", said), "rates.yaml", [])
+    before = Tariff(energy_mfen=(1,) * 48, service_mfen=(2,) * 48, occupancy=(Band(0, 1440, 3),), free_minutes=15)
+    after = scenario.platform.tariff.applied(before)
+    assert after.energy_mfen == (30_000,) * 15 + (120_000,) * 33
+    assert (after.service_mfen, after.occupancy, after.free_minutes) == (before.service_mfen, before.occupancy, 5)
+    assert parse_scenario(scenario_text(scenario), "again.yaml", []).platform == scenario.platform
+
+
+@pytest.mark.parametrize(
+    ("said", "complaint"),
+    [
+        ('{energy: [{until: "07:10", yuan: 1}]}', "in steps of 30 min; found 07:10 after 00:00"),
+        (
+            '{occupancy: [{until: "08:00", yuan: 1}, {until: "08:00", yuan: 1}]}',
+            "expected occupancy until a later time",
+        ),
+        ('{service: [{until: "23:30", yuan: 1}]}', "expected service until 24:00 at last, found 23:30"),
+        ('{energy: [{until: "24:30", yuan: 1}]}', "expected a time of day from 00:00 to 24:00 such as 18:30"),
+    ],
+)
+def test_a_tariff_that_leaves_a_gap_is_told(said: str, complaint: str) -> None:
+    with pytest.raises(FileError, match=re.escape(complaint)):
+        parse_scenario(HEAD.replace("{tariff}", said), "rates.yaml", [])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from pilesim.trace.decoder import CACHED_FRAMES, Decoder, Noise, Seen
+from pilesim.trace.decoder import Decoder, Noise, Seen
 from pilesim.trace.events import AnyEvent, Chunk, Finish, LineDown, LineUp
 from pilesim.units import MS, S
 from pilesim.wire.frame import Direction, End
 from pilesim.wire.messages import GunReport, GunReportReply, GunState
-from pilesim.wire.protocol import protocol_named
+from pilesim.wire.protocol import FRAMES_REMEMBERED, protocol_named
 
 PROTOCOL = protocol_named("lhc")
 PILE = PROTOCOL.session(End.PILE, "44030500040000200026")
@@ -109,7 +109,7 @@ def test_it_decodes_the_same_frame_once_for_both_ends() -> None:
 
 def test_it_forgets_old_frames() -> None:
     session = PROTOCOL.session(End.PILE, "44030500040000200026")
-    frames = [session.build(GunReport(state=GunState.IDLE, cable=False)) for _ in range(CACHED_FRAMES + 1)]
+    frames = [session.build(GunReport(state=GunState.IDLE, cable=False)) for _ in range(FRAMES_REMEMBERED + 1)]
     items = told(*(chunk(i, End.PILE, UP, raw) for i, raw in enumerate([*frames, frames[0]])))
     first, again = items[0], items[-1]
     assert isinstance(first, Seen) and isinstance(again, Seen)

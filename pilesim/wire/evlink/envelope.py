@@ -114,6 +114,7 @@ class EvlinkEnvelope(Envelope):
     head_size = LENGTH_OVERHEAD
 
     def __init__(self, version: Version) -> None:
+        super().__init__()
         self._version = version
 
     def total(self, head: bytes) -> int | str:

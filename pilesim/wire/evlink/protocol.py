@@ -37,6 +37,7 @@ class EvlinkProtocol(Protocol):
     """One version of the family."""
 
     def __init__(self, version: Version) -> None:
+        super().__init__()
         self.name = version.name
         self.title = version.title
         self.provisional = version.provisional
@@ -48,7 +49,7 @@ class EvlinkProtocol(Protocol):
     def framer(self, direction: Direction) -> Framer:
         return LengthFramer(self._envelope, direction)
 
-    def decode(self, frame: Frame) -> Decoded:
+    def interpret(self, frame: Frame) -> Decoded:
         entry = self.entries.get(frame.number)
         if entry is None:
             text = f"command: expected a message of {self.name}, found 0x{frame.number:02X}"
