@@ -7,7 +7,7 @@ STAMP := $(VENV)/installed
 # Seeds that each fault is taken through.
 SEEDS ?= 3
 
-.PHONY: conform test lint types unit soak captures clean
+.PHONY: conform test lint types unit bench soak captures clean
 
 conform: $(STAMP)
 	$(BIN)/pilesim conform
@@ -25,6 +25,10 @@ types: $(STAMP)
 unit: $(STAMP)
 	$(BIN)/pytest -m "not realtime" --numprocesses auto --seeds $(SEEDS)
 	$(BIN)/pytest -m realtime tests/cli tests/conformance
+
+# Figures for people, of this machine: nothing in them can fail.
+bench: $(STAMP)
+	$(BIN)/pytest -s tests/bench/bench_*.py --benchmark-columns=min,median,max,rounds
 
 # Every fault through every scenario and 200 seeds: the better part of a day on two cores.
 soak: $(STAMP)

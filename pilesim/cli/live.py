@@ -1,11 +1,15 @@
-"""What `pilesim pile` and `pilesim platform` share: a live view of one end of a real line, and its end."""
+"""What `pilesim pile`, `pilesim platform` and `pilesim tap` share: a live view of a real line, and its end."""
 
 from __future__ import annotations
 
+import shlex
+import signal
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import FrameType
+from typing import Any, TextIO
 
 import click
 from rich.console import Console
@@ -16,20 +20,22 @@ from pilesim.cli.scenarios import one_scenario
 from pilesim.conformance.judged import judged
 from pilesim.conformance.live import LiveOptions, play_live
 from pilesim.conformance.result import EXIT_CODES
+from pilesim.conformance.runner import PILE_NUMBER
 from pilesim.errors import UsageError
 from pilesim.pile.profiles import Profile
 from pilesim.report.text import print_scenario
 from pilesim.report.timeline import Routine, Teller, print_entry
 from pilesim.rig.bench import Bench
-from pilesim.trace.events import AnyEvent, Note
-from pilesim.wire.frame import End
+from pilesim.rig.impairments import Impairment
+from pilesim.trace.events import AnyEvent, Note, Trace
+
+script_option = click.option("--script", metavar="SCENARIO", help="Play this end's steps, wait for the other's.")
 
 
 def live_options(function: F) -> F:
-    """The options of both commands, in the words that `play` takes them by."""
+    """The options of all three commands, in the words that `play` takes them by."""
     for option in reversed(
         (
-            click.option("--script", metavar="SCENARIO", help="Play this end's steps, wait for the other's."),
             protocol_option,
             seed_option,
             clock_rate_option,
@@ -43,50 +49,98 @@ def live_options(function: F) -> F:
 
 def play(
     *,
-    url: str,
+    pile: Profile | str,
+    platform: str | None,
     protocol: str,
     seed: int,
     clock_rate: float,
-    script: str | None,
     capture: Path | None,
-    firmware: Profile | None,
-    number: str,
     everything: bool,
+    script: str | None = None,
+    number: str = PILE_NUMBER,
+    impairments: tuple[Impairment, ...] = (),
+    for_ns: int | None = None,
+    strict: bool = False,
 ) -> int:
-    """Play one end, told line by line; with a script, judge what was recorded. The exit code."""
+    """Play one end, or tap two, told line by line; judge what was recorded by a script or a tap. The exit code."""
     out = console()
     scenario = one_scenario(script) if script else None
     options = LiveOptions(
-        url=url,
+        pile=pile,
+        platform=platform,
         protocol=protocol,
         seed=seed,
         clock_rate=clock_rate,
         world_start_ns=scenario.start_ns if scenario else time.time_ns(),
-        firmware=firmware,
         number=number,
         script=scenario,
+        impairments=impairments,
+        until_ns=for_ns,
     )
-    end = End.PILE if firmware is not None else End.PLATFORM
 
     def opened(bench: Bench) -> None:
-        name = bench.pile_end if end is End.PLATFORM else bench.platform_end
-        out.print(url if name == url else f"{url} is {name}", soft_wrap=True)
+        ends = ((options.pile, bench.pile_end), (options.platform, bench.platform_end))
+        for url, name in ends:
+            if isinstance(url, str):
+                out.print(escape(url if name == url else f"{url} is {name}"), soft_wrap=True)
 
-    try:
-        with capture.open("w", encoding="utf-8", newline="\n") if capture else nullcontext() as sink:
-            trace = play_live(options, sink=sink, opened=opened, see=_printer(out, options, end, everything))
-    except OSError as error:
-        raise UsageError(f"{capture}: expected a file that can be written: {error.strerror}") from None
-    if scenario is None:
-        return 0
-    result = judged(trace, title=scenario.title, file=scenario.file, strict=False, repeat=f"--script {scenario.id}")
-    print_scenario(out, result, strict=False)
+    with ExitStack() as stack:
+        sink = stack.enter_context(_written(capture)) if capture else None
+        stop = stack.enter_context(_told_to_stop())
+        trace = play_live(options, sink=sink, opened=opened, see=_printer(out, options, everything), stop=stop)
+        if scenario is None and options.own_end is not None:
+            return 0
+        return _verdict(out, trace, options, capture, strict)
+
+
+def _verdict(out: Console, trace: Trace, options: LiveOptions, capture: Path | None, strict: bool) -> int:
+    scenario = options.script
+    if scenario is not None:
+        title, file, repeat = scenario.title, scenario.file, f"--script {scenario.id}"
+    elif capture is not None:
+        title, file, repeat = "", str(capture), f"pilesim judge {shlex.quote(str(capture))}"
+    else:
+        title, file, repeat = "", "tap", "pilesim judge FILE, for a tap with --capture FILE"
+    result = judged(trace, title=title, file=file, strict=strict, repeat=repeat)
+    print_scenario(out, result, strict=strict)
     return EXIT_CODES[result.verdict]
 
 
-def _printer(out: Console, options: LiveOptions, end: End, everything: bool) -> Callable[[AnyEvent], None]:
-    """Prints each event as it comes: as the time line of `end`, with the script's steps between."""
-    teller = Teller(options.protocol, options.world_start_ns, end)
+@contextmanager
+def _written(capture: Path) -> Iterator[TextIO]:
+    try:
+        sink = capture.open("w", encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise UsageError(f"{capture}: expected a file that can be written: {error.strerror}") from None
+    with sink:
+        yield sink
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C or SIGTERM has asked for an orderly end; a second one ends at once, as KeyboardInterrupt."""
+    told = False
+
+    def tell(number: int, frame: FrameType | None) -> None:
+        nonlocal told
+        if told:
+            raise KeyboardInterrupt
+        told = True
+
+    before: dict[signal.Signals, Any] = {number: signal.signal(number, tell) for number in _STOPPING}
+    try:
+        yield lambda: told
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+def _printer(out: Console, options: LiveOptions, everything: bool) -> Callable[[AnyEvent], None]:
+    """Prints each event as it comes: as the time line of the end that is ours, with the script's steps between."""
+    teller = Teller(options.protocol, options.world_start_ns, options.own_end)
     routine = Routine()
 
     def see(event: AnyEvent) -> None:

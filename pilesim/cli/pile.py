@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from pilesim.cli.live import live_options, play
+from pilesim.cli.live import live_options, play, script_option
 from pilesim.conformance.runner import PILE_NUMBER
 from pilesim.errors import UsageError
 from pilesim.rig.firmware import profile_of
@@ -19,6 +19,7 @@ from pilesim.rig.targets import SimTarget, parse_target
     "--firmware", default="reference", show_default=True, metavar="NAME[?fault=...]", help="The firmware it runs."
 )
 @click.option("--number", default=PILE_NUMBER, show_default=True, metavar="DIGITS", help="Its pile number.")
+@script_option
 @live_options
 def command(url: str, firmware: str, number: str, **live: Any) -> int:
     """Put a simulated pile on a real line: tcp://HOST:PORT, serial://DEVICE?baud=N, pty: ...
@@ -28,4 +29,4 @@ def command(url: str, firmware: str, number: str, **live: Any) -> int:
     target = parse_target(f"sim:{firmware}")
     if not isinstance(target, SimTarget):
         raise UsageError(f"expected a firmware profile, found {firmware!r}")
-    return play(url=url, firmware=profile_of(target), number=number, **live)
+    return play(pile=profile_of(target), platform=url, number=number, **live)

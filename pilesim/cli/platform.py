@@ -6,15 +6,16 @@ from typing import Any
 
 import click
 
-from pilesim.cli.live import live_options, play
+from pilesim.cli.live import live_options, play, script_option
 
 
 @click.command()
 @click.argument("url")
+@script_option
 @live_options
 def command(url: str, **live: Any) -> int:
     """Put the reference platform on a real line: tcp-listen://HOST:PORT, serial://DEVICE?baud=N, pty: ...
 
     It plays until Ctrl-C, or until the script is over. `pty:` makes a pseudo-terminal and says its name.
     """
-    return play(url=url, firmware=None, number="", **live)
+    return play(pile=url, platform=None, number="", **live)

@@ -1,6 +1,6 @@
-"""One end of a real line played alone: the simulated pile, or the reference platform, with a script or without.
+"""A real line, live: one end of it played alone, with a script or without, or a tap between two real ends.
 
-Owns the joining of one simulated end with one URL. A script's steps of the other end are waited for.
+Owns the joining of a simulated end with a URL, or of two URLs. A script's steps of the other end are waited for.
 """
 
 from __future__ import annotations
@@ -16,29 +16,54 @@ from pilesim.pile.profiles import Profile
 from pilesim.platform.settings import Settings
 from pilesim.rig.bench import Bench, ReferencePlatform, SimulatedPile, make_bench
 from pilesim.rig.clock import RealClock
+from pilesim.rig.impairments import Impairment
+from pilesim.rig.onlooker import Onlooker
 from pilesim.rig.stimuli import SimulatedHands
+from pilesim.rig.targets import wire_ns_per_byte
 from pilesim.scenario.player import OTHER_END_NS, Player
 from pilesim.scenario.scenario import Scenario
 from pilesim.scenario.view import View
 from pilesim.trace.events import AnyEvent, Finish, Header, Trace
 from pilesim.trace.recorder import Recorder
-from pilesim.units import DAY, local_datetime
+from pilesim.units import S, local_datetime
 from pilesim.wire.frame import End
 from pilesim.wire.protocol import protocol_named
+
+_LOOK_UP_S = 0.25
+"""So often, in real time, it is looked whether to stop: a signal may fall anywhere, and must not cut a turn in two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveOptions:
-    """`firmware` plays the pile's end, None the platform's; `url` is the real line to the other end."""
+    """What stands at the two ends, and what is done. At least one end is real; a script needs one that is not."""
 
-    url: str
+    pile: Profile | str
+    """The firmware that plays the pile, or the URL of a real one."""
+    platform: str | None
+    """The URL of a real platform; None: the reference platform."""
     protocol: str
     seed: int
     clock_rate: float
     world_start_ns: int
-    firmware: Profile | None = None
     number: str = PILE_NUMBER
+    """Of the pile that is played."""
     script: Scenario | None = None
+    impairments: tuple[Impairment, ...] = ()
+    """Of the line, from the beginning."""
+    until_ns: int | None = None
+    """When to end, in the world's time; None: when told to stop."""
+
+    @property
+    def own_end(self) -> End | None:
+        """The end that is played here; None: a tap."""
+        if isinstance(self.pile, Profile):
+            return End.PILE
+        return End.PLATFORM if self.platform is None else None
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The real ends, the pile's first."""
+        return tuple(url for url in (self.pile, self.platform) if isinstance(url, str))
 
 
 def play_live(
@@ -47,82 +72,109 @@ def play_live(
     sink: TextIO | None,
     opened: Callable[[Bench], None],
     see: Callable[[AnyEvent], None],
+    stop: Callable[[], bool],
 ) -> Trace:
-    """Play until the script is over, or, without one, until KeyboardInterrupt; RigError where the port fails.
+    """Play until the script is over, until `until_ns`, or until `stop` says so; RigError where a port fails.
 
     `sink` gets the capture, event by event; `opened` is told of the bench once its ports are there; `see` gets
-    every event as it is recorded.
+    every event after it was recorded, on a thread of its own, so that it never keeps the line waiting.
     """
     protocol = protocol_named(options.protocol)
     script = options.script
-    own_end = End.PILE if options.firmware is not None else End.PLATFORM
-    recorder = Recorder(
-        Header(
-            start=local_datetime(options.world_start_ns).isoformat(),
-            protocol=protocol.name,
-            pile=options.number if options.firmware is not None else "",
-            guns=options.firmware.guns if options.firmware is not None else 0,
-            target=options.url if options.firmware is None else f"sim:{options.firmware.name}",
-            scenario=script.id if script else "",
-            case=script.case if script else "",
-            # The platform alone does not know what was done at the pile, so it cannot be asked to prove everything.
-            proves=script.proves if script and own_end is End.PILE else (),
-            seed=options.seed,
-            stimuli=own_end is End.PILE,
-            timers=own_end is End.PILE or script is None or script.platform.auto,
-            connectionless=link_of(options.url).connectionless,
-        ),
-        sink,
-    )
-    view = View(protocol, own_end)
-    recorder.observers += [view.see, see]
+    own_end = options.own_end
+    recorder = Recorder(_header(options), sink)
+    view = View(protocol, own_end) if own_end is not None else None
+    if view is not None:
+        recorder.observers.append(view.see)
     bench = make_bench(
         protocol=protocol,
         world_start_ns=options.world_start_ns,
-        pile=options.url
-        if options.firmware is None
+        pile=options.pile
+        if isinstance(options.pile, str)
         else SimulatedPile(
-            profile=options.firmware,
+            profile=options.pile,
             number=options.number,
             seed=options.seed,
             clock_error_ns=script.pile.clock_error_ns if script else 0,
         ),
         platform=ReferencePlatform(settings=settings_of(script) if script else Settings(auto=True), seed=options.seed)
-        if options.firmware is None
-        else options.url,
+        if options.platform is None
+        else options.platform,
         clock=RealClock(options.clock_rate),
         recorder=recorder,
         seed=options.seed,
+        impairments=options.impairments,
     )
     reason = ""
-    try:
-        opened(bench)
-        player = None
-        if script is not None:
-            player = Player(
-                script,
-                protocol=protocol,
-                pile=options.number,
-                view=view,
-                recorder=recorder,
-                hands=SimulatedHands(bench.pile, recorder) if bench.pile is not None else None,
-                desk=bench.session,
-                line=bench.line,
-                ready_ns=OTHER_END_NS,
-            )
-            bench.pump.add(player)
-        while not (player and player.done) and not bench.line.vanished:
-            bench.pump.run_until(
-                lambda: bool(bench.line.vanished) or (player is not None and player.done),
-                bench.clock.now_ns() + DAY,
-            )
-        reason = player.unready if player else ""
-        if bench.line.vanished:
-            reason = f"the port vanished: {bench.line.vanished}"
-            raise RigError(f"{options.url}: {reason}")
-    except KeyboardInterrupt:
-        reason = "broken off from the keyboard"
-    finally:
-        recorder.record(Finish(t_ns=bench.clock.now_ns(), reason=reason))
-        bench.close()
+    with Onlooker(see) as onlooker:
+        recorder.observers.append(onlooker.see)
+        try:
+            opened(bench)
+            player = None
+            if script is not None and view is not None:
+                player = Player(
+                    script,
+                    protocol=protocol,
+                    pile=options.number,
+                    view=view,
+                    recorder=recorder,
+                    hands=SimulatedHands(bench.pile, recorder) if bench.pile is not None else None,
+                    desk=bench.session,
+                    line=bench.line,
+                    ready_ns=OTHER_END_NS,
+                )
+                bench.pump.add(player)
+            _run(bench, player, options, stop)
+            if player is not None and not bench.line.vanished:
+                reason = player.cut_short if player.done else "it was broken off"
+            if bench.line.vanished:
+                reason = f"the port vanished: {bench.line.vanished}"
+                raise RigError(reason)
+        except KeyboardInterrupt:
+            reason = "it was broken off"
+            raise
+        finally:
+            recorder.record(Finish(t_ns=bench.clock.now_ns(), reason=reason))
+            bench.close()
     return recorder.trace()
+
+
+def _run(bench: Bench, player: Player | None, options: LiveOptions, stop: Callable[[], bool]) -> None:
+    """Pump until one of the ends that `play_live` names."""
+    look_up_ns = int(_LOOK_UP_S * S * options.clock_rate)
+
+    def over() -> bool:
+        return bool(bench.line.vanished) or (player is not None and player.done)
+
+    while not over() and not stop():
+        now_ns = bench.clock.now_ns()
+        if options.until_ns is not None and now_ns >= options.until_ns:
+            return
+        bench.pump.run_until(over, min(now_ns + look_up_ns, options.until_ns or now_ns + look_up_ns))
+
+
+def _header(options: LiveOptions) -> Header:
+    script, own_end, firmware = options.script, options.own_end, options.pile
+    return Header(
+        start=local_datetime(options.world_start_ns).isoformat(),
+        protocol=protocol_named(options.protocol).name,
+        pile=options.number if isinstance(firmware, Profile) else "",
+        guns=firmware.guns if isinstance(firmware, Profile) else 0,
+        target=f"sim:{firmware.name}" if isinstance(firmware, Profile) else firmware,
+        scenario=script.id if script else "",
+        case=script.case if script else "",
+        # The platform alone does not know what was done at the pile, so it cannot be asked to prove everything.
+        proves=script.proves if script and own_end is End.PILE else (),
+        seed=options.seed,
+        stimuli=own_end is End.PILE,
+        timers=own_end is not End.PLATFORM or script is None or script.platform.auto,
+        # Each side of a script begins a world of its own, so that what the other says of the time proves nothing here.
+        not_applicable={"platform.clock": "the two sides of a script began at different times"}
+        if script is not None and own_end is End.PILE
+        else {},
+        # What the pile's end is says what a lost connection means; only where we are the pile it is the other's.
+        connectionless=link_of(options.urls[0]).connectionless,
+        wire_ns_per_byte=wire_ns_per_byte(
+            firmware if isinstance(firmware, str) else None, options.platform, options.clock_rate
+        ),
+    )

@@ -24,13 +24,23 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class Down:
-    """The connection is gone, or could not be had. `vanished`: the port itself is gone."""
+    """The connection is gone, or could not be had. `vanished`: the port itself is gone for good.
+
+    Of a serial line without `vanished`: its port is gone and is asked for again, which the reason says; Up may follow.
+    """
 
     reason: str
     vanished: bool = False
 
 
-LinkEvent = Up | Data | Down
+@dataclass(frozen=True, slots=True)
+class TurnedAway:
+    """Another peer dialled in beside the one that is connected, and was hung up; told once for each host."""
+
+    peer: str
+
+
+LinkEvent = Up | Data | Down | TurnedAway
 
 
 class Link(ABC):
@@ -46,6 +56,8 @@ class Link(ABC):
     """Whether `dial()` is what brings it up."""
     connectionless: bool = False
     """A serial line: there is no hanging up, only bytes that come or do not."""
+    wire_ns_per_byte: int = 0
+    """How long a byte is under way beyond this end, by the line's baud rate; 0 where the line keeps no such pace."""
 
     @abstractmethod
     def open(self) -> None:

@@ -45,6 +45,9 @@ class PtyLink(Link):
         path = os.ttyname(slave)
         if self._link_path is not None:
             try:
+                if self._link_path.is_symlink() and not self._link_path.exists():
+                    # It was left by a program that was killed: the terminal that it leads to is gone.
+                    self._link_path.unlink()
                 self._link_path.symlink_to(path)
             except OSError as error:
                 self.close()

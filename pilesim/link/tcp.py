@@ -12,13 +12,15 @@ import socket
 from typing import Any
 
 from pilesim.errors import InternalError, RigError
-from pilesim.link.base import Data, Down, Link, LinkEvent, Up
+from pilesim.link.base import Data, Down, Link, LinkEvent, TurnedAway, Up
 from pilesim.link.stream import Stream, reason_of
 from pilesim.link.waiting import writable
 
 _BACKLOG = 16
 _FINISHING_LIMIT = 8
 """Peers hung up that have not read what was queued for them; beyond it the oldest goes without."""
+_HOSTS_TOLD = 64
+"""Hosts told of as turned away beside one peer; beyond it they are turned away in silence."""
 _SILENT_PEER: tuple[tuple[str, int], ...] = (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
 """A pile that lost its power says nothing, and would be refused as a second peer when it dials in again: so silence
 is looked into after 10 s, and given up 15 s later. By name, since not every system has each; seconds and a count."""
@@ -117,7 +119,7 @@ class _TcpLink(Link):
 
 
 class TcpListen(_TcpLink):
-    """Waits for a peer at an address. While one is connected, any other that dials in is hung up at once."""
+    """Waits for a peer at an address. While one is connected, any other that dials in is hung up at once and told."""
 
     dials = False
 
@@ -130,6 +132,8 @@ class TcpListen(_TcpLink):
         self._address: Any = None
         self._listener: socket.socket | None = None
         self._refusing = False
+        self._turned_away: set[str] = set()
+        """Hosts told of as turned away: one that dials every second is told once, as long as the first peer stays."""
 
     @property
     def port(self) -> int:
@@ -170,10 +174,19 @@ class TcpListen(_TcpLink):
                 break
             if self._connection is not None:
                 sock.close()
+                found += self._turn_away(address)
                 continue
             self._connection = _Connection(sock)
+            self._turned_away.clear()
             found.append(Up(_host_port(address)))
         return found
+
+    def _turn_away(self, address: Any) -> list[LinkEvent]:
+        host = str(address[0])
+        if host in self._turned_away or len(self._turned_away) >= _HOSTS_TOLD:
+            return []
+        self._turned_away.add(host)
+        return [TurnedAway(_host_port(address))]
 
     def dial(self) -> None:
         """A listening link is dialled by others."""

@@ -11,8 +11,9 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 from pilesim.errors import UsageError
 from pilesim.link.base import Link
 from pilesim.link.pty import PtyLink
-from pilesim.link.serial import PARITIES, STOP_BITS, SerialLink, SerialSettings
+from pilesim.link.serial import DATA_BITS, FLOWS, PARITIES, STOP_BITS, SerialLink, SerialSettings
 from pilesim.link.tcp import TcpDial, TcpListen
+from pilesim.units import parse_duration_ns
 
 
 def _tcp_listen(url: str, parts: SplitResult) -> Link:
@@ -33,12 +34,14 @@ def _serial(url: str, parts: SplitResult) -> Link:
         raise UsageError(
             f"expected a serial port such as serial:///dev/ttyUSB0?baud=115200 or serial://COM3, found {url!r}"
         )
-    return SerialLink(url, device, _settings(url, parts))
+    return _serial_link(url, parts, device)
 
 
 def _rfc2217(url: str, parts: SplitResult) -> Link:
     _no_path(url, parts)
-    return SerialLink(url, f"rfc2217://{_host(url, parts)}:{_port(url, parts, 1)}", _settings(url, parts))
+    host = _host(url, parts)
+    at = f"[{host}]" if ":" in host else host
+    return _serial_link(url, parts, f"rfc2217://{at}:{_port(url, parts, 1)}")
 
 
 def _pty(url: str, parts: SplitResult) -> Link:
@@ -110,18 +113,32 @@ def _no_path(url: str, parts: SplitResult) -> None:
         raise UsageError(f"expected nothing after the port, found {parts.path!r} in {url!r}")
 
 
-def _settings(url: str, parts: SplitResult) -> SerialSettings:
-    options = _options(url, parts, ("baud", "parity", "stopbits", "rtscts", "xonxoff"))
+_SERIAL_OPTIONS = ("baud", "bits", "parity", "stop", "flow", "wait")
+"""Of a serial line, here or at another host; README and messages tell them in this order."""
+_BAUDS = range(50, 4_000_001)
+_WAIT = "60s"
+"""So long a port that was lost is asked for again: the power cycle of a pile, and of an adapter with a hub."""
+
+
+def _serial_link(url: str, parts: SplitResult, port: str) -> SerialLink:
+    options = _options(url, parts, _SERIAL_OPTIONS)
     baud = options.get("baud", "115200")
-    if not baud.isdecimal() or int(baud) == 0:
-        raise UsageError(f"expected baud as a number such as 115200, found {baud!r} in {url!r}")
-    return SerialSettings(
+    if not (baud.isascii() and baud.isdigit()) or int(baud) not in _BAUDS:
+        raise UsageError(
+            f"expected baud as a number from {_BAUDS[0]} to {_BAUDS[-1]} such as 115200, found {baud!r} in {url!r}"
+        )
+    settings = SerialSettings(
         baud=int(baud),
+        data_bits=_one_of(url, options, "bits", tuple(DATA_BITS)),
         parity=_one_of(url, options, "parity", tuple(PARITIES)),
-        stop_bits=_one_of(url, options, "stopbits", tuple(STOP_BITS)),
-        rtscts=_one_of(url, options, "rtscts", ("0", "1")) == "1",
-        xonxoff=_one_of(url, options, "xonxoff", ("0", "1")) == "1",
+        stop_bits=_one_of(url, options, "stop", tuple(STOP_BITS)),
+        flow=_one_of(url, options, "flow", tuple(FLOWS)),
     )
+    try:
+        wait_ns = parse_duration_ns(options.get("wait", _WAIT))
+    except ValueError as error:
+        raise UsageError(f"wait, how long a lost port is asked for again: {error} in {url!r}") from None
+    return SerialLink(url, port, settings, wait_ns=wait_ns)
 
 
 def _one_of(url: str, options: Mapping[str, str], key: str, known: tuple[str, ...]) -> str:
@@ -138,5 +155,7 @@ def _options(url: str, parts: SplitResult, known: tuple[str, ...]) -> dict[str, 
         if key not in known:
             expected = f"an option, one of {', '.join(known)}" if known else "no options"
             raise UsageError(f"expected {expected}; found {key!r} in {url!r}")
+        if key in options:
+            raise UsageError(f"expected {key} once; found it again, as {value!r}, in {url!r}")
         options[key] = value
     return options

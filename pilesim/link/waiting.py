@@ -11,6 +11,9 @@ from collections.abc import Iterable
 
 from pilesim.link.base import Link
 
+# For a few descriptors and one wait, poll is a single call to the system where epoll is one more for each.
+_Selector: type[selectors.BaseSelector] = getattr(selectors, "PollSelector", selectors.DefaultSelector)
+
 LONGEST_WAIT_NS = 60_000_000_000
 """No wait is longer; whoever waits looks again."""
 
@@ -30,7 +33,7 @@ def wait(links: Iterable[Link], timeout_ns: int) -> None:
     if not watched:
         time.sleep(seconds)
         return
-    with selectors.DefaultSelector() as selector:
+    with _Selector() as selector:
         for fd, writing in watched:
             selector.register(fd, selectors.EVENT_READ | (selectors.EVENT_WRITE if writing else 0))
         selector.select(seconds)
@@ -38,6 +41,6 @@ def wait(links: Iterable[Link], timeout_ns: int) -> None:
 
 def writable(fd: int) -> bool:
     """Whether `fd` takes bytes now, or has failed: for a socket that connects, whether that is over."""
-    with selectors.DefaultSelector() as selector:
+    with _Selector() as selector:
         selector.register(fd, selectors.EVENT_WRITE)
         return bool(selector.select(0))

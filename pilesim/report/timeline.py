@@ -35,9 +35,12 @@ class Entry:
 
 
 class Teller:
-    """Makes entries of events as they come, seen from one end of the line."""
+    """Makes entries of events as they come, seen from one end of the line.
 
-    def __init__(self, protocol: str, world_start_ns: int, end: End) -> None:
+    From between the ends (`end` None) each frame is told where it was sent, and both ends' connections are told.
+    """
+
+    def __init__(self, protocol: str, world_start_ns: int, end: End | None) -> None:
         self._start_ns = world_start_ns
         self._end = end
         self._decoder = Decoder(protocol_named(protocol))
@@ -46,25 +49,31 @@ class Teller:
         """The lines that `event` is worth."""
         at_ns = self._start_ns + event.t_ns
         match event:
-            case Chunk(end=self._end):
+            case Chunk(end=end, direction=direction) if end is (self._end or direction.sender):
                 for item in self._decoder.feed(event):
                     yield self._frame(item)
-            case LineUp(end=self._end):
+            case LineUp(end=end) if self._end in (None, end):
                 self._decoder.feed(event)
-                yield Entry(at_ns, "==", f"the line is up {event.peer}".rstrip())
-            case LineDown(end=self._end):
+                yield Entry(at_ns, "==", f"{self._line(end)} is up {event.peer}".rstrip())
+            case LineDown(end=end) if self._end in (None, end):
                 for item in self._decoder.feed(event):
                     yield self._frame(item)
                 by = f", by the {event.by}" if event.by else ""
-                yield Entry(at_ns, "==", f"the line is down{by}{': ' + event.reason if event.reason else ''}")
+                why = f": {event.reason}" if event.reason else ""
+                yield Entry(at_ns, "==", f"{self._line(end)} is down{by}{why}")
             case Stimulus(kind=kind, gun=gun):
                 yield Entry(at_ns, "**", f"{kind}{'' if gun is None else f' gun {gun}'}")
             case Impaired(effect=effect, impairment=name):
                 yield Entry(at_ns, "~~", f"the line: {name}: {effect}")
             case Note(timed_out=True, text=text):
                 yield Entry(at_ns, "??", text)
+            case Note(line=0, text=text):
+                yield Entry(at_ns, "==", text)
             case _:
                 pass
+
+    def _line(self, end: End) -> str:
+        return "the line" if self._end is end else f"the line to the {end}"
 
     def _frame(self, item: Seen | Noise) -> Entry:
         at_ns = self._start_ns + item.t_ns

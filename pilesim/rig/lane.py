@@ -49,6 +49,7 @@ class Lane:
         """How many bytes the framer still has to give out that were passed on before it did."""
         self._frame_wait_ends_ns = 0
         self._queue: list[tuple[int, int, Piece | Mark]] = []
+        self.queued_bytes = 0
         self._serial = 0
         self._in_order_ns = 0
         """Nothing that keeps its order leaves before this."""
@@ -131,6 +132,7 @@ class Lane:
 
     def _push(self, due_ns: int, item: Piece | Mark) -> None:
         self._serial += 1
+        self.queued_bytes += len(item.data) if isinstance(item, Piece) else 0
         heapq.heappush(self._queue, (due_ns, self._serial, item))
 
     def mark(self, mark: Mark, now_ns: int) -> None:
@@ -174,14 +176,17 @@ class Lane:
         """What leaves next, if it may by `now_ns`; `pop` takes it."""
         return self._queue[0][2] if self._queue and self._queue[0][0] <= now_ns else None
 
-    def pop(self) -> None:
-        heapq.heappop(self._queue)
+    def pop(self) -> Piece | Mark:
+        _, _, item = heapq.heappop(self._queue)
+        self.queued_bytes -= len(item.data) if isinstance(item, Piece) else 0
+        return item
 
     def hurry(self, now_ns: int) -> None:
         """Nothing holds anything any more: all that is queued leaves now, in the order in which it would have."""
         self.let_go(now_ns)
         items = [item for _, _, item in sorted(self._queue, key=lambda entry: entry[:2])]
         self._queue = []
+        self.queued_bytes = 0
         self._in_order_ns = self._last_mark_ns = now_ns
         for item in items:
             self._push(now_ns, item)
@@ -202,7 +207,7 @@ class Lane:
             self._in_order_ns = self._last_mark_ns = now_ns
         lost = []
         while self._queue and not (opens and self._queue[0][2] == Mark(MarkKind.OPEN)):
-            _, _, item = heapq.heappop(self._queue)
+            item = self.pop()
             if isinstance(item, Piece):
                 lost.append(item)
         return lost

@@ -5,7 +5,8 @@ hanging up is passed on after the bytes before it. With no impairment armed, byt
 not know what is behind either link; it looks at messages only to find those that an impairment names.
 
 On a serial line there is no connection to pass on: the platform's end is kept up as long as the port stands, and an
-outage is a cut wire, which loses the bytes of both directions and is recorded as LineDown and LineUp at both ends.
+outage is a cut wire, which loses the bytes of both directions and is recorded as LineDown and LineUp at both ends. A
+port that is gone, and may come back, is a line that cannot be had meanwhile.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pilesim.errors import UsageError
-from pilesim.link.base import Data, Down, Link, LinkEvent, Up
+from pilesim.link.base import Data, Down, Link, LinkEvent, TurnedAway, Up
 from pilesim.rig.armed import Armed, Piece, arm
 from pilesim.rig.impairments import (
     Impairment,
@@ -28,7 +29,7 @@ from pilesim.rig.impairments import (
     outage_spans_ns,
 )
 from pilesim.rig.lane import Lane, Mark, MarkKind
-from pilesim.trace.events import Chunk, Impaired, LineDown, LineUp, Reachable
+from pilesim.trace.events import Chunk, Impaired, LineDown, LineUp, Note, Reachable
 from pilesim.trace.recorder import Recorder
 from pilesim.units import S
 from pilesim.wire.frame import Direction, End
@@ -36,6 +37,8 @@ from pilesim.wire.protocol import Protocol
 
 REDIAL_NS = S
 """A peer that the line itself dials is dialled again this long after it was lost."""
+QUEUED_LIMIT_BYTES = 16 * 1024 * 1024
+"""What an impairment, or a connection that is being made, may keep waiting in one direction."""
 
 
 @dataclass(slots=True)
@@ -49,6 +52,8 @@ class _Side:
     dialling: bool = False
     dial_ns: int | None = None
     """When the line dials it next."""
+    lost: bool = False
+    """Its port was lost, and is not back."""
 
 
 class Line:
@@ -144,6 +149,14 @@ class Line:
 
     def step(self, now_ns: int) -> bool:
         self._now_ns = now_ns
+        # Whoever watches the recorder decodes and writes, and a peer's bytes do not wait for that.
+        self._recorder.defer()
+        try:
+            return self._turn(now_ns)
+        finally:
+            self._recorder.settle()
+
+    def _turn(self, now_ns: int) -> bool:
         happened = [
             self._arm(),
             self._arrive(self._pile),
@@ -186,10 +199,18 @@ class Line:
             case Down(reason=reason, vanished=vanished):
                 if vanished:
                     self.vanished = f"{side.link.name}: {reason}"
-                self._went_down(side, "" if vanished else str(side.end), reason)
+                # Who pulled the port of a serial line cannot be told.
+                nobody = vanished or side.link.connectionless
+                self._went_down(side, "" if nobody else str(side.end), reason)
+            case TurnedAway(peer=peer):
+                text = f"{side.link.name}: {peer} dialled in too and was hung up: one {side.end} at a time"
+                self._recorder.record(Note(t_ns=self._now_ns, text=text))
 
     def _came_up(self, side: _Side, peer: str) -> None:
         side.up, side.dialling, side.dial_ns, side.peer = True, False, None, peer
+        was_lost, side.lost = side.lost, False
+        if was_lost:
+            self._reachable()
         if not self._outages:
             self._recorder.record(LineUp(t_ns=self._now_ns, end=side.end, peer=peer))
         if side is self._pile:
@@ -198,11 +219,26 @@ class Line:
     def _came_in(self, side: _Side, data: bytes) -> None:
         direction = side.end.sends
         self._recorder.record(Chunk(t_ns=self._now_ns, end=side.end, direction=direction, data=data))
+        lane = self._lanes[direction]
         if self._outages:
             # Only a serial line is still heard in an outage: its wire is cut further on.
             self._lose([Piece(data=data, direction=direction, came_ns=self._now_ns, due_ns=self._now_ns)])
+        elif lane.queued_bytes + len(data) <= QUEUED_LIMIT_BYTES:
+            lane.feed(data, self._now_ns)
         else:
-            self._lanes[direction].feed(data, self._now_ns)
+            self._overflow(side, data)
+
+    def _overflow(self, side: _Side, data: bytes) -> None:
+        """More than may wait: the end that sends so much is hung up, or, on a serial line, goes unheard."""
+        if not side.up:
+            return
+        reason = f"more than {QUEUED_LIMIT_BYTES} bytes wait to go {side.end.sends} the line"
+        if side.link.connectionless:
+            came_ns = self._now_ns
+            self._tell(reason, "lost", Piece(data=data, direction=side.end.sends, came_ns=came_ns, due_ns=came_ns))
+            return
+        side.link.hang_up()
+        self._went_down(side, "line", reason)
 
     def _lose(self, pieces: list[Piece]) -> None:
         """Bytes that an impairment kept until it was too late, or that came while the wire was cut."""
@@ -214,6 +250,9 @@ class Line:
         was_up = side.up
         side.up = side.dialling = False
         if was_up:
+            if side.link.connectionless and not side.lost:
+                side.lost = True
+                self._recorder.record(Reachable(t_ns=self._now_ns, can=False))
             self._recorder.record(LineDown(t_ns=self._now_ns, end=side.end, by=by, reason=reason))
         else:
             reason = f"{side.link.name} could not be had: {reason}"
@@ -228,7 +267,7 @@ class Line:
         self._lose(up_lane.clear(self._now_ns, until_open=True))
         if self._pile.up and not up_lane.opens():
             if self._pile.link.connectionless:
-                side.dial_ns = self._now_ns + REDIAL_NS
+                side.dial_ns = self._now_ns + REDIAL_NS if side.link.dials else None
             else:
                 self._lanes[Direction.DOWN].mark(Mark(MarkKind.CLOSE, by, reason), self._now_ns)
 
@@ -266,12 +305,16 @@ class Line:
         if self._outages:
             return
         self._pile.link.refuse(False)
-        self._recorder.record(Reachable(t_ns=self._now_ns, can=True))
+        self._reachable()
         for side in (self._pile, self._platform):
             if side.up:
                 self._recorder.record(LineUp(t_ns=self._now_ns, end=side.end, peer=side.peer))
             elif side.link.dials and not side.dialling and (side is self._pile or self._pile.up):
                 side.dial_ns = self._now_ns
+
+    def _reachable(self) -> None:
+        if not self._outages and not self._pile.lost and not self._platform.lost:
+            self._recorder.record(Reachable(t_ns=self._now_ns, can=True))
 
     def _dial(self, side: _Side) -> bool:
         if side.dial_ns is None or self._now_ns < side.dial_ns or self._outages:

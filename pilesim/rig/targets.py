@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 
 from pilesim.errors import UsageError
 from pilesim.link.urls import LINK_FORMS, link_of
+from pilesim.wire.frame import End
 
 
 class SimLink(StrEnum):
@@ -100,3 +101,10 @@ def _link(url: str, value: str) -> SimLink:
     if value not in list(SimLink):
         raise UsageError(f"expected link as one of {', '.join(SimLink)}; found {value!r} in {url!r}")
     return SimLink(value)
+
+
+def wire_ns_per_byte(pile: str | None, platform: str | None, clock_rate: float) -> dict[End, int]:
+    """How long a byte needs to each end that is at a URL and keeps a pace, ns of the world's time; None: it is ours."""
+    urls = {End.PILE: pile, End.PLATFORM: platform}
+    paces = {end: link_of(url).wire_ns_per_byte for end, url in urls.items() if url is not None}
+    return {end: round(pace * clock_rate) for end, pace in paces.items() if pace}

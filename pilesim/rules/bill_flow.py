@@ -325,7 +325,8 @@ class NoneUnstarted(Rule):
         if watch is None:
             return
         unacknowledged = order is not None and (
-            order.acked_ns is None or seen.t_ns - order.acked_ns <= self.scene.limit("bill.not-stale").value
+            order.acked_ns is None
+            or self.duties.transit.left_ns(seen.t_ns) - order.acked_ns <= self.scene.limit("bill.not-stale").value
         )
         if order is not None and order.on_charging:
             return
@@ -381,7 +382,7 @@ class NotStale(Rule):
 
     def _bill(self, seen: Seen, bill: Bill, order: Order | None) -> None:
         if order is not None and order.acked_ns is not None:
-            since_ns = seen.t_ns - order.acked_ns
+            since_ns = self.duties.transit.left_ns(seen.t_ns) - order.acked_ns
             if since_ns > self.limit_ns:
                 self._acked.pop(order.gun, None)
                 self.failed(

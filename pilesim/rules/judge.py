@@ -16,6 +16,7 @@ from pilesim.rules.table import RULES
 from pilesim.rules.verdict import RuleResult, Verdict
 from pilesim.trace.decoder import Decoder, Noise, Seen
 from pilesim.trace.events import AnyEvent, Header, LineDown, LineUp, Note, Reachable, Stimulus
+from pilesim.units import MS
 from pilesim.wire.frame import End
 from pilesim.wire.messages import Message
 
@@ -84,9 +85,10 @@ class _Bench:
         self._scene = scene
         self._decoder = Decoder(scene.protocol)
         self._line = LineWatch(scene.facts[End.PILE].end)
+        self._paced = [duties.transit for duties in scene.duties.values() if duties.transit.ns_per_byte]
         self._now_ns = 0
         self._undecoded = 0
-        refused = scene.contract.not_applicable
+        self._refused = refused = {**scene.contract.not_applicable, **scene.header.not_applicable}
         self._rules: dict[str, Rule] = {row.id: row.kind(row, scene) for row in RULES if row.id not in refused}
         self._sides = {
             end: _Side([r for r in self._rules.values() if r.row.judges is end], scene.facts[end]) for end in End
@@ -95,6 +97,8 @@ class _Bench:
     def feed(self, event: AnyEvent) -> None:
         self._now_ns = now_ns = max(self._now_ns, event.t_ns)
         self._line.feed(event)
+        for transit in self._paced:
+            transit.take(event)
         for end in End:
             self._scene.facts[end].clear(now_ns)
             self._scene.duties[end].run(now_ns)
@@ -123,6 +127,10 @@ class _Bench:
         for end in End:
             if self._scene.facts[end].remote:
                 remarks.append(f"nothing was recorded at the {end}: it is judged by what the other end saw")
+            pace_ns = self._scene.duties[end].transit.ns_per_byte
+            if pace_ns:
+                takes = f"{pace_ns / MS:.3f} ms"
+                remarks.append(f"a byte takes {takes} on the wire to the {end}: its deadlines do not count that")
         return Judgement(
             rules=tuple(self._result(row.id) for row in RULES), line=self._line.verdict(), remarks=tuple(remarks)
         )
@@ -136,7 +144,7 @@ class _Bench:
             level=row.level,
             judges=row.judges,
             verdict=Verdict.NOT_APPLICABLE,
-            reason=self._scene.contract.not_applicable[rule],
+            reason=self._refused[rule],
         )
 
     def _item(self, item: Seen | Noise) -> None:

@@ -1,7 +1,8 @@
 """What every rule is: a row of the table, handlers, checks with their margins, duties with their deadlines.
 
 Owns the machinery of judging one expectation: counting passes, findings and open questions, and clocks that
-stand still while nothing can be sent. Must not know any one expectation.
+stand still while nothing can be sent and do not count what bytes need on a slow wire. Must not know any one
+expectation.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import ClassVar
 from pilesim.contract.contract import Contract, Limit
 from pilesim.contract.contracts import contract_of
 from pilesim.rules.facts import Facts, Order, SettledBill
+from pilesim.rules.transit import Transit
 from pilesim.rules.verdict import Blame, Finding, Level, Margin, RuleResult, Verdict
 from pilesim.trace.decoder import Noise, Seen
 from pilesim.trace.events import Header, LineDown, LineUp, Note, Reachable, Stimulus
@@ -66,8 +68,12 @@ class Duties:
     """The duties at one end of the line, by deadline."""
 
     def __init__(self, facts: Facts) -> None:
+        self.transit = Transit(facts.judges, facts.end, facts.header.wire_ns_per_byte.get(facts.judges, 0))
+        """A duty begins when what asks for it has reached the end, and is done when that has handed over what does it:
+        so limits and measurements are the end's own, whatever the wire needs."""
         self._facts = facts
-        self._heap: list[tuple[int, int, Duty]] = []
+        self._heap: list[tuple[int, int, int, Duty]] = []
+        """When to look whether a deadline was missed, a serial number, the deadline, and whose it is."""
         self._open: dict[int, Duty] = {}
         self._serial = 0
 
@@ -89,13 +95,16 @@ class Duties:
     def run(self, now_ns: int) -> None:
         """Every deadline before `now_ns` has passed; at the very instant an arrival still counts."""
         while self._heap and self._heap[0][0] < now_ns:
-            deadline, _, duty = heapq.heappop(self._heap)
+            _, _, deadline, duty = heapq.heappop(self._heap)
             if duty.closed or duty.deadline_ns != deadline or duty.overdue_ns is not None:
                 continue
-            if self._facts.remote and duty.waits is not Waits.WORLD:
+            settled_ns = self.transit.settled_ns(deadline)
+            if settled_ns >= now_ns:
+                self._look(settled_ns, deadline, duty)
+            elif self._facts.remote and duty.waits is not Waits.WORLD:
                 duty.overdue_ns = deadline
             else:
-                self._miss(duty, now_ns)
+                self.miss(duty, now_ns)
 
     def prove(self, seen: Seen) -> None:
         """A frame at the far end: does it show that a reply that is overdue there was never sent?
@@ -110,7 +119,7 @@ class Duties:
         for duty in [d for d in self._open.values() if d.overdue_ns is not None]:
             asked = duty.waits is Waits.REPLY
             if not asked or self._facts.answered_request_ns > duty.since_ns:
-                self._miss(duty, seen.t_ns)
+                self.miss(duty, seen.t_ns)
 
     def line_changed(self, now_ns: int) -> None:
         """Line or power went or came back."""
@@ -134,18 +143,24 @@ class Duties:
                 duty.rule.open(f"pile or line: a recording at the {self._facts.judges} would tell")
             elif duty.deadline_ns is None:
                 duty.rule.open("the trace ended while line or power was gone")
+            elif duty.deadline_ns < now_ns:
+                duty.rule.open("the trace ended while the answer may still have been on the wire")
             else:
                 duty.rule.open(f"the trace ended {format_duration(duty.deadline_ns - now_ns)} before the deadline")
 
-    def _miss(self, duty: Duty, now_ns: int) -> None:
+    def miss(self, duty: Duty, now_ns: int) -> None:
+        """It was not done in time, which is known at `now_ns`."""
         self.close(duty)
         duty.rule.guarded(duty.missed, duty, now_ns)
 
     def _wind(self, duty: Duty, now_ns: int) -> None:
-        duty.since_ns = now_ns
-        duty.deadline_ns = now_ns + duty.limit_ns
+        duty.since_ns = self.transit.arrived_ns(now_ns)
+        duty.deadline_ns = duty.since_ns + duty.limit_ns
+        self._look(duty.deadline_ns, duty.deadline_ns, duty)
+
+    def _look(self, when_ns: int, deadline_ns: int, duty: Duty) -> None:
         self._serial += 1
-        heapq.heappush(self._heap, (duty.deadline_ns, self._serial, duty))
+        heapq.heappush(self._heap, (when_ns, self._serial, deadline_ns, duty))
 
 
 class Scene:
@@ -359,11 +374,16 @@ class Rule:
         """The duty was done at `t_ns`, in time or (at a far end) late."""
         if duty.closed:
             return
+        left_ns = max(duty.since_ns, self.duties.transit.left_ns(t_ns))
+        if duty.overdue_ns is None and duty.deadline_ns is not None and left_ns > duty.deadline_ns:
+            # It was still to be seen whether it was on the wire by then, and it was not.
+            self.duties.miss(duty, left_ns)
+            return
         self.duties.close(duty)
-        if duty.overdue_ns is not None and t_ns > duty.overdue_ns:
+        if duty.overdue_ns is not None and left_ns > duty.overdue_ns:
             self.open(f"late at the other end: a recording at the {self.row.judges} would tell")
             return
-        self.passed(t_ns - duty.since_ns if duty.limit_ns == self.limit.value else None)
+        self.passed(left_ns - duty.since_ns if duty.limit_ns == self.limit.value else None)
 
     def drop(self, duty: Duty | None, reason: str = "") -> None:
         """The duty no longer binds; with a reason the trigger stays undecided."""

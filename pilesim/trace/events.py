@@ -40,8 +40,13 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Whether what was done at the pile (plug, tap ...) is in the trace whenever it was done."""
     connectionless: bool = False
     """A serial line: bytes lost in the middle are not told by a hang-up."""
+    wire_ns_per_byte: dict[End, int] = msgspec.field(default_factory=dict)
+    """How long a byte is under way between the recorder and an end, by its baud rate; an end without a pace is not in
+    it. What was noted here was that much earlier, or is that much later, at the end itself."""
     timers: bool = True
     """Whether the platform's own timers ran; a scenario may leave it to the steps to cancel an order."""
+    not_applicable: dict[str, str] = msgspec.field(default_factory=dict)
+    """Rules that this pile cannot be judged by, since it does not claim what they need, with the reason."""
     limits: dict[str, int] = msgspec.field(default_factory=dict)
     """Deadlines of the rules set by the site, rule id to ns (or the rule's own unit)."""
 

@@ -44,11 +44,22 @@ class Recorder:
         self._last_ns = 0
         self._waiting: deque[AnyEvent] = deque()
         self._recording = False
+        self._deferred = False
         self._write(encode_header(header))
 
     def record(self, event: AnyEvent) -> None:
-        """Take down `event`; the file has it when this returns. Times never go back."""
+        """Take down `event`; the file has it when this returns, unless `defer` was called. Times never go back."""
         self._waiting.append(event)
+        if not self._deferred:
+            self.settle()
+
+    def defer(self) -> None:
+        """Only collect what is recorded from now on, until `settle`: whoever carries bytes sends them first."""
+        self._deferred = True
+
+    def settle(self) -> None:
+        """Take down what was deferred, in its order; from now on events are taken down at once again."""
+        self._deferred = False
         if self._recording:
             return
         self._recording = True

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from pathlib import Path
 
 import pytest
+import serial
+from serial import SerialException
 
 from pilesim.errors import RigError, UsageError
 from pilesim.link.base import Link
@@ -20,9 +23,11 @@ FORMS: list[tuple[str, type[Link], bool, bool]] = [
     ("tcp-listen://[::1]:9000", TcpListen, False, False),
     ("tcp://host:9000", TcpDial, True, False),
     ("serial:///dev/ttyUSB0", SerialLink, False, True),
-    ("serial:///dev/ttyUSB0?baud=9600&parity=even&stopbits=2&rtscts=1&xonxoff=0", SerialLink, False, True),
+    ("serial:///dev/ttyUSB0?baud=9600&bits=7&parity=even&stop=2&flow=rtscts&wait=5m", SerialLink, False, True),
+    ("serial://COM3?flow=dsrdtr&wait=0s", SerialLink, False, True),
     ("serial://COM3", SerialLink, False, True),
     ("rfc2217://host:2217?baud=9600", SerialLink, False, True),
+    ("rfc2217://[::1]:2217", SerialLink, False, True),
     ("pty:", PtyLink, False, True),
     ("pty:/tmp/pile", PtyLink, False, True),
 ]
@@ -44,13 +49,23 @@ NONSENSE: list[tuple[str, str]] = [
     ("tcp://[::1:9000", "expected a link such as"),
     ("serial://", "expected a serial port such as"),
     ("serial://COM3/dev/tty", "expected a serial port such as"),
-    ("serial://COM3?baud=fast", "expected baud as a number such as 115200, found 'fast'"),
-    ("serial://COM3?baud=0", "expected baud as a number"),
+    ("serial:///", "expected a serial port such as"),
+    ("serial://?baud=9600", "expected a serial port such as"),
+    ("serial://COM3?baud=fast", "expected baud as a number from 50 to 4000000 such as 115200, found 'fast'"),
+    ("serial://COM3?baud=0", "expected baud as a number from 50"),
+    ("serial://COM3?baud=5000000", "expected baud as a number from 50 to 4000000"),
+    ("serial://COM3?baud=", "expected baud as a number"),
+    ("serial://COM3?baud=²", "expected baud as a number"),
+    ("serial://COM3?baud=9600&baud=2400", "expected baud once; found it again, as '2400'"),
+    ("serial://COM3?bits=9", "expected bits as one of 8, 7, 6, 5; found '9'"),
     ("serial://COM3?parity=blue", "expected parity as one of none, even, odd, mark, space; found 'blue'"),
-    ("serial://COM3?stopbits=3", "expected stopbits as one of 1, 1.5, 2; found '3'"),
-    ("serial://COM3?rtscts=yes", "expected rtscts as one of 0, 1; found 'yes'"),
-    ("serial://COM3?speed=9600", "expected an option, one of baud, parity, stopbits, rtscts, xonxoff; found 'speed'"),
+    ("serial://COM3?stop=3", "expected stop as one of 1, 1.5, 2; found '3'"),
+    ("serial://COM3?flow=yes", "expected flow as one of none, rtscts, dsrdtr, xonxoff; found 'yes'"),
+    ("serial://COM3?wait=60", "wait, how long a lost port is asked for again: expected a duration such as"),
+    ("serial://COM3?speed=9600", "expected an option, one of baud, bits, parity, stop, flow, wait; found 'speed'"),
     ("rfc2217://host", "expected a port"),
+    ("rfc2217://:2217", "expected a host and a port"),
+    ("rfc2217://host:2217?baud=fast", "expected baud as a number"),
     ("pty://host", "expected pty: or pty:/path/to/link"),
 ]
 
@@ -92,15 +107,42 @@ def test_it_tells_that_a_tcp_port_is_taken() -> None:
 
 
 def test_it_tells_that_a_serial_port_does_not_exist() -> None:
-    with pytest.raises(RigError, match="/dev/no-such-port: the port cannot be opened: no such file or directory"):
+    told = "/dev/no-such-port: the port cannot be opened: there is no such port; (found /|no serial port was found)"
+    with pytest.raises(RigError, match=told):
         open_link("serial:///dev/no-such-port")
 
 
 def test_it_tells_that_a_file_is_no_serial_port(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("not a port")
-    with pytest.raises(RigError, match="the port cannot be opened"):
+    with pytest.raises(RigError, match="the port cannot be opened: it is no serial port"):
         open_link(f"serial://{file}")
+    with pytest.raises(RigError, match="the port cannot be opened: is a directory"):
+        open_link(f"serial://{tmp_path}")
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied"), "this user may not open it, but the group .* may"),
+        (OSError(errno.EBUSY, "Device or resource busy"), "another program has it"),
+        (OSError(errno.ENXIO, "No such device or address"), "there is nothing behind it; "),
+        (OSError(errno.EIO, "Input/output error"), "input/output error"),
+        # What pyserial says on Windows, where it keeps the system's error only in its words.
+        (SerialException("could not open port 'COM3': PermissionError(13, 'no', None, 5)"), "another program has it"),
+        (SerialException("could not open port 'COM3': FileNotFoundError(2, 'no', None, 2)"), "there is no such port; "),
+    ],
+    ids=["permission", "busy", "nothing-behind", "other", "windows-taken", "windows-missing"],
+)
+def test_it_tells_why_a_serial_port_cannot_be_opened(
+    raised: OSError, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(port: serial.Serial) -> None:
+        raise raised
+
+    monkeypatch.setattr(serial.Serial, "open", refuse)
+    with pytest.raises(RigError, match=f"^serial://{tmp_path}: the port cannot be opened: {told}"):
+        open_link(f"serial://{tmp_path}")
 
 
 def test_it_takes_a_serial_port_for_itself_alone() -> None:
@@ -128,3 +170,11 @@ def test_it_puts_a_link_to_a_pseudo_terminal_where_it_is_told(tmp_path: Path) ->
         open_link(f"pty:{path}")
     offered.close()
     assert not path.is_symlink()
+
+
+def test_it_replaces_a_link_to_a_pseudo_terminal_that_is_no_more(tmp_path: Path) -> None:
+    path = tmp_path / "pile"
+    path.symlink_to(tmp_path / "gone")
+    offered = open_link(f"pty:{path}")
+    assert path.exists()
+    offered.close()

@@ -14,9 +14,9 @@ from pilesim.link.tcp import TcpDial, TcpListen
 from pilesim.link.virtual import virtual_pair
 from pilesim.rig.clock import RealClock, VirtualClock
 from pilesim.rig.driver import Driver
-from pilesim.rig.line import Line
+from pilesim.rig.line import QUEUED_LIMIT_BYTES, Line
 from pilesim.rig.pump import Pump
-from pilesim.trace.events import Chunk, LineDown, LineUp
+from pilesim.trace.events import Chunk, LineDown, LineUp, Note
 from pilesim.trace.recorder import Recorder
 from pilesim.units import MS, S
 from pilesim.wire.actions import Action
@@ -170,3 +170,49 @@ def test_it_records_the_same_bytes_every_time(seed: int) -> None:
 
     assert recorded() == recorded()
     assert any("corrupted" in line for line in recorded())
+
+
+def test_it_has_sent_the_bytes_before_anyone_is_told_of_them() -> None:
+    made = bench(up={1: [BEAT]})
+    desk_far = made.links[2]
+    sent: list[bytes] = []
+    sent_when_told: list[list[bytes]] = []
+    send = desk_far.send
+
+    def sending(data: bytes) -> None:
+        sent.append(data)
+        send(data)
+
+    desk_far.send = sending  # type: ignore[method-assign]
+    made.recorder.observers.append(lambda e: sent_when_told.append(list(sent)) if isinstance(e, Chunk) else None)
+    made.run(2)
+    assert sent_when_told == [[BEAT], [BEAT]]
+
+
+def test_it_hangs_up_an_end_whose_bytes_wait_beyond_the_limit() -> None:
+    piece = bytes(QUEUED_LIMIT_BYTES // 4)
+    made = bench(impair={0.5: "delay by=1h"}, up={t: [piece] for t in range(1, 7)}, redial_s=None)
+    made.run(7200)
+    (down,) = [e for e in made.events(LineDown) if isinstance(e, LineDown) and e.end is End.PILE]
+    assert (down.t_ns, down.by) == (5 * S, "line")
+    assert f"more than {QUEUED_LIMIT_BYTES} bytes wait to go up" in down.reason
+    assert made.platform.heard == piece * 4, "what waited is delivered in its time"
+
+
+def test_it_notes_a_second_pile_that_dials_in() -> None:
+    tap, (desk_far, desk_own) = TcpListen(), virtual_pair()
+    for link in (tap, desk_far, desk_own):
+        link.open()
+    recorder = Recorder(header())
+    pump = Pump(RealClock(), [Line(tap, desk_far, recorder, protocol=LHC)])
+    dials = [TcpDial("127.0.0.1", tap.port) for _ in range(2)]
+    for dial in dials:
+        dial.open()
+        dial.dial()
+    assert pump.run_until(lambda: any(isinstance(e, Note) for e in recorder.events), 20 * S)
+    assert [type(e) for e in recorder.events] == [LineUp, Note, LineUp]
+    (note,) = [e for e in recorder.events if isinstance(e, Note)]
+    assert "one pile at a time" in note.text
+    for dial in dials:
+        dial.close()
+    tap.close()

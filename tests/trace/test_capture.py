@@ -175,6 +175,21 @@ def test_it_has_each_event_in_the_file_when_it_is_recorded() -> None:
         assert json.loads(lines[-1])["t_ns"] == event.t_ns
 
 
+def test_it_takes_down_what_is_deferred_in_its_order_when_it_settles_and_then_at_once_again() -> None:
+    lines: list[str] = []
+    seen: list[AnyEvent] = []
+    recorder = Recorder(HEADER, lines.append)
+    recorder.observers.append(seen.append)
+    recorder.defer()
+    for event in EVENTS[:2]:
+        recorder.record(event)
+    assert (len(lines), seen) == (1, [])
+    recorder.settle()
+    recorder.record(EVENTS[2])
+    assert seen == list(EVENTS[:3])
+    assert len(lines) == 4
+
+
 def test_it_shows_each_event_to_every_observer_in_one_order() -> None:
     recorder = Recorder(HEADER)
     seen: list[tuple[str, AnyEvent]] = []

@@ -1,0 +1,39 @@
+"""`pilesim tap`: between a real pile and a real platform."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pilesim.cli.live import live_options, play
+from pilesim.cli.options import impair_option
+from pilesim.errors import UsageError
+from pilesim.units import parse_duration_ns
+
+
+def _duration(context: click.Context, option: click.Parameter, text: str | None) -> int | None:
+    try:
+        return None if text is None else parse_duration_ns(text)
+    except ValueError as error:
+        raise UsageError(f"--for: {error}") from None
+
+
+@click.command()
+@click.argument("pile", metavar="PILE_URL")
+@click.argument("platform", metavar="PLATFORM_URL")
+@impair_option
+@click.option("--for", "for_ns", metavar="DURATION", callback=_duration, help="End after this long, as 10m or 1h30m.")
+@click.option("--strict", is_flag=True, help="SHOULD rules decide the verdict too.")
+@live_options
+def command(**options: Any) -> int:
+    """Stand between a real pile and a real platform: pass everything on, record both ends, impair, judge.
+
+    PILE_URL is where the pile comes in, PLATFORM_URL where the platform is: tcp-listen://HOST:PORT, tcp://HOST:PORT,
+    serial://DEVICE?baud=N, rfc2217://HOST:PORT or pty: (makes one, says its name).
+
+    One connection of the pile is one connection to the platform, one pile at a time. A close, a half-close and a
+    reset are all passed on as a close, after the bytes before it. Bytes are changed only by what --impair asks for.
+    It ends with Ctrl-C, SIGTERM or --for, and then judges pile and platform, each by what passed at its own end.
+    """
+    return play(**options)

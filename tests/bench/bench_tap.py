@@ -1,0 +1,113 @@
+"""What the tap adds to a round trip: through it, and the same without it, turn and turn about in one run.
+
+Files named bench_* are not collected by a plain pytest run; `make bench` runs them. The numbers are for people:
+nothing here asserts on speed. Each round trip is a heartbeat up and its reply down between two other processes
+than the tap's own, whose view and capture are on.
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import quantiles
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from pilesim.wire.frame import End
+from pilesim.wire.messages import GunReport, GunReportReply, GunState
+from pilesim.wire.protocol import protocol_named
+
+LHC = protocol_named("lhc")
+PILE = "44030500040000200026"
+BEAT = LHC.session(End.PILE, PILE).build(GunReport(gun=1, state=GunState.IDLE, cable=False))
+REPLY = LHC.session(End.PLATFORM, PILE).build(GunReportReply(gun=1))
+
+ECHO = f"""
+import socket, threading
+listening = socket.create_server(("127.0.0.1", 0))
+print(listening.getsockname()[1], flush=True)
+def serve(peer):
+    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    while peer.recv(65536):
+        peer.sendall(bytes.fromhex("{REPLY.hex()}"))
+while True:
+    threading.Thread(target=serve, args=(listening.accept()[0],), daemon=True).start()
+"""
+
+IMPAIRED = {
+    "plain": (),
+    # By message, so that the tap looks for whole frames, and never met, so that it stays armed.
+    "armed": ("--impair", "hold start for=46s count=1"),
+}
+PACES = {"at-once": 0.0, "every-100-ms": 0.1}
+
+
+@contextmanager
+def process(said: Path, *arguments: str) -> Iterator[str]:
+    """The first line that a Python process says. It says all into a file, so that nobody has to read along."""
+    with said.open("w") as out:
+        running = subprocess.Popen([sys.executable, "-u", *arguments], stdout=out)
+    try:
+        while not (text := said.read_text()).endswith("\n"):
+            assert running.poll() is None, text
+            time.sleep(0.02)
+        yield text.splitlines()[0]
+    finally:
+        running.kill()
+        running.wait()
+
+
+def connected(port: int, stack: ExitStack) -> Callable[[], None]:
+    """One round trip over a connection to `port`."""
+    peer = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    peer.settimeout(10)
+
+    def round_trip() -> None:
+        peer.sendall(BEAT)
+        missing = len(REPLY)
+        while missing:
+            missing -= len(peer.recv(missing))
+
+    return round_trip
+
+
+@pytest.mark.parametrize("pace", PACES)
+@pytest.mark.parametrize("impaired", IMPAIRED)
+def test_round_trip_through_the_tap(benchmark: BenchmarkFixture, tmp_path: Path, impaired: str, pace: str) -> None:
+    rounds = 2_000 if pace == "at-once" else 300
+    with ExitStack() as stack:
+        platform_port = int(stack.enter_context(process(tmp_path / "platform", "-c", ECHO)))
+        tap_url = stack.enter_context(
+            process(
+                tmp_path / "view",
+                *("-m", "pilesim", "tap", "tcp-listen://127.0.0.1:0", f"tcp://127.0.0.1:{platform_port}"),
+                *("--all", "--capture", str(tmp_path / "tap.jsonl"), *IMPAIRED[impaired]),
+            )
+        )
+        direct, tapped = connected(platform_port, stack), connected(int(tap_url.rpartition(":")[2]), stack)
+        took: dict[str, list[float]] = {"direct": [], "tapped": []}
+
+        def timed(name: str, round_trip: Callable[[], None]) -> None:
+            began = time.perf_counter()
+            round_trip()
+            took[name].append(time.perf_counter() - began)
+
+        def before() -> None:
+            time.sleep(PACES[pace])
+            timed("direct", direct)
+
+        benchmark.pedantic(lambda: timed("tapped", tapped), setup=before, rounds=rounds, warmup_rounds=20)  # type: ignore[no-untyped-call]
+    figures = {}
+    for name, seconds in took.items():
+        cuts = quantiles(seconds, n=100)
+        figures[name] = {"p50_us": round(cuts[49] * 1e6), "p99_us": round(cuts[98] * 1e6)}
+    added = {key: figures["tapped"][key] - figures["direct"][key] for key in ("p50_us", "p99_us")}
+    benchmark.extra_info.update(figures, added=added)
+    print(f"\n{impaired}, {pace}: {figures}, added {added}")
