@@ -2,35 +2,61 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import click
-import msgspec
+from rich.console import Console
 from rich.markup import escape
 
 from pilesim.cli.options import (
     clock_rate_option,
     console,
+    impair_option,
     protocol_option,
+    read_text,
     seed_option,
 )
-from pilesim.cli.scenarios import scenarios_named
-from pilesim.conformance.result import ScenarioResult
-from pilesim.conformance.runner import Options, run_all
+from pilesim.cli.report import (
+    captures_for,
+    find_capture,
+    read_result,
+    report_options,
+    without_captures,
+    writable,
+    write_reports,
+)
+from pilesim.cli.scenarios import rule_ids, scenarios_named
+from pilesim.cli.terminal import ConsoleTerminal
+from pilesim.conformance.applicable import acts_asked, grouped, why_not
+from pilesim.conformance.expected import Expected, load_expected
+from pilesim.conformance.result import RunResult, ScenarioResult, encode_result
+from pilesim.conformance.runner import Options, in_memory, run_all
 from pilesim.errors import UsageError
 from pilesim.report.text import print_beginning, print_list, print_scenario, print_summary
 from pilesim.rig.firmware import platform_faults, profile_of
-from pilesim.rig.impairments import Impairment, parse_impairment
-from pilesim.rig.targets import LinkTarget, SimLink, SimTarget, parse_target
+from pilesim.rig.impairments import Impairment
+from pilesim.rig.operator import Silence
+from pilesim.rig.rigfile import RigFile, load_rig, plain_rig
+from pilesim.rig.targets import LinkTarget, SimTarget, parse_target
 from pilesim.scenario.scenario import Scenario, choose
-from pilesim.trace.events import AnyEvent, Note
+from pilesim.trace.events import AnyEvent, LineDown, Note
 from pilesim.units import S, format_duration, format_since_start
-from pilesim.wire.protocol import protocol_named
+from pilesim.wire.frame import End
+from pilesim.wire.protocol import DEFAULT_PROTOCOL, protocol_named
 
 
 @click.command()
 @click.argument("scenarios", nargs=-1, metavar="[SCENARIO|ID-PREFIX|CASE|FILE.yaml]...")
-@click.option("--pile", default="sim:reference", show_default=True, metavar="URL", help="The pile under test.")
+@click.option("--pile", metavar="URL", help="The pile under test.  [default: sim:reference]")
+@click.option(
+    "--rig",
+    "rig_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The bench: the pile, what it claims, who does what there.",
+)
+@click.option("--no-operator", is_flag=True, help="Nobody stands at the pile: what needs hands is not applicable.")
 @click.option(
     "--platform",
     default="sim:reference",
@@ -38,12 +64,13 @@ from pilesim.wire.protocol import protocol_named
     metavar="URL",
     help="The platform, sim:reference, with faults or without.",
 )
-@click.option("--impair", "impairments", multiple=True, metavar="TEXT", help="Impair the line: 'drop start count=1'.")
+@impair_option
 @protocol_option
 @seed_option
 @click.option("--strict", is_flag=True, help="SHOULD rules decide the verdict too.")
 @click.option("--list", "only_list", is_flag=True, help="List the scenarios and run none.")
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the result here.")
+@report_options
 @click.option(
     "--timeout-scale",
     default=1.0,
@@ -53,22 +80,42 @@ from pilesim.wire.protocol import protocol_named
     help="Stretch the harness's deadlines, never the rules'.",
 )
 @clock_rate_option
+@click.option(
+    "--expect",
+    "expect_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Failures that are known: a list of scenario, rule, reason.",
+)
+@click.option(
+    "--resume",
+    "resume_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Go on with the run that left this result behind; it is written there again.",
+)
 @click.option("--captures", type=click.Path(file_okay=False, path_type=Path), help="Keep each scenario's capture here.")
-@click.option("--pile-number", default="", metavar="DIGITS", help="The number of a pile on a URL, if it is known.")
+@click.option("--pile-number", metavar="DIGITS", help="The number of a pile on a URL, if it is known.")
+@click.pass_context
 def command(
+    context: click.Context,
     scenarios: tuple[str, ...],
-    pile: str,
+    pile: str | None,
+    rig_file: Path | None,
+    no_operator: bool,
     platform: str,
-    impairments: tuple[str, ...],
+    impairments: tuple[Impairment, ...],
     protocol: str,
     seed: int,
     strict: bool,
     only_list: bool,
     json_file: Path | None,
+    junit_file: Path | None,
+    html_file: Path | None,
     timeout_scale: float,
     clock_rate: float,
+    expect_file: Path | None,
+    resume_file: Path | None,
     captures: Path | None,
-    pile_number: str,
+    pile_number: str | None,
 ) -> int:
     """Run the conformance scenarios against a pile, simulated or real.
 
@@ -76,16 +123,18 @@ def command(
     dials in), tcp://HOST:PORT, serial://DEVICE?baud=N, rfc2217://HOST:PORT or pty: (makes one, says its name).
     """
     out = console()
-    known, words = scenarios_named(scenarios)
+    before = read_result(resume_file) if resume_file is not None else None
+    known, words = scenarios_named(scenarios or (before.planned if before is not None else ()))
     chosen = choose(known, words)
     if only_list:
         print_list(out, ((s.id, s.case, s.title) for s in chosen))
         return 0
-    target = parse_target(pile)
-    if isinstance(target, SimTarget):
-        profile_of(target)  # a wrong name or fault is told before anything runs
+    said_protocol = context.get_parameter_source("protocol") is not click.core.ParameterSource.DEFAULT
+    bench = _bench(rig_file, pile, protocol if said_protocol else None, pile_number)
+    target, protocol = bench.target, bench.protocol
     platform_end = _platform(platform)
-    _writable(json_file)
+    json_file = json_file or resume_file
+    writable(json_file, junit_file, html_file)
     spoken = protocol_named(protocol)
     if isinstance(target, LinkTarget) and captures is None:
         captures = Path("captures")
@@ -93,8 +142,6 @@ def command(
     print_beginning(
         out, len(chosen), sum(s.estimate_ns for s in chosen), seed, target.url, spoken.name, spoken.provisional
     )
-
-    on_real_line = isinstance(target, LinkTarget) or target.link is not SimLink.VIRTUAL
 
     def begun(scenario: Scenario) -> None:
         if on_real_line:
@@ -104,32 +151,99 @@ def command(
     def watch(event: AnyEvent) -> None:
         if isinstance(event, Note) and event.line:
             out.print(f"[dim]  {format_since_start(event.t_ns)} {escape(event.text)}[/]")
+        elif isinstance(event, LineDown) and event.end is End.PILE and not event.by and target.connectionless:
+            # Nobody ends a serial line: its port is gone, and whoever stands there may put the plug back.
+            out.print(f"[bold]{format_since_start(event.t_ns)} {escape(event.reason)}[/]")
 
-    def ended(result: ScenarioResult) -> None:
+    def ended(result: ScenarioResult, so_far: RunResult) -> None:
         print_scenario(out, result, strict)
-
-    def tell(prompt: str) -> None:
-        out.print(f"[bold]{prompt}[/]")
+        if on_real_line and json_file is not None:
+            # What takes hours must not be lost with the machine: whatever is there can be gone on from.
+            _write_whole(json_file, encode_result(so_far))
 
     options = Options(
         target=target,
         platform=platform_end,
-        impairments=tuple(_impairment(text) for text in impairments),
+        impairments=impairments,
         protocol=protocol,
         seed=seed,
         strict=strict,
         timeout_scale=timeout_scale,
         clock_rate=clock_rate,
         captures=captures,
-        pile_number=pile_number,
-        tell=tell if on_real_line else None,
-        watch=watch if on_real_line else None,
+        pile_number=bench.number,
+        rig=bench.rig,
+        terminal=None if no_operator else ConsoleTerminal(out) if isinstance(target, LinkTarget) else Silence(),
+        expected=_expected(expect_file, list(known)),
     )
-    run = run_all(chosen, options, begun=begun, ended=ended)
-    print_summary(out, run)
+    on_real_line = not in_memory(options)
+    if on_real_line:
+        options = replace(options, watch=watch)
+    done = _done_before(before, options)
+    if isinstance(target, LinkTarget):
+        chosen = grouped(chosen, bench.rig)
+        _print_day(out, [s for s in chosen if s.id not in done], options)
+    with captures_for(html_file, captures) as folder:
+        run = run_all(chosen, replace(options, captures=folder), begun=begun, ended=ended, done=done)
+        print_summary(out, run)
+        write_reports([run], lambda run, result: find_capture(result), html_file=html_file)
+    if captures is None:
+        run = without_captures(run)
+    write_reports([run], lambda run, result: None, junit_file=junit_file)
     if json_file is not None:
-        json_file.write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n")
+        _write_whole(json_file, encode_result(run))
     return run.exit_code
+
+
+def _bench(rig_file: Path | None, pile: str | None, protocol: str | None, number: str | None) -> RigFile:
+    """The rig in the file, else the plain one of a pile; what the command line says goes before the file."""
+    if rig_file is not None:
+        bench = load_rig(read_text(rig_file), str(rig_file))
+        if pile is not None:
+            raise UsageError(f"--pile: expected the pile once, found it in {rig_file} too")
+    else:
+        target = parse_target(pile or "sim:reference")
+        if isinstance(target, SimTarget):
+            profile_of(target)  # a wrong name or fault is told before anything runs
+        bench = RigFile(target=target, protocol=DEFAULT_PROTOCOL, number="", rig=plain_rig(target))
+    return replace(bench, protocol=protocol or bench.protocol, number=number or bench.number)
+
+
+def _expected(path: Path | None, scenarios: list[str]) -> Expected:
+    return {} if path is None else load_expected(read_text(path), str(path), scenarios, rule_ids())
+
+
+def _done_before(before: RunResult | None, options: Options) -> dict[str, ScenarioResult]:
+    """What a run that was broken off has left to this one. UsageError where it was another run."""
+    if before is None:
+        return {}
+    for name, was, now in (
+        ("pile", before.pile, options.target.url),
+        ("protocol", before.protocol, options.protocol),
+        ("seed", before.seed, options.seed),
+    ):
+        if was != now:
+            raise UsageError(f"--resume: expected the {name} of the run that was broken off, {was}; found {now}")
+    return {result.id: result for result in before.scenarios}
+
+
+def _print_day(out: Console, chosen: list[Scenario], options: Options) -> None:
+    """What a day at the bench will take: time, and the acts that will be asked for."""
+    rig = options.bench_rig
+    playable = [s for s in chosen if not why_not(s, options.target, rig, options.terminal)]
+    takes = format_duration(int(sum(s.estimate_ns for s in playable) / options.clock_rate) // S * S)
+    asked = Counter(act for scenario in playable for act in acts_asked(scenario, rig))
+    acts = ", ".join(f"{count} x {act}" for act, count in asked.most_common()) or "nothing"
+    out.print(f"{len(playable)} of {len(chosen)} scenarios can be played here, in about {takes}.", soft_wrap=True)
+    if options.terminal is not None:
+        out.print(f"The operator will be asked for {acts}.", soft_wrap=True)
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """All of it or, where this is broken off, what was there before."""
+    beside = path.with_name(path.name + ".part")
+    beside.write_bytes(data)
+    beside.replace(path)
 
 
 def _platform(url: str) -> SimTarget:
@@ -138,20 +252,3 @@ def _platform(url: str) -> SimTarget:
         raise UsageError(f"expected the platform sim:reference, with faults or without; found {url!r}")
     platform_faults(target)
     return target
-
-
-def _impairment(text: str) -> Impairment:
-    try:
-        return parse_impairment(text)
-    except ValueError as error:
-        raise UsageError(f"--impair {text!r}: {error}") from None
-
-
-def _writable(path: Path | None) -> None:
-    """A result file that cannot be written is told before the run, not after it."""
-    if path is None:
-        return
-    try:
-        path.touch()
-    except OSError as error:
-        raise UsageError(f"{path}: expected a file that can be written: {error.strerror}") from None

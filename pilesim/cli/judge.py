@@ -7,25 +7,24 @@ from pathlib import Path
 
 import click
 
+from pilesim import __version__
 from pilesim.cli.options import console
+from pilesim.cli.report import read_trace, report_options, writable, write_reports
 from pilesim.conformance.judged import judged
-from pilesim.conformance.result import EXIT_CODES
-from pilesim.errors import UsageError
+from pilesim.conformance.result import EXIT_CODES, RunResult
 from pilesim.report.text import print_rules, print_scenario
-from pilesim.trace.capture import read_capture
+from pilesim.wire.protocol import protocol_named
 
 
 @click.command()
 @click.argument("capture", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--strict", is_flag=True, help="SHOULD rules decide the verdict too.")
+@report_options
 @click.option("--rules", "all_rules", is_flag=True, help="Print every rule's verdict, with its margin or reason.")
-def command(capture: Path, strict: bool, all_rules: bool) -> int:
+def command(capture: Path, strict: bool, all_rules: bool, junit_file: Path | None, html_file: Path | None) -> int:
     """Give the verdict on a recording: the same as the run gave that made it."""
-    try:
-        with capture.open(encoding="utf-8", newline="\n") as stream:
-            trace = read_capture(stream, str(capture))
-    except OSError as error:
-        raise UsageError(f"{capture}: expected a capture: {error.strerror}") from None
+    trace = read_trace(capture)
+    writable(junit_file, html_file)
     result = judged(
         trace, title="", file=str(capture), strict=strict, repeat=f"pilesim judge {shlex.quote(str(capture))}"
     )
@@ -33,4 +32,17 @@ def command(capture: Path, strict: bool, all_rules: bool) -> int:
     print_scenario(out, result, strict)
     if all_rules:
         print_rules(out, result)
+    header = trace.header
+    run = RunResult(
+        pilesim=__version__,
+        seed=header.seed,
+        pile=header.target or header.pile or str(capture),
+        protocol=header.protocol,
+        provisional=protocol_named(header.protocol).provisional,
+        strict=strict,
+        verdict=result.verdict,
+        scenarios=(result,),
+        facts={"recording": str(capture), "recorded at the": " and the ".join(header.ends)},
+    )
+    write_reports([run], lambda run, result: trace, junit_file=junit_file, html_file=html_file)
     return EXIT_CODES[result.verdict]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 from rich.console import Console
 
+from pilesim.errors import UsageError
+from pilesim.rig.impairments import Impairment, parse_impairment
 from pilesim.wire.protocol import DEFAULT_PROTOCOL
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -38,6 +41,36 @@ def clock_rate_option(function: F) -> F:
     )(function)
 
 
+def impair_option(function: F) -> F:
+    return click.option(
+        "--impair",
+        "impairments",
+        multiple=True,
+        metavar="TEXT",
+        callback=_impairments,
+        help="Impair the line: 'drop start count=1', 'hold start for=46s count=1'.",
+    )(function)
+
+
+def _impairments(context: click.Context, option: click.Parameter, texts: tuple[str, ...]) -> tuple[Impairment, ...]:
+    impairments = []
+    for text in texts:
+        try:
+            impairments.append(parse_impairment(text))
+        except ValueError as error:
+            raise UsageError(f"--impair {text!r}: {error}") from None
+    return tuple(impairments)
+
+
 def console() -> Console:
     """Where results go; as wide as the terminal, plain and wide enough for the tables where it is none."""
-    return Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    # A pile named by a URL may hold `:a:`, which is no emoji.
+    return Console(file=sys.stdout, highlight=False, emoji=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+
+
+def read_text(path: Path) -> str:
+    """A file that the command line names; UsageError says why it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: expected a text file that can be read: {error}") from None

@@ -5,6 +5,9 @@ Owns nothing but the joining: all that the result says of a run is in its trace.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import msgspec
 
 from pilesim.conformance.result import FindingRow, RuleRow, ScenarioResult, scenario_verdict
@@ -12,9 +15,23 @@ from pilesim.rules.judge import judge
 from pilesim.rules.verdict import Verdict
 from pilesim.trace.events import Finish, Note, Trace
 
+NONE_EXPECTED: Mapping[str, str] = MappingProxyType({})
 
-def judged(trace: Trace, *, title: str, file: str, strict: bool, repeat: str, capture: str = "") -> ScenarioResult:
-    """Judge `trace` by every rule. `file` is where findings point to, `repeat` the command that runs it again."""
+
+def judged(
+    trace: Trace,
+    *,
+    title: str,
+    file: str,
+    strict: bool,
+    repeat: str,
+    capture: str = "",
+    expected: Mapping[str, str] = NONE_EXPECTED,
+) -> ScenarioResult:
+    """Judge `trace` by every rule. `file` is where findings point to, `repeat` the command that runs it again.
+
+    `expected`: the rules that are known to fail here, with the reason.
+    """
     judgement = judge(trace.header, trace.events)
     steps = [event for event in trace.events if isinstance(event, Note) and event.line]
     rules = tuple(
@@ -22,6 +39,7 @@ def judged(trace: Trace, *, title: str, file: str, strict: bool, repeat: str, ca
             result,
             result.id in trace.header.proves,
             tuple(FindingRow.of(finding, _step_line(steps, finding.t_ns)) for finding in result.findings),
+            expected.get(result.id, ""),
         )
         for result in judgement.rules
     )
@@ -30,7 +48,7 @@ def judged(trace: Trace, *, title: str, file: str, strict: bool, repeat: str, ca
     if unready and verdict is not Verdict.ERROR:
         verdict, reason = Verdict.INCONCLUSIVE, f"the run did not come to its end: {unready}"
     return ScenarioResult(
-        id=trace.header.scenario,
+        id=trace.header.scenario or trace.header.target,
         title=title,
         case=trace.header.case,
         file=file,

@@ -1,6 +1,14 @@
-"""The result of a run, as the result file holds it and every report shows it.
+"""The result of a run, as the result file holds it and every report shows it: the one source of all of them.
 
-Owns the schema (JSON, `schema` counts its versions) and how verdicts add up.
+Owns the schema of the file, its reader, and how verdicts add up. Must not know any report, nor how a run was made.
+
+The file is one JSON object, a `RunResult`. `schema` says which version of its fields it has: a field added, taken away
+or given another meaning makes a new version, and the reader takes no other than its own. Times are in ns and count
+from the scenario's start; seed, scenarios, pile and platform decide all of it in virtual time, so that the same run
+gives the same file. What comes from the bench instead (a port, a baud rate) lies in `facts` alone.
+
+    1   the first
+    2   facts, planned; a rule's expected
 """
 
 from __future__ import annotations
@@ -10,10 +18,11 @@ from typing import Any
 
 import msgspec
 
+from pilesim.errors import FileError
 from pilesim.rules.verdict import Blame, Finding, Level, Margin, RuleResult, Verdict
 from pilesim.wire.frame import End
 
-RESULT_SCHEMA = 1
+RESULT_SCHEMA = 2
 
 _WORST_FIRST = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.NOT_APPLICABLE)
 
@@ -27,7 +36,7 @@ EXIT_CODES = {
 """What the command line ends with: green, a rule failed or was not proven, a fault of this program."""
 
 
-class FindingRow(msgspec.Struct, frozen=True, kw_only=True):
+class FindingRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A finding as it is told to a person: where in the scenario, when, what was expected and found."""
 
     blame: Blame
@@ -63,7 +72,7 @@ class FindingRow(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class RuleRow(msgspec.Struct, frozen=True, kw_only=True):
+class RuleRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One rule's verdict in one scenario. `proves`: the scenario names it, so it must not stay open."""
 
     id: str
@@ -75,9 +84,14 @@ class RuleRow(msgspec.Struct, frozen=True, kw_only=True):
     site: bool
     margin: Margin | None
     findings: tuple[FindingRow, ...]
+    expected: str = ""
+    """Why it was expected to fail; "" when it was not."""
+
+    def fails(self, strict: bool) -> bool:
+        return self.verdict is Verdict.FAIL and (strict or self.level is Level.MUST)
 
     @classmethod
-    def of(cls, result: RuleResult, proves: bool, findings: tuple[FindingRow, ...]) -> RuleRow:
+    def of(cls, result: RuleResult, proves: bool, findings: tuple[FindingRow, ...], expected: str) -> RuleRow:
         return cls(
             id=result.id,
             level=result.level,
@@ -88,17 +102,18 @@ class RuleRow(msgspec.Struct, frozen=True, kw_only=True):
             site=result.site,
             margin=result.margin,
             findings=findings,
+            expected=expected,
         )
 
 
-class ScenarioResult(msgspec.Struct, frozen=True, kw_only=True):
+class ScenarioResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     id: str
     title: str
     case: str
     file: str
     verdict: Verdict
     reason: str
-    """Why it is not PASS, in a sentence; empty when it is."""
+    """Why it is not PASS, in a sentence, or which failures were expected; else empty."""
     rules: tuple[RuleRow, ...]
     line: dict[str, Any]
     """What the line itself did: frames lost, held, doubled ..., outages. Never red."""
@@ -111,9 +126,14 @@ class ScenarioResult(msgspec.Struct, frozen=True, kw_only=True):
     capture: str = ""
     """The capture file, where one was kept."""
 
+    @property
+    def name(self) -> str:
+        """The scenario's id; the file's name for a recording of none."""
+        return self.id or self.file or "recording"
+
     def failed(self, strict: bool) -> list[RuleRow]:
-        """The rules that make it red."""
-        return [row for row in self.rules if row.verdict is Verdict.FAIL and (strict or row.level is Level.MUST)]
+        """The rules that fail, those that were expected to among them."""
+        return [row for row in self.rules if row.fails(strict)]
 
     @property
     def unproven(self) -> list[RuleRow]:
@@ -121,7 +141,7 @@ class ScenarioResult(msgspec.Struct, frozen=True, kw_only=True):
         return [row for row in self.rules if row.proves and row.verdict is Verdict.INCONCLUSIVE]
 
 
-class RunResult(msgspec.Struct, frozen=True, kw_only=True):
+class RunResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     schema: int = RESULT_SCHEMA
     pilesim: str
     """Version of this program."""
@@ -133,10 +153,39 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     strict: bool
     verdict: Verdict
     scenarios: tuple[ScenarioResult, ...]
+    planned: tuple[str, ...] = ()
+    """Every scenario of the run, by id; more than there are results where it was broken off."""
+    facts: dict[str, str] = {}
+    """Of the bench, name to text: port, baud rate, the firmware heard."""
 
     @property
     def exit_code(self) -> int:
         return EXIT_CODES[self.verdict]
+
+
+class _AnySchema(msgspec.Struct):
+    """As much of any version's file as tells which version it is."""
+
+    schema: int
+
+
+def encode_result(run: RunResult) -> bytes:
+    """The text of a result file."""
+    return msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n"
+
+
+def decode_result(text: bytes, file: str) -> RunResult:
+    """The result in `text`; FileError names `file`, what was expected and what was found."""
+    try:
+        schema = msgspec.json.decode(text, type=_AnySchema).schema
+        if schema != RESULT_SCHEMA:
+            raise FileError(
+                file, None, f"expected a result file of schema {RESULT_SCHEMA}, found schema {schema}: run it again"
+            )
+        return msgspec.json.decode(text, type=RunResult)
+    except msgspec.DecodeError as error:
+        problem = str(error)
+        raise FileError(file, None, f"expected a result file: {problem[:1].lower()}{problem[1:]}") from None
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
@@ -151,10 +200,14 @@ def scenario_verdict(rules: Iterable[RuleRow], strict: bool) -> tuple[Verdict, s
     errors = [row.id for row in rows if row.verdict is Verdict.ERROR]
     if errors:
         return Verdict.ERROR, f"a fault of this program in {', '.join(errors)}"
-    failed = [row.id for row in rows if row.verdict is Verdict.FAIL and (strict or row.level is Level.MUST)]
+    failed = [row.id for row in rows if row.fails(strict) and not row.expected]
     if failed:
         return Verdict.FAIL, f"failed: {', '.join(failed)}"
+    mended = [f"{row.id} ({row.expected})" for row in rows if row.expected and row.verdict is Verdict.PASS]
+    if mended:
+        return Verdict.FAIL, f"expected to fail, and passed: {', '.join(mended)}"
     unproven = [row.id for row in rows if row.proves and row.verdict is Verdict.INCONCLUSIVE]
     if unproven:
         return Verdict.INCONCLUSIVE, f"not proven: {', '.join(unproven)}"
-    return Verdict.PASS, ""
+    known = [f"{row.id} ({row.expected})" for row in rows if row.expected and row.fails(strict)]
+    return Verdict.PASS, f"failed as expected: {', '.join(known)}" if known else ""

@@ -9,27 +9,34 @@ from __future__ import annotations
 import os
 import shlex
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TextIO
 
 from pilesim import __version__
-from pilesim.conformance.applicable import why_not
+from pilesim.conformance.applicable import fitted, why_not
+from pilesim.conformance.expected import Expected
 from pilesim.conformance.judged import judged
 from pilesim.conformance.result import RunResult, ScenarioResult, worst
 from pilesim.errors import EncodingError, InternalError, PilesimError, RigError
 from pilesim.faulty import Mishap
 from pilesim.pile.profiles import Profile
 from pilesim.platform.settings import DEFAULT_TARIFF, Card, Settings
-from pilesim.rig.bench import ReferencePlatform, SimulatedPile, make_bench
-from pilesim.rig.clock import Clock, RealClock, VirtualClock
+from pilesim.rig.bench import Bench, ReferencePlatform, SimulatedPile, make_bench
+from pilesim.rig.clock import RealClock, VirtualClock, present_ns
+from pilesim.rig.desk import ApiDesk
 from pilesim.rig.firmware import platform_faults, profile_of
+from pilesim.rig.hands import RigHands
 from pilesim.rig.impairments import Impairment, impairment_text
-from pilesim.rig.stimuli import Hands, SimulatedHands, WatchingHands
-from pilesim.rig.targets import LinkTarget, SimLink, SimTarget, Target
+from pilesim.rig.operator import Operator, Silence, Terminal
+from pilesim.rig.relay import Relay
+from pilesim.rig.rigfile import Rig, plain_rig
+from pilesim.rig.stimuli import Hands, SimulatedHands
+from pilesim.rig.targets import LinkTarget, SimLink, SimTarget, Target, wire_ns_per_byte
 from pilesim.rules.verdict import Verdict
 from pilesim.scenario.player import READY_NS, Player
 from pilesim.scenario.scenario import Scenario
@@ -43,6 +50,7 @@ from pilesim.wire.protocol import Protocol, protocol_named
 PILE_NUMBER = "44030500040000200026"
 """The pile number of a simulated pile: the field's own, of szds-33."""
 REFERENCE_PLATFORM = SimTarget(url="sim:reference", profile="reference")
+NOTHING_DONE: Mapping[str, ScenarioResult] = MappingProxyType({})
 _SLACK_NS = 6 * HOUR
 """Past a scenario's own estimate: its conditions have deadlines, so only a fault of ours takes longer."""
 
@@ -64,10 +72,18 @@ class Options:
     """The folder in which each scenario's capture is kept; None keeps none."""
     pile_number: str = ""
     """Of a pile on a URL; "" takes whatever number it tells."""
-    tell: Callable[[str], None] | None = None
-    """Prompts for whoever stands at a pile on a URL."""
+    rig: Rig | None = None
+    """Who does what at the pile, and what it claims; None: as `plain_rig` has it for the target."""
+    terminal: Terminal | None = field(default_factory=Silence)
+    """Where an operator is told what to do, and says that it is done; None: no operator is there."""
     watch: Callable[[AnyEvent], None] | None = None
     """Sees every event as it is recorded."""
+    expected: Expected = field(default_factory=dict)
+    """Failures that are known."""
+
+    @property
+    def bench_rig(self) -> Rig:
+        return self.rig or plain_rig(self.target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +100,28 @@ def run_all(
     options: Options,
     *,
     begun: Callable[[Scenario], None] = lambda scenario: None,
-    ended: Callable[[ScenarioResult], None] = lambda result: None,
+    ended: Callable[[ScenarioResult, RunResult], None] = lambda result, so_far: None,
+    done: Mapping[str, ScenarioResult] = NOTHING_DONE,
 ) -> RunResult:
-    """Run `scenarios`; `begun` and `ended` are told of each, in their order.
+    """Run `scenarios` but those that are `done`, by id; `begun` and `ended` are told of each, in their order.
 
     On a real line they run one after the other; in virtual time, where only the processor is busy, side by side.
     """
-    protocol = protocol_named(options.protocol)
-    results = []
+    planned = tuple(scenario.id for scenario in scenarios)
+    results = [done[name] for name in planned if name in done]
+    left = [scenario for scenario in scenarios if scenario.id not in done]
     with ExitStack() as stack:
-        done = _side_by_side(scenarios, options, stack) if _in_memory(options.target) else None
-        for scenario in scenarios:
+        running = _side_by_side(left, options, stack) if in_memory(options) else None
+        for scenario in left:
             begun(scenario)
-            result = _result_of(scenario, options) if done is None else next(done)
-            ended(result)
+            result = _result_of(scenario, options) if running is None else next(running)
             results.append(result)
+            ended(result, _run_result(results, planned, options))
+    return _run_result(results, planned, options)
+
+
+def _run_result(results: Sequence[ScenarioResult], planned: tuple[str, ...], options: Options) -> RunResult:
+    protocol = protocol_named(options.protocol)
     return RunResult(
         pilesim=__version__,
         seed=options.seed,
@@ -108,6 +131,8 @@ def run_all(
         strict=options.strict,
         verdict=worst(result.verdict for result in results),
         scenarios=tuple(results),
+        planned=planned,
+        facts=dict(options.bench_rig.facts),
     )
 
 
@@ -124,7 +149,7 @@ def _side_by_side(scenarios: list[Scenario], options: Options, stack: ExitStack)
 
 def _result_of(scenario: Scenario, options: Options) -> ScenarioResult:
     """The result of a scenario, even where this program fails in it: the others are still run."""
-    reason = why_not(scenario, options.target)
+    reason = why_not(scenario, options.target, options.bench_rig, options.terminal)
     if reason:
         return _unplayed(scenario, options, Verdict.NOT_APPLICABLE, reason)
     try:
@@ -157,22 +182,30 @@ def _unplayed(scenario: Scenario, options: Options, verdict: Verdict, reason: st
 def run_scenario(scenario: Scenario, options: Options) -> Run:
     """Play one scenario and judge it. RigError where the port fails; what was recorded until then is kept."""
     protocol = protocol_named(options.protocol)
-    target = options.target
+    target, rig = options.target, options.bench_rig
+    scenario = fitted(scenario, rig, present_ns())
     simulated = isinstance(target, SimTarget)
     profile = profile_of(target) if isinstance(target, SimTarget) else None
     header = Header(
         start=local_datetime(scenario.start_ns).isoformat(),
         protocol=protocol.name,
         pile=PILE_NUMBER if simulated else options.pile_number,
-        guns=profile.guns if profile else 0,
+        guns=profile.guns if profile else rig.guns,
         target=target.url,
         scenario=scenario.id,
         case=scenario.case,
         proves=scenario.proves,
         seed=options.seed,
         stimuli=simulated,
-        timers=scenario.platform.auto,
+        timers=scenario.platform.auto or rig.platform is not None,
         connectionless=target.connectionless,
+        wire_ns_per_byte=wire_ns_per_byte(
+            target.url if isinstance(target, LinkTarget) else None,
+            rig.platform.url if rig.platform is not None else None,
+            options.clock_rate,
+        ),
+        not_applicable=rig.not_applicable,
+        limits=dict(rig.limits),
     )
     with _sink(scenario, options) as (sink, capture):
         recorder = Recorder(header, sink)
@@ -185,6 +218,7 @@ def run_scenario(scenario: Scenario, options: Options) -> Run:
         strict=options.strict,
         repeat=repeat_command(scenario.id, options),
         capture=capture,
+        expected=options.expected.get(scenario.id, {}),
     )
     return Run(trace, result, mishaps)
 
@@ -204,8 +238,8 @@ def _play(
     scenario: Scenario, options: Options, protocol: Protocol, profile: Profile | None, recorder: Recorder
 ) -> tuple[Mishap, ...]:
     """From the pile's boot to the last reply; which faults of the simulated ends took effect."""
-    target = options.target
-    view = View(protocol, End.PLATFORM)
+    target, rig = options.target, options.bench_rig
+    view = View(protocol, End.PLATFORM if rig.platform is None else End.PILE)
     recorder.observers.append(view.see)
     if options.watch is not None:
         recorder.observers.append(options.watch)
@@ -213,22 +247,24 @@ def _play(
         protocol=protocol,
         world_start_ns=scenario.start_ns,
         pile=_pile_end(target, profile, options.seed, scenario.pile.clock_error_ns),
-        platform=ReferencePlatform(
-            settings=settings_of(scenario),
-            seed=options.seed,
-            faults=platform_faults(options.platform),
+        platform=rig.platform.url
+        if rig.platform is not None
+        else ReferencePlatform(
+            settings=settings_of(scenario), seed=options.seed, faults=platform_faults(options.platform)
         ),
-        clock=_clock(target, options.clock_rate),
+        clock=VirtualClock() if in_memory(options) else RealClock(options.clock_rate),
         recorder=recorder,
         seed=options.seed,
         impairments=options.impairments,
     )
+    hands = _hands(scenario, options, protocol, recorder, bench)
+    desk = (
+        ApiDesk(rig.platform, recorder.header.pile, options.clock_rate) if rig.platform is not None else bench.session
+    )
     try:
-        hands: Hands = (
-            SimulatedHands(bench.pile, recorder)
-            if bench.pile is not None
-            else WatchingHands(recorder, protocol, options.tell or (lambda text: None))
-        )
+        for participant in (hands, desk):
+            if isinstance(participant, RigHands | ApiDesk):
+                bench.pump.add(participant)
         player = Player(
             scenario,
             protocol=protocol,
@@ -236,9 +272,11 @@ def _play(
             view=view,
             recorder=recorder,
             hands=hands,
-            desk=bench.session,
+            desk=desk,
+            indirect=rig.platform is not None,
             line=bench.line,
             timeout_scale=options.timeout_scale,
+            act_wait_ns=int(rig.operator_wait_ns * options.clock_rate),
         )
         bench.pump.add(player)
         limit_ns = int((scenario.estimate_ns + READY_NS + _SLACK_NS) * options.timeout_scale)
@@ -247,14 +285,31 @@ def _play(
         if bench.line.vanished:
             recorder.record(Finish(t_ns=now_ns, reason=f"the port vanished: {bench.line.vanished}"))
             raise RigError(f"{target.url}: the port vanished in the middle of {scenario.id}: {bench.line.vanished}")
-        if isinstance(target, LinkTarget) and not view.connected and player.unready:
-            recorder.record(Finish(t_ns=now_ns, reason=player.unready))
-            raise RigError(f"{target.url}: {player.unready} within {READY_NS // 10**9} s")
-        recorder.record(Finish(t_ns=now_ns, reason=player.unready))
+        recorder.record(Finish(t_ns=now_ns, reason=player.cut_short))
+        if isinstance(target, LinkTarget) and not view.connected and player.cut_short:
+            raise RigError(f"{target.url}: {player.cut_short} within {READY_NS // 10**9} s")
     finally:
+        for participant in (hands, desk):
+            if isinstance(participant, RigHands | ApiDesk):
+                participant.close()
         bench.close()
     ends = (bench.pile, bench.platform)
     return tuple(mishap for end in ends if end is not None for mishap in end.mishaps)
+
+
+def _hands(scenario: Scenario, options: Options, protocol: Protocol, recorder: Recorder, bench: Bench) -> Hands:
+    """Who does what at the pile: in virtual time the pile itself, else whom the rig names."""
+    simulated = SimulatedHands(bench.pile, recorder) if bench.pile is not None else None
+    if simulated is not None and in_memory(options):
+        return simulated
+    checks = f"Then checked: {', '.join(scenario.proves)}." if scenario.proves else ""
+    return RigHands(
+        options.bench_rig.hands,
+        operator=Operator(recorder, protocol, options.terminal or Silence(), checks) if simulated is None else None,
+        simulated=simulated,
+        relay=Relay(recorder),
+        clock_rate=options.clock_rate,
+    )
 
 
 def _pile_end(target: Target, profile: Profile | None, seed: int, clock_error_ns: int | None) -> SimulatedPile | str:
@@ -270,13 +325,11 @@ def _pile_end(target: Target, profile: Profile | None, seed: int, clock_error_ns
     )
 
 
-def _clock(target: Target, rate: float) -> Clock:
-    return VirtualClock() if _in_memory(target) else RealClock(rate)
-
-
-def _in_memory(target: Target) -> bool:
+def in_memory(options: Options) -> bool:
     """Whether nothing real takes part: time is virtual."""
-    return isinstance(target, SimTarget) and target.link is SimLink.VIRTUAL
+    target = options.target
+    virtual = isinstance(target, SimTarget) and target.link is SimLink.VIRTUAL
+    return virtual and options.bench_rig.platform is None
 
 
 def settings_of(scenario: Scenario) -> Settings:

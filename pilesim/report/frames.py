@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Protocol as Shape
+from typing import TypeVar
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from pilesim.report.text import bytes_words, printable
-from pilesim.wire.describe import Described, DescribedField, Part
+from pilesim.wire.describe import Described, Part
 from pilesim.wire.protocol import Protocol, Trust
 
 _ARROWS = {"up": "up ->", "down": "<- down"}
@@ -65,7 +69,7 @@ def _fields(part: Described) -> Table:
     table.add_column("offset", justify="right")
     for heading in ("field", "bytes", "value"):
         table.add_column(heading, overflow="fold")
-    for first, last in _runs(part.fields):
+    for first, last in runs(part.fields):
         count = last.offset - first.offset + len(last.bytes) // 2
         name = first.name if first is last else f"{first.name} .. {last.name}"
         raw = first.bytes if first is last else f"{first.bytes} .. ({count} bytes)"
@@ -79,17 +83,30 @@ def _fields(part: Described) -> Table:
     return table
 
 
-def _runs(fields: tuple[DescribedField, ...]) -> list[tuple[DescribedField, DescribedField]]:
-    """First and last of each run of array items that hold the same."""
-    runs: list[tuple[DescribedField, DescribedField]] = []
+class _Named(Shape):
+    """A field of a frame, as far as telling one from the next needs it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def value(self) -> str: ...
+
+
+FieldT = TypeVar("FieldT", bound=_Named)
+
+
+def runs(fields: Iterable[FieldT]) -> list[tuple[FieldT, FieldT]]:
+    """First and last of each run of array items that hold the same; any other field is a run of its own."""
+    found: list[tuple[FieldT, FieldT]] = []
     for field in fields:
-        if runs and _same_item(runs[-1][1], field):
-            runs[-1] = (runs[-1][0], field)
+        if found and _same_item(found[-1][1], field):
+            found[-1] = (found[-1][0], field)
         else:
-            runs.append((field, field))
-    return runs
+            found.append((field, field))
+    return found
 
 
-def _same_item(one: DescribedField, other: DescribedField) -> bool:
+def _same_item(one: _Named, other: _Named) -> bool:
     stem, bracket, _ = one.name.partition("[")
-    return bool(bracket) and other.name.startswith(stem + "[") and (one.value, one.bytes) == (other.value, other.bytes)
+    return bool(bracket) and other.name.startswith(stem + "[") and one.value == other.value

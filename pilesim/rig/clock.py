@@ -5,6 +5,7 @@ Owns the world's time, integer ns since the scenario's start. Must not know what
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -20,6 +21,11 @@ class Clock(Protocol):
 
     def wait_until(self, t_ns: int, links: Iterable[Link]) -> None:
         """Return at `t_ns`, or earlier where a link has something to tell."""
+
+
+def present_ns() -> int:
+    """The computer's own date and time, epoch ns."""
+    return time.time_ns()
 
 
 class VirtualClock:

@@ -8,6 +8,7 @@ are waited for, by what of them shows on the line.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,6 +30,10 @@ READY_NS = 60 * S
 """How long a pile has to be heard, idle, with the cable out, before the first step."""
 OTHER_END_NS = 10 * MINUTE
 """How long a step of an end that is not ours is waited for."""
+SETTLING_NS = 20 * S
+"""After this it is looked what keeps the pile from being ready."""
+BILLS_PAUSE_NS = 5 * S
+"""So long no bill may have come when a scenario begins."""
 LAST_WORDS_NS = 5 * S
 """Replies to the last step may still come."""
 
@@ -54,8 +59,8 @@ class _Wait:
 class Player:
     """A participant of the pump that plays one scenario.
 
-    `unready` says, after the end, why the pile was not fit to begin with; `timed_out` which steps were waited
-    for in vain.
+    `cut_short` says, after the end, why it did not come to its end: the pile was not fit to begin with, or an act
+    at it was not done; `timed_out` which steps were waited for in vain.
     """
 
     def __init__(
@@ -68,13 +73,16 @@ class Player:
         recorder: Recorder,
         hands: Hands | None,
         desk: Desk | None,
+        indirect: bool = False,
         line: Line | None,
         timeout_scale: float = 1.0,
         ready_ns: int = READY_NS,
+        act_wait_ns: int = OTHER_END_NS,
     ) -> None:
+        """`indirect`: the desk only tells a platform what to send; that it does so has to be seen on the line."""
         self.scenario = scenario
         self.done = False
-        self.unready = ""
+        self.cut_short = ""
         self.timed_out: list[LinedStep] = []
         self.orders: dict[str, str] = {}
         """Order numbers by the scenario's labels."""
@@ -84,9 +92,11 @@ class Player:
         self._recorder = recorder
         self._hands = hands
         self._desk = desk
+        self._indirect = indirect
         self._line = line
         self._scale = timeout_scale
         self._ready_ns = ready_ns
+        self._act_wait_ns = act_wait_ns
         self._now_ns = 0
         self._wait = _Wait(0)
         self._script = self._play()
@@ -117,9 +127,9 @@ class Player:
     # -------------------------------------------------------------------------------------------- the script
 
     def _play(self) -> Iterator[_Wait]:
-        yield self._until(self._ready_ns, self._ready)
+        yield from self._make_ready()
         if not self._ready():
-            self.unready = self._why_unready()
+            self.cut_short = self._why_unready()
             return
         for lined in self.scenario.steps:
             self._recorder.record(Note(t_ns=self._now_ns, text=lined.words, line=lined.line))
@@ -127,6 +137,8 @@ class Player:
                 yield from self._carry_out(lined)
             except ValueError as error:
                 raise UsageError(f"{self.scenario.file}:{lined.line}: {lined.key}: {error}") from None
+            if self.cut_short:
+                return
         yield _Wait(self._now_ns + LAST_WORDS_NS)
 
     def _carry_out(self, lined: LinedStep) -> Iterator[_Wait]:
@@ -165,21 +177,30 @@ class Player:
                 yield _Wait(self._now_ns + every_ns)
             hands.do(self._now_ns, step.kind, gun, step.detail())
             if hands.pending():
-                yield from self._await(lined, OTHER_END_NS, lambda: not hands.pending())
+                yield from self._await(lined, self._act_wait_ns, lambda: not hands.pending())
+            if hands.pending():
+                waited = format_duration(int(self._act_wait_ns * self._scale))
+                self.cut_short = f"not done within {waited}: {' '.join(hands.pending())}"
+                return
 
     def _command(self, lined: LinedStep, step: steps.Command) -> Iterator[_Wait]:
-        if self._desk is None:
-            yield from self._await(lined, OTHER_END_NS, lambda: self._view.seen(lined.key, step.gun) > 0)
-            if isinstance(step, steps.Authorise) and step.gun in self._view.orders:
-                self.orders[step.order] = self._view.orders[step.gun]
-            return
-        match step:
+        if self._desk is not None:
+            self._tell(self._desk, step)
+            if not self._indirect:
+                return
+        # Another end sends it, whoever told it to: so it is waited for, and its order is the one on the line.
+        yield from self._await(lined, OTHER_END_NS, lambda: self._view.seen(lined.key, step.gun) > 0)
+        if isinstance(step, steps.Authorise) and step.gun in self._view.orders:
+            self.orders[step.order] = self._view.orders[step.gun]
+
+    def _tell(self, desk: Desk, command: steps.Command) -> None:
+        match command:
             case steps.Authorise(gun=gun, order=label, balance=balance, account=account):
-                self._desk.authorise(self._now_ns, gun, self._order(label, gun), balance, account)
+                desk.authorise(self._now_ns, gun, self._order(label, gun), balance, account)
             case steps.Start(gun=gun, account=account):
-                self._desk.start(self._now_ns, gun, account)
+                desk.start(self._now_ns, gun, account)
             case steps.Stop(gun=gun, account=account):
-                self._desk.stop(self._now_ns, gun, account)
+                desk.stop(self._now_ns, gun, account)
 
     # --------------------------------------------------------------------------------------------- conditions
 
@@ -208,8 +229,8 @@ class Player:
         )
 
     def _order(self, label: str, gun: int) -> str:
-        """The order number of a label: the field's literal number as it is, else a fresh one, made once."""
-        if label.isdecimal():
+        """The order number of a label: that on the line, the field's literal number, else a fresh one, made once."""
+        if label not in self.orders and label.isdecimal():
             return self._protocol.normal_order(label)
         if label not in self.orders:
             epoch_ns = self.scenario.start_ns + self._now_ns
@@ -226,7 +247,26 @@ class Player:
             return False
         if self._hands is None:
             return all(gun in view.reports for gun in guns)
-        return all(self._idle(gun) for gun in guns) and (self._desk is not None or view.answered.issuperset(guns))
+        seen = (self._desk is not None and not self._indirect) or view.answered.issuperset(guns)
+        return seen and all(self._idle(gun) for gun in guns) and self._no_bill_pending()
+
+    def _no_bill_pending(self) -> bool:
+        """A pile that has just sent a bill may have more of them."""
+        return self._view.billed_ns is None or self._now_ns - self._view.billed_ns >= BILLS_PAUSE_NS
+
+    def _make_ready(self) -> Iterator[_Wait]:
+        """Wait until the pile is fit to begin; where only a cable is in the way, have it pulled."""
+        yield self._until(min(self._ready_ns, SETTLING_NS), self._ready)
+        hands = self._hands
+        if hands is not None and self._view.connected:
+            for gun in self.scenario.guns:
+                report = self._view.reports.get(gun)
+                if report is not None and report.cable:
+                    with suppress(ValueError):  # nobody can: then the pile is not ready
+                        hands.do(self._now_ns, "unplug", gun, {})
+            if hands.pending():
+                yield self._until(self._act_wait_ns, lambda: not hands.pending())
+        yield self._until(self._ready_ns, self._ready)
 
     def _idle(self, gun: int) -> bool:
         report = self._view.reports.get(gun)

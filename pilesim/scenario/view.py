@@ -28,6 +28,8 @@ class View:
         """Last order authorised on each gun."""
         self.bills: Counter[str] = Counter()
         """How often each order's bill has been seen."""
+        self.billed_ns: int | None = None
+        """When the last bill was seen."""
         self._protocol = protocol
         self._decoder = Decoder(protocol)
         self._since_mark: Counter[tuple[str, int]] = Counter()
@@ -48,9 +50,9 @@ class View:
                 return
         for item in self._decoder.feed(event):
             if isinstance(item, Seen) and item.decoded.message is not None:
-                self._message(item.decoded.message)
+                self._message(item.decoded.message, item.t_ns)
 
-    def _message(self, message: Message) -> None:
+    def _message(self, message: Message, t_ns: int) -> None:
         match message:
             case GunReport(change=False):
                 self.reports[message.gun] = message
@@ -62,6 +64,7 @@ class View:
                 self.orders[message.gun] = message.order
             case Bill():
                 self.bills[message.order] += 1
+                self.billed_ns = t_ns
         self._since_mark[message.name, message.gun] += 1
 
     def energy_dwh(self, gun: int) -> int:

@@ -215,7 +215,7 @@ def test_conform_judges_a_pile_of_another_process_that_dials_in(tmp_path: Path) 
         pile.communicate(timeout=45)
         said, _ = conform.communicate(timeout=45)
         assert conform.returncode == code, said
-        assert ("bill.after-unplug" in said) is (code == 1), said
+        assert ("bill.after-unplug MUST" in said) is (code == 1), said
 
 
 def test_help_names_every_command(tmp_path: Path) -> None:

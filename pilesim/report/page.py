@@ -1,0 +1,308 @@
+"""What the HTML page says of one result or several: verdict first, then what is wrong, then all the rest.
+
+Owns the choice, the order and the words. Pure: results in, views out. Must not know HTML, nor where a capture lies.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pilesim.conformance.result import FindingRow, RuleRow, RunResult, ScenarioResult
+from pilesim.report.sequence import FrameView, bytes_view
+from pilesim.report.text import BLAMED
+from pilesim.rules.table import RULES
+from pilesim.rules.verdict import Level, Verdict
+from pilesim.units import S, format_duration, format_since_start
+from pilesim.wire.protocol import Protocol, protocol_named
+
+OPEN_AT_ONCE = 5
+"""So many scenarios that are not green are open when the page is; of more only the first is."""
+FINDINGS_SHOWN = 5
+"""Findings of one rule in one scenario that are shown in full; the result file holds what the rule kept."""
+
+ORDER = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE, Verdict.PASS)
+"""What a reader wants to see first."""
+
+GLYPHS = {
+    Verdict.PASS: "✓",
+    Verdict.FAIL: "✗",
+    Verdict.INCONCLUSIVE: "?",
+    Verdict.NOT_APPLICABLE: "–",
+    Verdict.ERROR: "!",
+}
+"""Beside the colour, so that the colour is never the only sign."""
+
+_WORDS = {
+    Verdict.PASS: ("passes", "pass"),
+    Verdict.FAIL: ("fails", "fail"),
+    Verdict.INCONCLUSIVE: ("is inconclusive", "are inconclusive"),
+    Verdict.NOT_APPLICABLE: ("does not apply", "do not apply"),
+    Verdict.ERROR: ("met a fault of pilesim", "met a fault of pilesim"),
+}
+_EXPECTS = {row.id: row.text for row in RULES}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingView:
+    rule: str
+    level: Level
+    expects: str
+    """The rule's own sentence."""
+    where: str
+    expected: str
+    actual: str
+    blame: str
+    frame: FrameView | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleView:
+    """One rule that had something to say."""
+
+    id: str
+    level: Level
+    verdict: Verdict
+    proves: bool
+    said: str
+    """Its margin, or why it stayed open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioView:
+    anchor: str
+    name: str
+    title: str
+    case: str
+    verdict: Verdict
+    failed: str
+    """The rules that make it red, or that it did not prove."""
+    reason: tuple[str, ...]
+    """Line by line."""
+    findings: tuple[FindingView, ...]
+    more: tuple[str, ...]
+    """What of the findings is not shown, a sentence a rule."""
+    unproven: tuple[RuleView, ...]
+    waited: tuple[str, ...]
+    rules: tuple[RuleView, ...]
+    silent: int
+    """Rules that saw no trigger."""
+    line: str
+    took: str
+    repeat: str
+    result: ScenarioResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleFailure:
+    """One rule that failed, with the scenarios in which it did: (anchor, name)."""
+
+    id: str
+    level: Level
+    expects: str
+    scenarios: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView:
+    anchor: str
+    pile: str
+    verdict: Verdict
+    summary: str
+    counts: tuple[tuple[Verdict, int], ...]
+    facts: tuple[tuple[str, str], ...]
+    provisional: str
+    failures: tuple[RuleFailure, ...]
+    wrong: tuple[ScenarioView, ...]
+    """ERROR, FAIL and INCONCLUSIVE, in this order."""
+    rest: tuple[ScenarioView, ...]
+    run: RunResult
+
+    def opens(self, view: ScenarioView) -> bool:
+        """Whether a scenario is open when the page is."""
+        if not self.wrong:
+            return len(self.rest) == 1
+        return view in self.wrong[: None if len(self.wrong) <= OPEN_AT_ONCE else 1]
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixCell:
+    anchor: str
+    verdict: Verdict | None
+    """None: this run did not play the scenario."""
+    failed: str
+    """The rules that failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixRow:
+    name: str
+    case: str
+    cells: tuple[MatrixCell, ...]
+
+    @property
+    def agreed(self) -> bool:
+        """No run has anything against it."""
+        return all(cell.verdict in (None, Verdict.PASS, Verdict.NOT_APPLICABLE) for cell in self.cells)
+
+
+def run_view(run: RunResult, number: int) -> RunView:
+    """One result; `number` tells its anchors from those of the others on the page."""
+    protocol = protocol_named(run.protocol)
+    ranked = sorted(run.scenarios, key=lambda result: ORDER.index(result.verdict))
+    views = [scenario_view(result, run, number, protocol) for result in ranked]
+    wrong = tuple(view for view in views if view.verdict in ORDER[:3])
+    world_ns = sum(result.world_ns for result in run.scenarios)
+    return RunView(
+        anchor=f"run{number}",
+        pile=run.pile,
+        verdict=run.verdict,
+        summary=summary(run),
+        counts=counts(run),
+        facts=(
+            ("protocol", run.protocol),
+            ("seed", str(run.seed)),
+            ("rules that decide", "MUST and SHOULD" if run.strict else "MUST"),
+            ("the world's time", format_duration(world_ns // S * S)),
+            ("pilesim", run.pilesim),
+            *run.facts.items(),
+        ),
+        provisional=run.provisional,
+        failures=rule_failures(run, number),
+        wrong=wrong,
+        rest=tuple(view for view in views if view not in wrong),
+        run=run,
+    )
+
+
+def counts(run: RunResult) -> tuple[tuple[Verdict, int], ...]:
+    """How many scenarios of each verdict there are, worst first."""
+    return tuple(
+        (verdict, count) for verdict in ORDER if (count := sum(result.verdict is verdict for result in run.scenarios))
+    )
+
+
+def summary(run: RunResult) -> str:
+    """`26 of 81 scenarios fail, 55 pass`."""
+    if not run.scenarios:
+        return "No scenario was played."
+    of = f" of {len(run.scenarios)} scenario{'s' * (len(run.scenarios) != 1)}"
+    parts = []
+    for verdict, count in counts(run):
+        parts.append(f"{count}{of} {_WORDS[verdict][count != 1]}")
+        of = ""
+    return ", ".join(parts) + "."
+
+
+def anchor_of(number: int, result: ScenarioResult) -> str:
+    return f"run{number}-{re.sub(r'[^A-Za-z0-9]+', '-', result.name)}"
+
+
+def rule_failures(run: RunResult, number: int) -> tuple[RuleFailure, ...]:
+    """Every rule that failed anywhere, MUST before SHOULD, the most frequent first."""
+    where: dict[tuple[Level, str], list[tuple[str, str]]] = {}
+    for result in run.scenarios:
+        for row in result.rules:
+            if row.verdict is Verdict.FAIL:
+                where.setdefault((row.level, row.id), []).append((anchor_of(number, result), result.name))
+    return tuple(
+        RuleFailure(id=rule, level=level, expects=_EXPECTS.get(rule, ""), scenarios=tuple(scenarios))
+        for (level, rule), scenarios in sorted(
+            where.items(), key=lambda item: (item[0][0] is not Level.MUST, -len(item[1]), item[0][1])
+        )
+    )
+
+
+def scenario_view(result: ScenarioResult, run: RunResult, number: int, protocol: Protocol) -> ScenarioView:
+    """One scenario, less its recording."""
+    failed = sorted(
+        (row for row in result.rules if row.verdict is Verdict.FAIL), key=lambda row: row.level is not Level.MUST
+    )
+    said = [row for row in result.rules if row.verdict is not Verdict.INCONCLUSIVE or row.proves]
+    return ScenarioView(
+        anchor=anchor_of(number, result),
+        name=result.name,
+        title=result.title,
+        case=result.case,
+        verdict=result.verdict,
+        failed=", ".join(row.id for row in (*result.failed(run.strict), *result.unproven)),
+        reason=tuple(result.reason.splitlines()),
+        findings=tuple(
+            finding_view(result, row, finding, protocol) for row in failed for finding in row.findings[:FINDINGS_SHOWN]
+        ),
+        more=tuple(
+            f"{row.id}: {len(row.findings) - FINDINGS_SHOWN} more in the result file"
+            + (f" ({row.reason})" if row.reason else "")
+            for row in failed
+            if len(row.findings) > FINDINGS_SHOWN
+        ),
+        unproven=tuple(rule_view(row) for row in result.unproven),
+        waited=result.waited_in_vain,
+        rules=tuple(rule_view(row) for row in said),
+        silent=len(result.rules) - len(said),
+        line=line_words(result.line),
+        took=format_duration(result.world_ns // S * S),
+        repeat=result.repeat,
+        result=result,
+    )
+
+
+def finding_view(result: ScenarioResult, row: RuleRow, finding: FindingRow, protocol: Protocol) -> FindingView:
+    step = f"{result.file}:{finding.scenario_line}" if finding.scenario_line else result.file
+    frame = f"frame {finding.frame} at the {finding.end}" if finding.frame is not None else f"at the {finding.end}"
+    about = [f"gun {finding.gun}" if finding.gun else "", f"order {finding.order}" if finding.order else ""]
+    return FindingView(
+        rule=row.id,
+        level=row.level,
+        expects=_EXPECTS.get(row.id, ""),
+        where=", ".join(part for part in (step, format_since_start(finding.t_ns), frame, *about) if part),
+        expected=finding.expected,
+        actual=finding.actual,
+        blame=BLAMED[finding.blame] + (f": {finding.hint}" if finding.hint else ""),
+        frame=bytes_view(protocol, bytes.fromhex(finding.raw), finding.title) if finding.raw else None,
+    )
+
+
+def rule_view(row: RuleRow) -> RuleView:
+    margin = f"{row.margin.value:g} of {row.margin.limit:g} {row.margin.unit}" if row.margin else ""
+    site = "under the site's limit" if row.site else ""
+    return RuleView(
+        id=row.id,
+        level=row.level,
+        verdict=row.verdict,
+        proves=row.proves,
+        said="; ".join(part for part in (margin, row.reason, site) if part),
+    )
+
+
+def line_words(line: Mapping[str, Any]) -> str:
+    """`lost 1, held 2 (longest 43.8s)`: what the line itself did; "" where it did nothing."""
+    said: list[str] = []
+    for name, value in line.items():
+        if not value:
+            continue
+        if name.endswith("_ns"):
+            said[-1:] = [f"{said[-1] if said else ''} (longest {format_duration(value)})".strip()]
+        else:
+            said.append(f"{name.replace('_', ' ')} {value}")
+    return ", ".join(said)
+
+
+def matrix_of(runs: Sequence[RunResult]) -> tuple[MatrixRow, ...]:
+    """Scenarios by runs; those that some run does not pass come first, else in the order of their names."""
+    results = [{result.name: result for result in run.scenarios} for run in runs]
+    cases = {result.name: result.case for run in runs for result in run.scenarios}
+    rows = [
+        MatrixRow(name, cases[name], tuple(_cell(number, by_name.get(name)) for number, by_name in enumerate(results)))
+        for name in sorted(cases)
+    ]
+    return tuple(sorted(rows, key=lambda row: row.agreed))
+
+
+def _cell(number: int, result: ScenarioResult | None) -> MatrixCell:
+    if result is None:
+        return MatrixCell("", None, "")
+    failed = ", ".join(row.id for row in result.rules if row.verdict is Verdict.FAIL and row.level is Level.MUST)
+    return MatrixCell(anchor_of(number, result), result.verdict, failed)

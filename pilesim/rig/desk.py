@@ -1,0 +1,147 @@
+"""The desk of a real platform: authorise, start and stop through its own API, by a command or an HTTP call.
+
+Owns the calls and what they are filled with. Must not know what the platform then sends: that is seen on the line.
+httpx is heavy, and imported by the first call.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Literal
+
+import msgspec
+
+from pilesim.errors import RigError
+from pilesim.link.base import Link
+from pilesim.quantities import Duration
+from pilesim.rig.relay import LOOK_NS, SAID_BYTES, filled
+from pilesim.units import S, format_yuan
+
+
+class HttpCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One HTTP request; {pile}, {gun}, {order}, {account} and {balance} stand for themselves in all texts."""
+
+    url: str
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
+    headers: dict[str, str] = {}
+    json: Any = None
+    body: str | None = None
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the platform is told one thing: either a command's words, run without a shell, or an HTTP call."""
+
+    command: tuple[str, ...] = ()
+    http: HttpCall | None = None
+    timeout: Duration = Duration(30 * S)
+
+    def __post_init__(self) -> None:
+        if bool(self.command) == (self.http is not None):
+            raise ValueError("expected either command or http")
+
+
+class PlatformApi(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A real platform: where the pile's line leads, and how it is told to scan, start and stop."""
+
+    url: str
+    """tcp://host:port, or another link."""
+    authorise: Call | None = None
+    start: Call | None = None
+    stop: Call | None = None
+
+    def does(self, command: str) -> bool:
+        """Whether it can be told this: `authorise`, `start` or `stop`."""
+        return getattr(self, command, None) is not None
+
+
+class ApiDesk:
+    """Tells the platform through its API, and keeps nobody waiting; a participant of the pump."""
+
+    def __init__(self, api: PlatformApi, pile: str, clock_rate: float) -> None:
+        self._api = api
+        self._pile = pile
+        self._rate = clock_rate
+        self._now_ns = 0
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="platform-api")
+        self._calls: list[Future[None]] = []
+
+    def authorise(self, now_ns: int, gun: int, order: str, balance_mfen: int, account: str | None) -> None:
+        balance = format_yuan(balance_mfen).removesuffix(" yuan")
+        self._call("authorise", self._api.authorise, gun, account, order=order, balance=balance)
+
+    def start(self, now_ns: int, gun: int, account: str | None) -> None:
+        self._call("start", self._api.start, gun, account)
+
+    def stop(self, now_ns: int, gun: int, account: str | None) -> None:
+        self._call("stop", self._api.stop, gun, account)
+
+    # ------------------------------------------------------------------------ as a participant of the pump
+
+    def step(self, now_ns: int) -> bool:
+        """RigError where a call has failed."""
+        self._now_ns = now_ns
+        over = [call for call in self._calls if call.done()]
+        for call in over:
+            self._calls.remove(call)
+            call.result()
+        return bool(over)
+
+    def next_wakeup_ns(self) -> int | None:
+        return self._now_ns + int(LOOK_NS * self._rate) if self._calls else None
+
+    def links(self) -> list[Link]:
+        return []
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _call(self, name: str, call: Call | None, gun: int, account: str | None, **more: str) -> None:
+        if call is None:
+            raise ValueError(f"the rig says no way to tell the platform to {name}")
+        values: dict[str, str | int] = {"pile": self._pile, "gun": gun, "account": account or "", **more}
+        words = filled(call.command, values)
+        http = _filled_deep(msgspec.to_builtins(call.http), values) if call.http is not None else None
+        self._calls.append(self._pool.submit(_tell, name, words, http, call.timeout / S))
+
+
+def _filled_deep(value: Any, values: Mapping[str, str | int]) -> Any:
+    """Every text in `value` with its `{name}`s replaced; one that is `{gun}` alone becomes its number."""
+    if isinstance(value, str):
+        return values["gun"] if value == "{gun}" else filled([value], values)[0]
+    if isinstance(value, Mapping):
+        return {key: _filled_deep(item, values) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_filled_deep(item, values) for item in value]
+    return value
+
+
+def _tell(name: str, words: list[str], http: Mapping[str, Any] | None, timeout_s: float) -> None:
+    """Make one call; RigError says what came of it."""
+    import httpx  # noqa: PLC0415 (heavy, and most runs call nobody)
+
+    if http is not None:
+        content = http["body"]
+        try:
+            reply = httpx.request(
+                http["method"],
+                http["url"],
+                headers=http["headers"],
+                timeout=timeout_s,
+                **({"json": http["json"]} if content is None else {"content": content}),
+            )
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise RigError(f"{name}: {http['method']} {http['url']}: {error}") from None
+        if reply.is_error:
+            raise RigError(f"{name}: {http['method']} {http['url']}: {reply.status_code} {reply.text[:SAID_BYTES]}")
+        return
+    try:
+        done = subprocess.run(
+            words, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=False, text=True
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise RigError(f"{name}: the command {words}: {error}") from None
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip()[:SAID_BYTES]
+        raise RigError(f"{name}: the command {words} ended with {done.returncode}: {said or 'it said nothing'}")

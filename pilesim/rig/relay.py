@@ -1,0 +1,115 @@
+"""Acts at the pile that a command of the rig's does: a relay, a robot, another program.
+
+Owns the running of such a command, without a shell and without keeping the line waiting. Must not know what it does.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO, Any
+
+from pilesim.errors import RigError
+from pilesim.trace.events import Stimulus
+from pilesim.trace.recorder import Recorder
+from pilesim.units import MS, format_duration
+
+LOOK_NS = 20 * MS
+"""So often it is looked whether a command has ended or a key was pressed, in the computer's time."""
+SAID_BYTES = 400
+"""So much of what a failed command said is shown."""
+
+
+def filled(argv: Sequence[str], values: Mapping[str, str | int]) -> list[str]:
+    """`argv` with each `{name}` replaced; ValueError names one that there is not."""
+    try:
+        return [word.format_map(values) for word in argv]
+    except (KeyError, IndexError, ValueError) as error:
+        known = ", ".join(f"{{{name}}}" for name in values)
+        raise ValueError(f"expected only {known} in braces, found {error} in {argv}") from None
+
+
+def detail_text(detail: Mapping[str, Any]) -> str:
+    """A stimulus's own arguments as `key=value` words, the car's among them."""
+    flat: dict[str, Any] = {}
+    for key, value in detail.items():
+        flat |= value if isinstance(value, Mapping) else {key: value}
+    return " ".join(f"{key}={_word(value)}" for key, value in flat.items())
+
+
+def _word(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@dataclass(slots=True)
+class _Running:
+    kind: str
+    gun: int | None
+    detail: dict[str, Any]
+    began_ns: int
+    until_ns: int
+    argv: list[str]
+    process: subprocess.Popen[bytes]
+    said: IO[bytes]
+
+
+class Relay:
+    """Records a stimulus once its command has ended with 0: begun when the command was."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._running: list[_Running] = []
+
+    def do(
+        self, now_ns: int, kind: str, gun: int | None, detail: Mapping[str, Any], argv: Sequence[str], timeout_ns: int
+    ) -> None:
+        """Begin `argv`, in which {act}, {gun}, {detail} and the stimulus's own arguments stand for themselves.
+
+        RigError where the command cannot be run, ValueError where it names what there is not.
+        """
+        values = {"act": kind, "gun": "-" if gun is None else str(gun), "detail": detail_text(detail)}
+        values |= {key: _word(value) for key, value in detail.items() if not isinstance(value, Mapping)}
+        words = filled(argv, values)
+        said = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
+        try:
+            process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        except OSError as error:
+            said.close()
+            raise RigError(f"{kind}: the command {words} cannot be run: {error.strerror}") from None
+        self._running.append(_Running(kind, gun, dict(detail), now_ns, now_ns + timeout_ns, words, process, said))
+
+    def pending(self) -> tuple[str, ...]:
+        return tuple(f"the command for {running.kind} to end" for running in self._running)
+
+    def look(self, now_ns: int) -> bool:
+        """Take note of commands that have ended; whether one has. RigError where one failed or takes too long."""
+        ended = [running for running in self._running if running.process.poll() is not None]
+        for running in ended:
+            self._running.remove(running)
+            self._end(running, now_ns)
+        for running in self._running:
+            if now_ns > running.until_ns:
+                took = format_duration(running.until_ns - running.began_ns)
+                raise RigError(f"{running.kind}: the command {running.argv} has not ended within {took}")
+        return bool(ended)
+
+    def _end(self, running: _Running, now_ns: int) -> None:
+        with running.said as said:
+            said.seek(0)
+            text = said.read(SAID_BYTES).decode(errors="replace").strip()
+        code = running.process.returncode
+        if code != 0:
+            raise RigError(f"{running.kind}: the command {running.argv} ended with {code}: {text or 'it said nothing'}")
+        self._recorder.record(
+            Stimulus(t_ns=now_ns, began_ns=running.began_ns, kind=running.kind, gun=running.gun, detail=running.detail)
+        )
+
+    def close(self) -> None:
+        """Nothing that was begun goes on."""
+        for running in self._running:
+            running.process.kill()
+            running.process.wait()
+            running.said.close()
+        self._running.clear()
