@@ -26,6 +26,7 @@ from serial.tools.list_ports import comports
 from pilesim.errors import RigError
 from pilesim.link.base import Data, Down, Link, LinkEvent, Up
 from pilesim.link.reopening import GivenUp, Reopening
+from pilesim.link.silence import watch_for_silence
 from pilesim.link.stream import Stream
 from pilesim.link.waker import Waker
 from pilesim.units import S, format_duration
@@ -54,8 +55,6 @@ _READ_WAIT_S = 0.1
 _CLOSE_WAIT_S = 1
 """So long a port that is closed may still take what was queued for it; then the rest is dropped."""
 _WRITES_WAITING = 256
-_SILENT_SERVER: tuple[tuple[str, int], ...] = (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
-"""The server of a remote port that lost its power says nothing: it is given up after 25 s, where the system can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,10 +240,7 @@ def _watch_for_silence(port: serial.Serial) -> None:
     # pyserial has no way of its own to its socket, and without this a server without power is silent for ever.
     sock = getattr(port, "_socket", None)
     if isinstance(sock, socket.socket):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in _SILENT_SERVER:
-            if hasattr(socket, name):
-                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+        watch_for_silence(sock)
 
 
 _TAKEN = "another program has it"

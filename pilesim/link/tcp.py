@@ -13,6 +13,7 @@ from typing import Any
 
 from pilesim.errors import InternalError, RigError
 from pilesim.link.base import Data, Down, Link, LinkEvent, TurnedAway, Up
+from pilesim.link.silence import limit_dial, watch_for_silence
 from pilesim.link.stream import Stream, reason_of
 from pilesim.link.waiting import writable
 
@@ -21,9 +22,6 @@ _FINISHING_LIMIT = 8
 """Peers hung up that have not read what was queued for them; beyond it the oldest goes without."""
 _HOSTS_TOLD = 64
 """Hosts told of as turned away beside one peer; beyond it they are turned away in silence."""
-_SILENT_PEER: tuple[tuple[str, int], ...] = (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
-"""A pile that lost its power says nothing, and would be refused as a second peer when it dials in again: so silence
-is looked into after 10 s, and given up 15 s later. By name, since not every system has each; seconds and a count."""
 
 
 def _host_port(address: Any) -> str:
@@ -46,10 +44,7 @@ class _Connection:
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in _SILENT_PEER:
-            if hasattr(socket, name):
-                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+        watch_for_silence(sock)
         self._sock = sock
         self.stream = Stream(sock.fileno(), sock.recv, sock.send)
 
@@ -239,6 +234,7 @@ class TcpDial(_TcpLink):
             raise InternalError(f"{self.name} was dialled before it was opened")
         self._dialling = socket.socket(self._family, socket.SOCK_STREAM)
         self._dialling.setblocking(False)
+        limit_dial(self._dialling)
         try:
             self._dialling.connect(self._address)
         except BlockingIOError:
