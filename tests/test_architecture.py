@@ -54,6 +54,8 @@ HOME: dict[str, frozenset[str]] = {
     "asyncio": frozenset({"link"}),
     "serial": frozenset({"link"}),
     "click": frozenset({"cli"}),
+    "jinja2": frozenset({"report"}),
+    "junitparser": frozenset({"report"}),
     "time": frozenset({"link", "rig", "cli"}),
     "secrets": frozenset(),
     "uuid": frozenset(),

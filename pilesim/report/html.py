@@ -33,7 +33,7 @@ Find = Callable[[RunResult, ScenarioResult], Trace | None]
 """The recording of one scenario of a run; None where there is none. A PilesimError says why it does not read."""
 
 NO_CAPTURE = "No capture was kept, so there is no chart: run it again with --captures DIR."
-NO_ROOM = "The recording is left out, to keep this page small: make a page of this scenario alone."
+NO_ROOM = "The recording is left out, to keep this page small: pilesim judge CAPTURE --html FILE shows it alone."
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def junit_xml(runs: Iterable[RunResult]) -> bytes:
 
 def _suite(run: RunResult, result: ScenarioResult) -> TestSuite:
     suite = TestSuite(_plain(result.name))
-    for name, value in _properties(run, result):
+    for name, value in properties(run, result):
         suite.add_property(_plain(name), _plain(value))
     case = TestCase(_plain(result.name), _plain(f"{run.pile} {run.protocol}"), result.world_ns // MS / 1000)
     outcome = _outcome(run, result)
@@ -52,7 +52,8 @@ def _suite(run: RunResult, result: ScenarioResult) -> TestSuite:
     return suite
 
 
-def _properties(run: RunResult, result: ScenarioResult) -> Iterator[tuple[str, str]]:
+def properties(run: RunResult, result: ScenarioResult) -> Iterator[tuple[str, str]]:
+    """What a report tells of a scenario beside its verdict, by name."""
     yield "pile", run.pile
     yield "protocol", run.protocol
     yield "seed", str(run.seed)
@@ -63,6 +64,9 @@ def _properties(run: RunResult, result: ScenarioResult) -> Iterator[tuple[str, s
     failed = [row.id for row in result.rules if row.verdict is Verdict.FAIL]
     if failed:
         yield "failed rules", ", ".join(failed)
+    known = [f"{row.id} ({row.expected})" for row in result.failed(run.strict) if row.expected]
+    if known:
+        yield "known failures", ", ".join(known)
     if result.capture:
         yield "capture", result.capture
     yield "again", result.repeat
@@ -82,7 +86,7 @@ def _outcome(run: RunResult, result: ScenarioResult) -> Failure | Error | Skippe
 
 
 def _findings(run: RunResult, result: ScenarioResult) -> Iterator[str]:
-    for row in result.failed(run.strict):
+    for row in (row for row in result.failed(run.strict) if not row.expected):
         for finding in row.findings:
             hint = f" ({finding.hint})" if finding.hint else ""
             yield f"{row.id} {row.level} {finding_text(result.file, finding)}"

@@ -55,6 +55,8 @@ class FindingView:
     expected: str
     actual: str
     blame: str
+    known: str
+    """Why it was expected; "" when it was not."""
     frame: FrameView | None
 
 
@@ -80,7 +82,7 @@ class ScenarioView:
     failed: str
     """The rules that make it red, or that it did not prove."""
     reason: tuple[str, ...]
-    """Line by line."""
+    """Line by line, where it is not the findings that are it."""
     findings: tuple[FindingView, ...]
     more: tuple[str, ...]
     """What of the findings is not shown, a sentence a rule."""
@@ -114,6 +116,8 @@ class RunView:
     counts: tuple[tuple[Verdict, int], ...]
     facts: tuple[tuple[str, str], ...]
     provisional: str
+    unplayed: str
+    """What of the plan was not played, in a sentence; "" where all was."""
     failures: tuple[RuleFailure, ...]
     wrong: tuple[ScenarioView, ...]
     """ERROR, FAIL and INCONCLUSIVE, in this order."""
@@ -170,6 +174,7 @@ def run_view(run: RunResult, number: int) -> RunView:
             *run.facts.items(),
         ),
         provisional=run.provisional,
+        unplayed=unplayed(run),
         failures=rule_failures(run, number),
         wrong=wrong,
         rest=tuple(view for view in views if view not in wrong),
@@ -196,16 +201,23 @@ def summary(run: RunResult) -> str:
     return ", ".join(parts) + "."
 
 
+def unplayed(run: RunResult) -> str:
+    """What a run that was broken off has left, in a sentence."""
+    played = {result.id for result in run.scenarios}
+    left = [name for name in run.planned if name not in played]
+    return f"{len(left)} of {len(run.planned)} planned scenarios were not played: {', '.join(left)}." if left else ""
+
+
 def anchor_of(number: int, result: ScenarioResult) -> str:
     return f"run{number}-{re.sub(r'[^A-Za-z0-9]+', '-', result.name)}"
 
 
 def rule_failures(run: RunResult, number: int) -> tuple[RuleFailure, ...]:
-    """Every rule that failed anywhere, MUST before SHOULD, the most frequent first."""
+    """Every rule that failed anywhere and was not expected to, MUST before SHOULD, the most frequent first."""
     where: dict[tuple[Level, str], list[tuple[str, str]]] = {}
     for result in run.scenarios:
         for row in result.rules:
-            if row.verdict is Verdict.FAIL:
+            if row.verdict is Verdict.FAIL and not row.expected:
                 where.setdefault((row.level, row.id), []).append((anchor_of(number, result), result.name))
     return tuple(
         RuleFailure(id=rule, level=level, expects=_EXPECTS.get(rule, ""), scenarios=tuple(scenarios))
@@ -218,8 +230,10 @@ def rule_failures(run: RunResult, number: int) -> tuple[RuleFailure, ...]:
 def scenario_view(result: ScenarioResult, run: RunResult, number: int, protocol: Protocol) -> ScenarioView:
     """One scenario, less its recording."""
     failed = sorted(
-        (row for row in result.rules if row.verdict is Verdict.FAIL), key=lambda row: row.level is not Level.MUST
+        (row for row in result.rules if row.verdict is Verdict.FAIL),
+        key=lambda row: (bool(row.expected), row.level is not Level.MUST),
     )
+    red = [row.id for row in result.failed(run.strict) if not row.expected]
     said = [row for row in result.rules if row.verdict is not Verdict.INCONCLUSIVE or row.proves]
     return ScenarioView(
         anchor=anchor_of(number, result),
@@ -227,8 +241,8 @@ def scenario_view(result: ScenarioResult, run: RunResult, number: int, protocol:
         title=result.title,
         case=result.case,
         verdict=result.verdict,
-        failed=", ".join(row.id for row in (*result.failed(run.strict), *result.unproven)),
-        reason=tuple(result.reason.splitlines()),
+        failed=", ".join([*red, *(row.id for row in result.unproven)]),
+        reason=() if red and result.verdict is Verdict.FAIL else tuple(result.reason.splitlines()),
         findings=tuple(
             finding_view(result, row, finding, protocol) for row in failed for finding in row.findings[:FINDINGS_SHOWN]
         ),
@@ -260,6 +274,7 @@ def finding_view(result: ScenarioResult, row: RuleRow, finding: FindingRow, prot
         where=", ".join(part for part in (step, format_since_start(finding.t_ns), frame, *about) if part),
         expected=finding.expected,
         actual=finding.actual,
+        known=row.expected,
         blame=BLAMED[finding.blame] + (f": {finding.hint}" if finding.hint else ""),
         frame=bytes_view(protocol, bytes.fromhex(finding.raw), finding.title) if finding.raw else None,
     )
