@@ -24,7 +24,7 @@ types: $(STAMP)
 # What plays in real time comes last and by itself: it waits most of the time, and wants a processor when it does not.
 unit: $(STAMP)
 	$(BIN)/pytest -m "not realtime" --numprocesses auto --seeds $(SEEDS)
-	$(BIN)/pytest -m realtime tests/cli tests/conformance
+	$(BIN)/pytest -m realtime tests/cli tests/conformance tests/firmware tests/pytest_plugin
 
 # Figures for people, of this machine: nothing in them can fail.
 bench: $(STAMP)

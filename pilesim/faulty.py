@@ -27,6 +27,8 @@ class Mishap:
     """The order whose bill it spoiled, where it spoiled a bill."""
     amount: int = 0
     """By how much, in the unit of what it spoiled (ns, 0.1 Wh); 0 where that is no question."""
+    leaves_as: str = ""
+    """The order whose number this bill leaves under, where it is another's."""
 
 
 class NoParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,6 +9,7 @@ SEEDS_OF_CI = 20
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seeds", type=int, default=3, help="Seeds that each fault is taken through.")
+    parser.addoption("--whole", action="store_true", help="Play every scenario where a few are enough for a change.")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -18,3 +19,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("matrix_seed", range(1, seeds + 1))
     if "reference_seed" in metafunc.fixturenames:
         metafunc.parametrize("reference_seed", range(1, seeds + 1) if seeds >= SEEDS_OF_CI else [1])
+
+
+@pytest.fixture(scope="session")
+def whole(request: pytest.FixtureRequest) -> bool:
+    """Whether every scenario is to be played."""
+    return bool(request.config.getoption("--whole"))

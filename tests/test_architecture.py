@@ -134,6 +134,45 @@ def test_it_keeps_to_its_layer(module: str) -> None:
     assert problems(module, MODULES[module].read_text(encoding="utf-8")) == []
 
 
+FAMILIES = frozenset({"evlink", "ykc"})
+"""The packages of one protocol each. Only the registry, and a family's contract, may name them."""
+
+
+def family_names(source: str) -> set[str]:
+    """Families that `source` imports, or that a text of it names which is no docstring."""
+    tree = ast.parse(source)
+    # A docstring is an expression of its own; every other text is part of something.
+    alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    constants = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and id(n) not in alone]
+    texts = [text for text in constants if isinstance(text, str)]
+    return {
+        family
+        for family in FAMILIES
+        if any(name.startswith(f"pilesim.wire.{family}") for name in _imports(tree))
+        or any(family in text.lower() for text in texts)
+    }
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_it_names_no_family_but_in_its_own_package_and_the_registry(module: str) -> None:
+    own = {family for family in FAMILIES if module.startswith((f"pilesim.wire.{family}", "pilesim.contract."))}
+    assert module == "pilesim.wire.protocol" or family_names(MODULES[module].read_text(encoding="utf-8")) <= own
+
+
+@pytest.mark.parametrize(
+    ("source", "named"),
+    [
+        ("from pilesim.wire.ykc.protocol import YkcProtocol", {"ykc"}),
+        ("def late():\n    import pilesim.wire.evlink.payloads", {"evlink"}),
+        ('if protocol.name == "ykc-1.6":\n    pass', {"ykc"}),
+        ('NAMES = ("evlink-2.5", "ykc-1.6")', {"evlink", "ykc"}),
+        ('"""As in ykc-1.6."""\nimport pilesim.wire.frame', set()),
+    ],
+)
+def test_it_finds_what_names_a_family(source: str, named: set[str]) -> None:
+    assert family_names(source) == named
+
+
 def test_it_looks_at_every_layer_that_stands() -> None:
     looked_at = {[*module.split("."), ""][1] for module in MODULES}
     assert looked_at >= {"", "errors", "units", "wire", "link", "trace", "contract", "rules", "pile", "platform", "rig"}

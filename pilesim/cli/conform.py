@@ -15,7 +15,6 @@ from pilesim.cli.options import (
     console,
     impair_option,
     protocol_option,
-    read_text,
     seed_option,
 )
 from pilesim.cli.report import (
@@ -27,24 +26,21 @@ from pilesim.cli.report import (
     writable,
     write_reports,
 )
-from pilesim.cli.scenarios import rule_ids, scenarios_named
+from pilesim.cli.scenarios import scenarios_named
 from pilesim.cli.terminal import ConsoleTerminal
 from pilesim.conformance.applicable import acts_asked, grouped, why_not
-from pilesim.conformance.expected import Expected, load_expected
+from pilesim.conformance.asked import DEFAULT_PLATFORM, Asked, options_of
 from pilesim.conformance.result import RunResult, ScenarioResult, encode_result
 from pilesim.conformance.runner import Options, in_memory, run_all
 from pilesim.errors import UsageError
 from pilesim.report.text import print_beginning, print_list, print_scenario, print_summary
-from pilesim.rig.firmware import platform_faults, profile_of
 from pilesim.rig.impairments import Impairment
-from pilesim.rig.operator import Silence
-from pilesim.rig.rigfile import RigFile, load_rig, plain_rig
-from pilesim.rig.targets import LinkTarget, SimTarget, parse_target
+from pilesim.rig.targets import LinkTarget
 from pilesim.scenario.scenario import Scenario, choose
 from pilesim.trace.events import AnyEvent, LineDown, Note
 from pilesim.units import S, format_duration, format_since_start
 from pilesim.wire.frame import End
-from pilesim.wire.protocol import DEFAULT_PROTOCOL, protocol_named
+from pilesim.wire.protocol import protocol_named
 
 
 @click.command()
@@ -59,7 +55,7 @@ from pilesim.wire.protocol import DEFAULT_PROTOCOL, protocol_named
 @click.option("--no-operator", is_flag=True, help="Nobody stands at the pile: what needs hands is not applicable.")
 @click.option(
     "--platform",
-    default="sim:reference",
+    default=DEFAULT_PLATFORM,
     show_default=True,
     metavar="URL",
     help="The platform, sim:reference, with faults or without.",
@@ -130,23 +126,50 @@ def command(
         print_list(out, ((s.id, s.case, s.title) for s in chosen))
         return 0
     said_protocol = context.get_parameter_source("protocol") is not click.core.ParameterSource.DEFAULT
-    bench = _bench(rig_file, pile, protocol if said_protocol else None, pile_number)
-    target, protocol = bench.target, bench.protocol
-    platform_end = _platform(platform)
+    options = options_of(
+        Asked(
+            pile=pile,
+            rig_file=rig_file,
+            pile_number=pile_number,
+            protocol=protocol if said_protocol else None,
+            platform=platform,
+            impairments=impairments,
+            seed=seed,
+            no_operator=no_operator,
+            strict=strict,
+            timeout_scale=timeout_scale,
+            clock_rate=clock_rate,
+            captures=captures,
+            expect_file=expect_file,
+        ),
+        lambda: ConsoleTerminal(out),
+        list(known),
+    )
+    target = options.target
     json_file = json_file or resume_file
     writable(json_file, junit_file, html_file)
-    spoken = protocol_named(protocol)
-    if isinstance(target, LinkTarget) and captures is None:
-        captures = Path("captures")
-        out.print("Captures are kept in ./captures")
+    spoken = protocol_named(options.protocol)
+    if captures is None and options.captures is not None:
+        out.print(f"Captures are kept in ./{options.captures}")
+    captures = options.captures
     print_beginning(
         out, len(chosen), sum(s.estimate_ns for s in chosen), seed, target.url, spoken.name, spoken.provisional
     )
 
-    def begun(scenario: Scenario) -> None:
-        if on_real_line:
+    def keep(so_far: RunResult) -> None:
+        if on_real_line and json_file is not None:
+            # What takes hours must not be lost with the machine: whatever is there can be gone on from.
+            _write_whole(json_file, encode_result(so_far))
+
+    def opened(name: str) -> None:
+        if name != target.url:
+            out.print(f"{target.url} is {name}", soft_wrap=True)
+
+    def begun(scenario: Scenario, so_far: RunResult) -> None:
+        keep(so_far)
+        if on_real_line and not why_not(scenario, target, options.bench_rig, options.terminal):
             takes = format_duration(int(scenario.estimate_ns / clock_rate) // S * S)
-            out.print(f"[dim]{scenario.id}: {escape(scenario.title)}: about {takes}[/]")
+            out.print(f"[dim]{scenario.id}: {escape(scenario.title)}: about {takes}[/]", soft_wrap=True)
 
     def watch(event: AnyEvent) -> None:
         if isinstance(event, Note) and event.line:
@@ -157,31 +180,14 @@ def command(
 
     def ended(result: ScenarioResult, so_far: RunResult) -> None:
         print_scenario(out, result, strict)
-        if on_real_line and json_file is not None:
-            # What takes hours must not be lost with the machine: whatever is there can be gone on from.
-            _write_whole(json_file, encode_result(so_far))
+        keep(so_far)
 
-    options = Options(
-        target=target,
-        platform=platform_end,
-        impairments=impairments,
-        protocol=protocol,
-        seed=seed,
-        strict=strict,
-        timeout_scale=timeout_scale,
-        clock_rate=clock_rate,
-        captures=captures,
-        pile_number=bench.number,
-        rig=bench.rig,
-        terminal=None if no_operator else ConsoleTerminal(out) if isinstance(target, LinkTarget) else Silence(),
-        expected=_expected(expect_file, list(known)),
-    )
     on_real_line = not in_memory(options)
     if on_real_line:
-        options = replace(options, watch=watch)
+        options = replace(options, watch=watch, opened=opened)
     done = _done_before(before, options)
     if isinstance(target, LinkTarget):
-        chosen = grouped(chosen, bench.rig)
+        chosen = grouped(chosen, options.bench_rig)
         _print_day(out, [s for s in chosen if s.id not in done], options)
     with captures_for(html_file, captures) as folder:
         run = run_all(chosen, replace(options, captures=folder), begun=begun, ended=ended, done=done)
@@ -195,24 +201,6 @@ def command(
     return run.exit_code
 
 
-def _bench(rig_file: Path | None, pile: str | None, protocol: str | None, number: str | None) -> RigFile:
-    """The rig in the file, else the plain one of a pile; what the command line says goes before the file."""
-    if rig_file is not None:
-        bench = load_rig(read_text(rig_file), str(rig_file))
-        if pile is not None:
-            raise UsageError(f"--pile: expected the pile once, found it in {rig_file} too")
-    else:
-        target = parse_target(pile or "sim:reference")
-        if isinstance(target, SimTarget):
-            profile_of(target)  # a wrong name or fault is told before anything runs
-        bench = RigFile(target=target, protocol=DEFAULT_PROTOCOL, number="", rig=plain_rig(target))
-    return replace(bench, protocol=protocol or bench.protocol, number=number or bench.number)
-
-
-def _expected(path: Path | None, scenarios: list[str]) -> Expected:
-    return {} if path is None else load_expected(read_text(path), str(path), scenarios, rule_ids())
-
-
 def _done_before(before: RunResult | None, options: Options) -> dict[str, ScenarioResult]:
     """What a run that was broken off has left to this one. UsageError where it was another run."""
     if before is None:
@@ -221,6 +209,7 @@ def _done_before(before: RunResult | None, options: Options) -> dict[str, Scenar
         ("pile", before.pile, options.target.url),
         ("protocol", before.protocol, options.protocol),
         ("seed", before.seed, options.seed),
+        ("strictness", before.strict, options.strict),
     ):
         if was != now:
             raise UsageError(f"--resume: expected the {name} of the run that was broken off, {was}; found {now}")
@@ -244,11 +233,3 @@ def _write_whole(path: Path, data: bytes) -> None:
     beside = path.with_name(path.name + ".part")
     beside.write_bytes(data)
     beside.replace(path)
-
-
-def _platform(url: str) -> SimTarget:
-    target = parse_target(url)
-    if not isinstance(target, SimTarget):
-        raise UsageError(f"expected the platform sim:reference, with faults or without; found {url!r}")
-    platform_faults(target)
-    return target

@@ -23,6 +23,7 @@ COMMANDS = {
     "season": "Play a season of charges and print the field's tables from the ledger.",
     "judge": "Give the verdict on a recording.",
     "report": "Show result files as JUnit XML, or as one HTML page.",
+    "rig": "Check a bench: what is heard of its pile, and what seems to be wrong.",
     "pile": "Put a simulated pile on a real line.",
     "platform": "Put the reference platform on a real line.",
     "tap": "Stand between a real pile and a real platform: pass on, record, impair, judge.",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -12,6 +11,7 @@ from rich.console import Console
 
 from pilesim.errors import UsageError
 from pilesim.rig.impairments import Impairment, parse_impairment
+from pilesim.units import parse_duration_ns
 from pilesim.wire.protocol import DEFAULT_PROTOCOL
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -62,15 +62,15 @@ def _impairments(context: click.Context, option: click.Parameter, texts: tuple[s
     return tuple(impairments)
 
 
+def duration(context: click.Context, option: click.Parameter, text: str | None) -> int | None:
+    """The callback of an option that takes a duration: ns."""
+    try:
+        return None if text is None else parse_duration_ns(text)
+    except ValueError as error:
+        raise UsageError(f"--{option.opts[0].lstrip('-')}: {error}") from None
+
+
 def console() -> Console:
     """Where results go; as wide as the terminal, plain and wide enough for the tables where it is none."""
     # A pile named by a URL may hold `:a:`, which is no emoji.
     return Console(file=sys.stdout, highlight=False, emoji=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
-
-
-def read_text(path: Path) -> str:
-    """A file that the command line names; UsageError says why it cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: expected a text file that can be read: {error}") from None

@@ -7,23 +7,14 @@ from typing import Any
 import click
 
 from pilesim.cli.live import live_options, play
-from pilesim.cli.options import impair_option
-from pilesim.errors import UsageError
-from pilesim.units import parse_duration_ns
-
-
-def _duration(context: click.Context, option: click.Parameter, text: str | None) -> int | None:
-    try:
-        return None if text is None else parse_duration_ns(text)
-    except ValueError as error:
-        raise UsageError(f"--for: {error}") from None
+from pilesim.cli.options import duration, impair_option
 
 
 @click.command()
 @click.argument("pile", metavar="PILE_URL")
 @click.argument("platform", metavar="PLATFORM_URL")
 @impair_option
-@click.option("--for", "for_ns", metavar="DURATION", callback=_duration, help="End after this long, as 10m or 1h30m.")
+@click.option("--for", "for_ns", metavar="DURATION", callback=duration, help="End after this long, as 10m or 1h30m.")
 @click.option("--strict", is_flag=True, help="SHOULD rules decide the verdict too.")
 @live_options
 def command(**options: Any) -> int:

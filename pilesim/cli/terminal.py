@@ -9,6 +9,7 @@ import sys
 import threading
 
 from rich.console import Console
+from rich.markup import escape
 
 
 class ConsoleTerminal:
@@ -23,7 +24,7 @@ class ConsoleTerminal:
             threading.Thread(target=self._read, name="operator", daemon=True).start()
 
     def tell(self, text: str) -> None:
-        self._console.print(f"[bold]{text}[/]", highlight=False)
+        self._console.print(f"[bold]{escape(text)}[/]", highlight=False, soft_wrap=True)
 
     def key_pressed(self) -> bool:
         pressed = self._pressed.is_set()

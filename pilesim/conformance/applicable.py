@@ -11,8 +11,9 @@ from dataclasses import replace
 import msgspec
 
 from pilesim.rig.impairments import objection, parse_impairment
-from pilesim.rig.operator import Terminal, shows_on_the_line
+from pilesim.rig.operator import Terminal
 from pilesim.rig.rigfile import CLAIMS, Rig
+from pilesim.rig.signs import SIGNS
 from pilesim.rig.stimuli import ACT_OF, ACTS
 from pilesim.rig.targets import Target
 from pilesim.scenario import steps
@@ -67,7 +68,7 @@ def _why_not_act(kind: str, rig: Rig, terminal: Terminal | None) -> str:
         return ""
     if terminal is None:
         return f"{kind} needs an operator, and there is none"
-    if not terminal.has_key and not shows_on_the_line(kind):
+    if not terminal.has_key and kind not in SIGNS:
         return f"{kind} shows nowhere on the line, and there is no key to confirm it with"
     return ""
 

@@ -21,14 +21,17 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     reason: str
 
 
-def load_expected(text: str, file: str, scenarios: Collection[str], rules: Collection[str]) -> Expected:
-    """The expected failures in `text`; FileError names the line of a scenario or rule that there is not."""
+def load_expected(text: str, file: str, scenarios: Collection[str] | None, rules: Collection[str]) -> Expected:
+    """The expected failures in `text`; FileError names the line of a scenario or rule that there is not.
+
+    `scenarios` None: it is not known which there are.
+    """
     document = strictyaml.read(text, file)
     rows = strictyaml.convert(document, (), document.data, list[_Row])
     expected: dict[str, dict[str, str]] = {}
     for index, row in enumerate(rows):
         for name, known in (("scenario", scenarios), ("rule", rules)):
-            if getattr(row, name) not in known:
+            if known is not None and getattr(row, name) not in known:
                 found = getattr(row, name)
                 raise document.error((index, name), f"expected the id of a {name}, found {found!r}")
         if row.rule in expected.get(row.scenario, {}):

@@ -11,6 +11,7 @@ from typing import TextIO
 
 from pilesim.conformance.runner import PILE_NUMBER, settings_of
 from pilesim.errors import RigError
+from pilesim.faulty import FaultChoice
 from pilesim.link.urls import link_of
 from pilesim.pile.profiles import Profile
 from pilesim.platform.settings import Settings
@@ -82,29 +83,12 @@ def play_live(
     protocol = protocol_named(options.protocol)
     script = options.script
     own_end = options.own_end
-    recorder = Recorder(_header(options), sink)
+    recorder = Recorder(header_of(options), sink)
     view = View(protocol, own_end) if own_end is not None else None
     if view is not None:
         recorder.observers.append(view.see)
-    bench = make_bench(
-        protocol=protocol,
-        world_start_ns=options.world_start_ns,
-        pile=options.pile
-        if isinstance(options.pile, str)
-        else SimulatedPile(
-            profile=options.pile,
-            number=options.number,
-            seed=options.seed,
-            clock_error_ns=script.pile.clock_error_ns if script else 0,
-        ),
-        platform=ReferencePlatform(settings=settings_of(script) if script else Settings(auto=True), seed=options.seed)
-        if options.platform is None
-        else options.platform,
-        clock=RealClock(options.clock_rate),
-        recorder=recorder,
-        seed=options.seed,
-        impairments=options.impairments,
-    )
+    settings = settings_of(script.platform) if script else Settings(auto=True)
+    bench = bench_of(options, recorder, settings=settings, clock_error_ns=script.pile.clock_error_ns if script else 0)
     reason = ""
     with Onlooker(see) as onlooker:
         recorder.observers.append(onlooker.see)
@@ -139,6 +123,37 @@ def play_live(
     return recorder.trace()
 
 
+def bench_of(
+    options: LiveOptions,
+    recorder: Recorder,
+    *,
+    settings: Settings,
+    faults: tuple[FaultChoice, ...] = (),
+    clock_error_ns: int | None = 0,
+) -> Bench:
+    """Both ends, joined; RigError where a port cannot be had.
+
+    `settings` and `faults` are those of the reference platform, `clock_error_ns` that of a simulated pile's clock
+    when it is switched on, None where it is not set.
+    """
+    return make_bench(
+        protocol=protocol_named(options.protocol),
+        world_start_ns=options.world_start_ns,
+        pile=options.pile
+        if isinstance(options.pile, str)
+        else SimulatedPile(
+            profile=options.pile, number=options.number, seed=options.seed, clock_error_ns=clock_error_ns
+        ),
+        platform=ReferencePlatform(settings=settings, seed=options.seed, faults=faults)
+        if options.platform is None
+        else options.platform,
+        clock=RealClock(options.clock_rate),
+        recorder=recorder,
+        seed=options.seed,
+        impairments=options.impairments,
+    )
+
+
 def _run(bench: Bench, player: Player | None, options: LiveOptions, stop: Callable[[], bool]) -> None:
     """Pump until one of the ends that `play_live` names."""
     look_up_ns = int(_LOOK_UP_S * S * options.clock_rate)
@@ -153,7 +168,8 @@ def _run(bench: Bench, player: Player | None, options: LiveOptions, stop: Callab
         bench.pump.run_until(over, min(now_ns + look_up_ns, options.until_ns or now_ns + look_up_ns))
 
 
-def _header(options: LiveOptions) -> Header:
+def header_of(options: LiveOptions) -> Header:
+    """The first line of the recording."""
     script, own_end, firmware = options.script, options.own_end, options.pile
     return Header(
         start=local_datetime(options.world_start_ns).isoformat(),

@@ -35,15 +35,16 @@ from pilesim.rig.impairments import Impairment, impairment_text
 from pilesim.rig.operator import Operator, Silence, Terminal
 from pilesim.rig.relay import Relay
 from pilesim.rig.rigfile import Rig, plain_rig
+from pilesim.rig.signs import Signs
 from pilesim.rig.stimuli import Hands, SimulatedHands
 from pilesim.rig.targets import LinkTarget, SimLink, SimTarget, Target, wire_ns_per_byte
 from pilesim.rules.verdict import Verdict
-from pilesim.scenario.player import READY_NS, Player
-from pilesim.scenario.scenario import Scenario
+from pilesim.scenario.player import NOBODY_CONNECTED, READY_NS, SETTLING_NS, Player
+from pilesim.scenario.scenario import PlatformSettings, Scenario
 from pilesim.scenario.view import View
 from pilesim.trace.events import AnyEvent, Finish, Header, Trace
 from pilesim.trace.recorder import Recorder
-from pilesim.units import HOUR, local_datetime
+from pilesim.units import HOUR, format_duration, local_datetime
 from pilesim.wire.frame import End
 from pilesim.wire.protocol import Protocol, protocol_named
 
@@ -78,6 +79,8 @@ class Options:
     """Where an operator is told what to do, and says that it is done; None: no operator is there."""
     watch: Callable[[AnyEvent], None] | None = None
     """Sees every event as it is recorded."""
+    opened: Callable[[str], None] | None = None
+    """Is told the name of the port at the pile's end, once it is there."""
     expected: Expected = field(default_factory=dict)
     """Failures that are known."""
 
@@ -99,11 +102,12 @@ def run_all(
     scenarios: list[Scenario],
     options: Options,
     *,
-    begun: Callable[[Scenario], None] = lambda scenario: None,
+    begun: Callable[[Scenario, RunResult], None] = lambda scenario, so_far: None,
     ended: Callable[[ScenarioResult, RunResult], None] = lambda result, so_far: None,
     done: Mapping[str, ScenarioResult] = NOTHING_DONE,
 ) -> RunResult:
-    """Run `scenarios` but those that are `done`, by id; `begun` and `ended` are told of each, in their order.
+    """Run `scenarios` but those that are `done`, by id; `begun` and `ended` are told of each, in their order, with the
+    result so far.
 
     On a real line they run one after the other; in virtual time, where only the processor is busy, side by side.
     """
@@ -113,14 +117,15 @@ def run_all(
     with ExitStack() as stack:
         running = _side_by_side(left, options, stack) if in_memory(options) else None
         for scenario in left:
-            begun(scenario)
-            result = _result_of(scenario, options) if running is None else next(running)
+            begun(scenario, run_result(results, planned, options))
+            result = result_of(scenario, options) if running is None else next(running)
             results.append(result)
-            ended(result, _run_result(results, planned, options))
-    return _run_result(results, planned, options)
+            ended(result, run_result(results, planned, options))
+    return run_result(results, planned, options)
 
 
-def _run_result(results: Sequence[ScenarioResult], planned: tuple[str, ...], options: Options) -> RunResult:
+def run_result(results: Sequence[ScenarioResult], planned: tuple[str, ...], options: Options) -> RunResult:
+    """The run as far as it has come."""
     protocol = protocol_named(options.protocol)
     return RunResult(
         pilesim=__version__,
@@ -140,14 +145,14 @@ def _side_by_side(scenarios: list[Scenario], options: Options, stack: ExitStack)
     """The results in the scenarios' order, by as many processes as there are processors, the longest begun first."""
     processes = min(os.cpu_count() or 1, len(scenarios))
     if processes <= 1:
-        return (_result_of(scenario, options) for scenario in scenarios)
+        return (result_of(scenario, options) for scenario in scenarios)
     pool = stack.enter_context(ProcessPoolExecutor(processes))
     longest_first = sorted(scenarios, key=lambda scenario: scenario.estimate_ns, reverse=True)
-    begun = {scenario.id: pool.submit(_result_of, scenario, options) for scenario in longest_first}
+    begun = {scenario.id: pool.submit(result_of, scenario, options) for scenario in longest_first}
     return (begun[scenario.id].result() for scenario in scenarios)
 
 
-def _result_of(scenario: Scenario, options: Options) -> ScenarioResult:
+def result_of(scenario: Scenario, options: Options) -> ScenarioResult:
     """The result of a scenario, even where this program fails in it: the others are still run."""
     reason = why_not(scenario, options.target, options.bench_rig, options.terminal)
     if reason:
@@ -183,7 +188,8 @@ def run_scenario(scenario: Scenario, options: Options) -> Run:
     """Play one scenario and judge it. RigError where the port fails; what was recorded until then is kept."""
     protocol = protocol_named(options.protocol)
     target, rig = options.target, options.bench_rig
-    scenario = fitted(scenario, rig, present_ns())
+    # A real platform's clock runs at 1, and what it tells the pile is held against this world's.
+    scenario = fitted(scenario, rig, present_ns(1 if rig.platform is not None else options.clock_rate))
     simulated = isinstance(target, SimTarget)
     profile = profile_of(target) if isinstance(target, SimTarget) else None
     header = Header(
@@ -204,7 +210,7 @@ def run_scenario(scenario: Scenario, options: Options) -> Run:
             rig.platform.url if rig.platform is not None else None,
             options.clock_rate,
         ),
-        not_applicable=rig.not_applicable,
+        not_applicable={**rig.not_applicable, **(outpaced(options.clock_rate) if rig.platform is not None else {})},
         limits=dict(rig.limits),
     )
     with _sink(scenario, options) as (sink, capture):
@@ -250,13 +256,15 @@ def _play(
         platform=rig.platform.url
         if rig.platform is not None
         else ReferencePlatform(
-            settings=settings_of(scenario), seed=options.seed, faults=platform_faults(options.platform)
+            settings=settings_of(scenario.platform), seed=options.seed, faults=platform_faults(options.platform)
         ),
         clock=VirtualClock() if in_memory(options) else RealClock(options.clock_rate),
         recorder=recorder,
         seed=options.seed,
         impairments=options.impairments,
     )
+    if options.opened is not None:
+        options.opened(bench.pile_end)
     hands = _hands(scenario, options, protocol, recorder, bench)
     desk = (
         ApiDesk(rig.platform, recorder.header.pile, options.clock_rate) if rig.platform is not None else bench.session
@@ -265,6 +273,7 @@ def _play(
         for participant in (hands, desk):
             if isinstance(participant, RigHands | ApiDesk):
                 bench.pump.add(participant)
+        act_wait_ns = int(rig.operator_wait_ns * options.clock_rate)
         player = Player(
             scenario,
             protocol=protocol,
@@ -276,18 +285,22 @@ def _play(
             indirect=rig.platform is not None,
             line=bench.line,
             timeout_scale=options.timeout_scale,
-            act_wait_ns=int(rig.operator_wait_ns * options.clock_rate),
+            act_wait_ns=act_wait_ns,
+            needs_time=isinstance(target, LinkTarget) and rig.world_time,
         )
         bench.pump.add(player)
-        limit_ns = int((scenario.estimate_ns + READY_NS + _SLACK_NS) * options.timeout_scale)
+        slack_ns = READY_NS + _SLACK_NS + (1 + len(scenario.steps)) * act_wait_ns
+        limit_ns = int((scenario.estimate_ns + slack_ns) * options.timeout_scale)
         bench.pump.run_until(lambda: player.done or bool(bench.line.vanished), limit_ns)
         now_ns = bench.clock.now_ns()
         if bench.line.vanished:
             recorder.record(Finish(t_ns=now_ns, reason=f"the port vanished: {bench.line.vanished}"))
             raise RigError(f"{target.url}: the port vanished in the middle of {scenario.id}: {bench.line.vanished}")
-        recorder.record(Finish(t_ns=now_ns, reason=player.cut_short))
-        if isinstance(target, LinkTarget) and not view.connected and player.cut_short:
-            raise RigError(f"{target.url}: {player.cut_short} within {READY_NS // 10**9} s")
+        reason = player.cut_short if player.done else f"it was not over after {format_duration(limit_ns)}"
+        recorder.record(Finish(t_ns=now_ns, reason=reason))
+        if isinstance(target, LinkTarget) and player.cut_short == NOBODY_CONNECTED:
+            waited = format_duration(int((SETTLING_NS + READY_NS) * options.timeout_scale))
+            raise RigError(f"{target.url}: {player.cut_short} within {waited}")
     finally:
         for participant in (hands, desk):
             if isinstance(participant, RigHands | ApiDesk):
@@ -303,11 +316,13 @@ def _hands(scenario: Scenario, options: Options, protocol: Protocol, recorder: R
     if simulated is not None and in_memory(options):
         return simulated
     checks = f"Then checked: {', '.join(scenario.proves)}." if scenario.proves else ""
+    signs = Signs(recorder, protocol)
+    somebody = options.terminal if simulated is None else None
     return RigHands(
         options.bench_rig.hands,
-        operator=Operator(recorder, protocol, options.terminal or Silence(), checks) if simulated is None else None,
+        operator=Operator(recorder, signs, somebody, checks) if somebody is not None else None,
         simulated=simulated,
-        relay=Relay(recorder),
+        relay=Relay(recorder, signs, options.clock_rate),
         clock_rate=options.clock_rate,
     )
 
@@ -332,9 +347,15 @@ def in_memory(options: Options) -> bool:
     return virtual and options.bench_rig.platform is None
 
 
-def settings_of(scenario: Scenario) -> Settings:
-    """How the reference platform is set up for `scenario`."""
-    asked = scenario.platform
+def outpaced(clock_rate: float) -> dict[str, str]:
+    """The rules by which a real platform cannot be judged in a world that is faster than its clock, with the reason."""
+    if clock_rate == 1:
+        return {}
+    return {"platform.clock": f"this world runs {clock_rate:g} times as fast as the platform's clock"}
+
+
+def settings_of(asked: PlatformSettings) -> Settings:
+    """How the reference platform is set up where a scenario, or a test, asks for this."""
     return Settings(
         auto=asked.auto,
         cards=tuple(Card(str(card.account), card.balance) for card in asked.cards),
@@ -344,8 +365,9 @@ def settings_of(scenario: Scenario) -> Settings:
 
 def repeat_command(scenario: str, options: Options) -> str:
     """The command that runs one scenario again as this one was run."""
-    words = ["pilesim", "conform", scenario, "--pile", options.target.url, "--seed", str(options.seed)]
-    words += ["--protocol", options.protocol]
+    rig = options.bench_rig
+    words = ["pilesim", "conform", scenario, *(("--rig", rig.file) if rig.file else ("--pile", options.target.url))]
+    words += ["--seed", str(options.seed), "--protocol", options.protocol]
     if options.platform != REFERENCE_PLATFORM:
         words += ["--platform", options.platform.url]
     for impairment in options.impairments:

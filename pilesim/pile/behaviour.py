@@ -199,6 +199,6 @@ class Behaviour:
         """Whether the `pending` bills, if any, leave before a start is answered."""
         return True
 
-    def keeps_records_without_power(self, pending: int) -> bool:
-        """Whether `pending` bills and records outlive a power loss."""
+    def keeps_records_without_power(self, orders: Sequence[str]) -> bool:
+        """Whether bills and records outlive a power loss; `orders` are those of all that there are."""
         return True

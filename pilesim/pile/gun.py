@@ -357,10 +357,11 @@ class Gun:
         self._mind_fault()
 
     def set_insulation(self, isolated: bool) -> None:
-        """The isolation of the car at this gun from now on. ValueError: there must be one."""
-        if self._car is None:
+        """The isolation of the car at this gun from now on. ValueError: there must be one, to lose it."""
+        if self._car is None and not isolated:
             raise ValueError(f"gun {self.number}: insulation: no car is there")
-        self._car.insulation = isolated
+        if self._car is not None:
+            self._car.insulation = isolated
         if isolated:
             self._isolation = GunFault.NONE
         elif self._charge is not None and not self._behaviour.insulation_passes(self.number, isolated):

@@ -205,7 +205,7 @@ class Pile:
         self._working = False
         self._bills.line_down()
         self._uplink.power_off()
-        if not self._behaviour.keeps_records_without_power(len(self._store.bills) + len(self._store.records)):
+        if not self._behaviour.keeps_records_without_power(self._store.orders):
             self._store.bills.clear()
             self._store.records.clear()
 

@@ -76,6 +76,14 @@ class KeptBill:
     left_ns: int = 0
     times_left: int = 0
 
+    @property
+    def order(self) -> str:
+        """As the bill says, or will say once it is written."""
+        if self.bill is not None:
+            return self.bill.order
+        assert self.record is not None
+        return self.record.authorisation.order
+
 
 @dataclass(slots=True)
 class Store:
@@ -89,3 +97,9 @@ class Store:
     arrivals_ns: dict[int, int] = field(default_factory=dict)
     """By gun: when the cable that is in was plugged in."""
     meters_cwns: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def orders(self) -> tuple[str, ...]:
+        """Of every unacknowledged bill, and of every record that is not billed yet."""
+        unbilled = (record.authorisation.order for record in self.records.values())
+        return (*(kept.order for kept in self.bills), *unbilled)

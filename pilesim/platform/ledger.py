@@ -150,7 +150,7 @@ class Ledger:
         entry.bill, entry.bill_ns = bill, now_ns
         entry.duplicate = not bill.start.is_none and self._settled_as(pile, bill) != bill.order
         if not entry.duplicate:
-            fees_mfen = bill.charge_fee_mfen + bill.service_fee_mfen + (bill.occupancy_fee_mfen or 0)
+            fees_mfen = bill.fees_mfen + (bill.occupancy_fee_mfen or 0)
             entry.balance_mfen = self._balances_mfen.get(order.account, 0) - fees_mfen
             self._balances_mfen[order.account] = entry.balance_mfen
 
@@ -164,7 +164,7 @@ class Ledger:
     def _settled_as(self, pile: str, bill: Bill) -> str:
         """The order whose bill told of this charge first."""
         end_ns = None if bill.end is None else bill.end.epoch_ns
-        fee_mfen = bill.charge_fee_mfen + bill.service_fee_mfen
+        fee_mfen = bill.fees_mfen
         charge = (pile, bill.gun, bill.start.epoch_ns, end_ns, bill.energy_dwh, fee_mfen)
         return self._charges.setdefault(charge, bill.order)
 
@@ -308,7 +308,7 @@ def _bill_figures(bill: Bill) -> tuple[int | None, int | None, int, int, int]:
     end_ns = None if bill.end is None else bill.end.epoch_ns
     if bill.end is None and start_ns is not None and bill.charge_minutes is not None:
         end_ns = start_ns + bill.charge_minutes * MINUTE
-    fee_mfen = bill.charge_fee_mfen + bill.service_fee_mfen
+    fee_mfen = bill.fees_mfen
     return start_ns, end_ns, bill.energy_dwh, fee_mfen, bill.occupancy_fee_mfen or 0
 
 

@@ -36,17 +36,19 @@ _RAW_SHOWN = 64
 """Bytes shown of a frame or of garbage; captures and JSON hold them all."""
 
 
-def verdict_word(verdict: Verdict) -> str:
-    return f"[{STYLES[verdict]}]{verdict.upper()}[/]"
+def verdict_word(verdict: Verdict, site: bool = False) -> str:
+    """`PASS`, and `PASS (site)` where the site's own limits have a part in it."""
+    return f"[{STYLES[verdict]}]{verdict.upper()}[/]{' (site)' if site else ''}"
 
 
 def print_scenario(console: Console, result: ScenarioResult, strict: bool) -> None:
     """One scenario's line, and below it whatever is wrong with it."""
     case = f" [dim]({escape(result.case)})[/]" if result.case else ""
-    console.print(f"{verdict_word(result.verdict)} {escape(result.id)}{case}", soft_wrap=True)
+    site = any(row.site for row in result.rules)
+    console.print(f"{verdict_word(result.verdict, site)} {escape(result.id)}{case}", soft_wrap=True)
     for row in result.failed(strict):
         _print_failure(console, result, row)
-    if result.verdict is not Verdict.PASS and result.reason:
+    if result.reason:
         console.print(f"  {escape(result.reason)}", soft_wrap=True)
     for row in result.unproven:
         console.print(f"  [yellow]not proven[/] {row.id}: {escape(row.reason)}", soft_wrap=True)
@@ -102,7 +104,7 @@ def print_rules(console: Console, result: ScenarioResult) -> None:
         table.add_column(heading)
     for row in result.rules:
         margin = f"{row.margin.value:g} / {row.margin.limit:g} {row.margin.unit}" if row.margin else ""
-        table.add_row(row.id, row.level, verdict_word(row.verdict), escape(margin or row.reason))
+        table.add_row(row.id, row.level, verdict_word(row.verdict, row.site), escape(margin or row.reason))
     console.print(table)
 
 
@@ -126,7 +128,8 @@ def print_summary(console: Console, run: RunResult) -> None:
         for verdict in Verdict
         if (count := sum(scenario.verdict is verdict for scenario in run.scenarios))
     )
-    console.print(f"{verdict_word(run.verdict)} {escape(run.pile)}: {_scenarios(len(run.scenarios))}: {counts}")
+    word = verdict_word(run.verdict, bool(site))
+    console.print(f"{word} {escape(run.pile)}: {_scenarios(len(run.scenarios))}: {counts}")
 
 
 def _scenarios(count: int) -> str:

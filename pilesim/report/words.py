@@ -11,6 +11,9 @@ from pilesim.wire.messages import GunReport, Message, Stamp, Tariff
 _UNSAID = frozenset({"login", "credential", "change", "parking"})
 """Fields that a time line has no room for; `pilesim decode` shows them all."""
 
+_ELECTRICAL = {"cv": (100, "V"), "ca": (100, "A"), "dv": (10, "V"), "da": (10, "A")}
+"""Endings of a name: how many of its unit make one of a person's."""
+
 _SAID_WHEN_SET = frozenset({"reason", "refusal", "longest_minutes"})
 
 
@@ -42,7 +45,8 @@ def _empty(message: Message, name: str, value: object) -> bool:
 
 
 def _said(name: str, value: object) -> str:
-    stem = name.rpartition("_")[0].replace("_", " ")
+    stem, _, ending = name.rpartition("_")
+    stem = stem.replace("_", " ")
     match value:
         case Stamp():
             return f"{name.replace('_', ' ')} {stamp_words(value)}"
@@ -58,8 +62,13 @@ def _said(name: str, value: object) -> str:
             return f"{stem} {format_kwh(value)}"
         case int() if name.endswith("_mfen"):
             return f"{stem} {format_yuan(value)}"
+        case int() if ending in _ELECTRICAL:
+            scale, unit = _ELECTRICAL[ending]
+            return f"{stem} {value / scale:.1f} {unit}"
         case tuple() if name == "stages_dwh":
             return "stages " + " + ".join(format_kwh(stage) for stage in value)
+        case tuple():
+            return f"{name} " + ", ".join(str(item) for item in value)
         case "":
             return f"no {name}"
         case bytes():

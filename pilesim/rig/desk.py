@@ -7,7 +7,7 @@ httpx is heavy, and imported by the first call.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Literal
 
@@ -16,18 +16,27 @@ import msgspec
 from pilesim.errors import RigError
 from pilesim.link.base import Link
 from pilesim.quantities import Duration
-from pilesim.rig.relay import LOOK_NS, SAID_BYTES, filled
+from pilesim.rig.relay import LOOK_NS, SAID_BYTES, filled, one_line
 from pilesim.units import S, format_yuan
+
+_OF_AN_ORDER = ("pile", "gun", "account", "order", "balance")
+FILLED_BY: Mapping[str, tuple[str, ...]] = {"authorise": _OF_AN_ORDER, "start": _OF_AN_ORDER, "stop": _OF_AN_ORDER}
+"""What the platform can be told to do, and what each call is filled with: a start and a stop with the gun's last
+authorisation."""
 
 
 class HttpCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One HTTP request; {pile}, {gun}, {order}, {account} and {balance} stand for themselves in all texts."""
+    """One HTTP request; the names in `FILLED_BY`, in braces, stand for themselves in all texts."""
 
     url: str
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
     headers: dict[str, str] = {}
     json: Any = None
     body: str | None = None
+
+    def texts(self) -> tuple[str, ...]:
+        """All that is filled."""
+        return tuple(_texts(_plain(self)))
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,9 +60,14 @@ class PlatformApi(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     start: Call | None = None
     stop: Call | None = None
 
+    def calls(self) -> dict[str, Call]:
+        """How it is told each thing that it can be told, of `FILLED_BY`."""
+        ways = {"authorise": self.authorise, "start": self.start, "stop": self.stop}
+        return {name: call for name, call in ways.items() if call is not None}
+
     def does(self, command: str) -> bool:
         """Whether it can be told this: `authorise`, `start` or `stop`."""
-        return getattr(self, command, None) is not None
+        return command in self.calls()
 
 
 class ApiDesk:
@@ -66,16 +80,19 @@ class ApiDesk:
         self._now_ns = 0
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="platform-api")
         self._calls: list[Future[None]] = []
+        self._told: dict[int, dict[str, str]] = {}
+        """What the last authorisation of each gun was told with."""
 
     def authorise(self, now_ns: int, gun: int, order: str, balance_mfen: int, account: str | None) -> None:
         balance = format_yuan(balance_mfen).removesuffix(" yuan")
-        self._call("authorise", self._api.authorise, gun, account, order=order, balance=balance)
+        self._told[gun] = {"account": account or "", "order": order, "balance": balance}
+        self._call("authorise", gun, account)
 
     def start(self, now_ns: int, gun: int, account: str | None) -> None:
-        self._call("start", self._api.start, gun, account)
+        self._call("start", gun, account)
 
     def stop(self, now_ns: int, gun: int, account: str | None) -> None:
-        self._call("stop", self._api.stop, gun, account)
+        self._call("stop", gun, account)
 
     # ------------------------------------------------------------------------ as a participant of the pump
 
@@ -97,13 +114,33 @@ class ApiDesk:
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _call(self, name: str, call: Call | None, gun: int, account: str | None, **more: str) -> None:
+    def _call(self, name: str, gun: int, account: str | None) -> None:
+        call = self._api.calls().get(name)
         if call is None:
             raise ValueError(f"the rig says no way to tell the platform to {name}")
-        values: dict[str, str | int] = {"pile": self._pile, "gun": gun, "account": account or "", **more}
+        known = {"account": "", "order": "", "balance": ""} | self._told.get(gun, {})
+        values: dict[str, str | int] = {"pile": self._pile, "gun": gun, **known}
+        if account is not None:
+            values["account"] = account
         words = filled(call.command, values)
-        http = _filled_deep(msgspec.to_builtins(call.http), values) if call.http is not None else None
+        http = _filled_deep(_plain(call.http), values) if call.http is not None else None
         self._calls.append(self._pool.submit(_tell, name, words, http, call.timeout / S))
+
+
+def _plain(call: HttpCall) -> Any:
+    """The call as JSON has it: a decimal of the rig file is a number there too."""
+    return msgspec.json.decode(msgspec.json.Encoder(decimal_format="number").encode(call))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
 
 
 def _filled_deep(value: Any, values: Mapping[str, str | int]) -> Any:
@@ -119,9 +156,9 @@ def _filled_deep(value: Any, values: Mapping[str, str | int]) -> Any:
 
 def _tell(name: str, words: list[str], http: Mapping[str, Any] | None, timeout_s: float) -> None:
     """Make one call; RigError says what came of it."""
-    import httpx  # noqa: PLC0415 (heavy, and most runs call nobody)
-
     if http is not None:
+        import httpx  # noqa: PLC0415 (heavy, and most runs call nobody)
+
         content = http["body"]
         try:
             reply = httpx.request(
@@ -132,16 +169,24 @@ def _tell(name: str, words: list[str], http: Mapping[str, Any] | None, timeout_s
                 **({"json": http["json"]} if content is None else {"content": content}),
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise RigError(f"{name}: {http['method']} {http['url']}: {error}") from None
+            why = str(error) or type(error).__name__
+            raise RigError(f"{name}: {http['method']} {http['url']}: {why}") from None
         if reply.is_error:
-            raise RigError(f"{name}: {http['method']} {http['url']}: {reply.status_code} {reply.text[:SAID_BYTES]}")
+            raise RigError(
+                f"{name}: {http['method']} {http['url']}: {reply.status_code} {one_line(reply.text[:SAID_BYTES])}"
+            )
         return
     try:
-        done = subprocess.run(
-            words, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=False, text=True
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise RigError(f"{name}: the command {words}: {error}") from None
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=False)
+    except OSError as error:
+        raise RigError(f"{name}: the command {words} cannot be run: {error.strerror}") from None
+    except subprocess.TimeoutExpired as error:
+        said = one_line(_text(error.stderr or error.stdout))
+        raise RigError(f"{name}: the command {words} has not ended within {timeout_s:g} s: {said}") from None
     if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip()[:SAID_BYTES]
-        raise RigError(f"{name}: the command {words} ended with {done.returncode}: {said or 'it said nothing'}")
+        said = one_line(_text(done.stderr or done.stdout))
+        raise RigError(f"{name}: the command {words} ended with {done.returncode}: {said}")
+
+
+def _text(said: bytes | None) -> str:
+    return (said or b"").decode(errors="replace")[-SAID_BYTES:]

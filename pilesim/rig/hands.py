@@ -51,7 +51,7 @@ class RigHands:
     def do(self, now_ns: int, kind: str, gun: int | None, detail: Mapping[str, Any]) -> None:
         match self._hands.get(kind):
             case Command(command=argv, timeout=timeout):
-                self._relay.do(now_ns, kind, gun, detail, argv, int(timeout * self._rate))
+                self._relay.do(now_ns, kind, gun, detail, argv, int(timeout))
             case "operator" if self._operator is not None:
                 self._operator.do(now_ns, kind, gun, detail)
             case "sim" if self._simulated is not None:

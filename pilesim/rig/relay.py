@@ -5,6 +5,7 @@ Owns the running of such a command, without a shell and without keeping the line
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from pilesim.errors import RigError
+from pilesim.rig.signs import Act, Signs
 from pilesim.trace.events import Stimulus
 from pilesim.trace.recorder import Recorder
 from pilesim.units import MS, format_duration
@@ -26,9 +28,14 @@ def filled(argv: Sequence[str], values: Mapping[str, str | int]) -> list[str]:
     """`argv` with each `{name}` replaced; ValueError names one that there is not."""
     try:
         return [word.format_map(values) for word in argv]
-    except (KeyError, IndexError, ValueError) as error:
-        known = ", ".join(f"{{{name}}}" for name in values)
-        raise ValueError(f"expected only {known} in braces, found {error} in {argv}") from None
+    except KeyError as error:
+        raise ValueError(f"expected only {_braced(values)}; found {{{error.args[0]}}} in {list(argv)}") from None
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
+        raise ValueError(f"expected only {_braced(values)}; found {error} in {list(argv)}") from None
+
+
+def _braced(values: Mapping[str, str | int]) -> str:
+    return " ".join(f"{{{name}}}" for name in values) + ", and braces themselves twice"
 
 
 def detail_text(detail: Mapping[str, Any]) -> str:
@@ -36,11 +43,24 @@ def detail_text(detail: Mapping[str, Any]) -> str:
     flat: dict[str, Any] = {}
     for key, value in detail.items():
         flat |= value if isinstance(value, Mapping) else {key: value}
-    return " ".join(f"{key}={_word(value)}" for key, value in flat.items())
+    return " ".join(f"{key}={word(value)}" for key, value in flat.items())
 
 
-def _word(value: Any) -> str:
+def word(value: Any) -> str:
+    """A value as a command line, or a person, reads it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def one_line(text: str) -> str:
+    """What somebody said, in one line, as a sentence has room for it."""
+    return " / ".join(stripped for line in text.splitlines() if (stripped := line.strip())) or "it said nothing"
+
+
+def _what(said: IO[bytes]) -> str:
+    """What a command has said, its end at least, in one line."""
+    size = said.seek(0, os.SEEK_END)
+    said.seek(max(0, size - SAID_BYTES))
+    return one_line(said.read(SAID_BYTES).decode(errors="replace"))
 
 
 @dataclass(slots=True)
@@ -53,13 +73,24 @@ class _Running:
     argv: list[str]
     process: subprocess.Popen[bytes]
     said: IO[bytes]
+    act: Act | None = None
+    """What is watched for on the line; None once it has shown."""
+
+
+def _done(running: _Running, t_ns: int) -> Stimulus:
+    running.act = None
+    return Stimulus(
+        t_ns=t_ns, began_ns=running.began_ns, kind=running.kind, gun=running.gun, detail=dict(running.detail)
+    )
 
 
 class Relay:
-    """Records a stimulus once its command has ended with 0: begun when the command was."""
+    """Records a stimulus, begun when its command was, once it shows on the line or the command has ended with 0."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, signs: Signs, clock_rate: float = 1) -> None:
         self._recorder = recorder
+        self._signs = signs
+        self._rate = clock_rate
         self._running: list[_Running] = []
 
     def do(
@@ -67,10 +98,11 @@ class Relay:
     ) -> None:
         """Begin `argv`, in which {act}, {gun}, {detail} and the stimulus's own arguments stand for themselves.
 
-        RigError where the command cannot be run, ValueError where it names what there is not.
+        `timeout_ns` is in the computer's time. RigError where the command cannot be run, ValueError where it names what
+        there is not.
         """
         values = {"act": kind, "gun": "-" if gun is None else str(gun), "detail": detail_text(detail)}
-        values |= {key: _word(value) for key, value in detail.items() if not isinstance(value, Mapping)}
+        values |= {key: word(value) for key, value in detail.items() if not isinstance(value, Mapping)}
         words = filled(argv, values)
         said = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
         try:
@@ -78,7 +110,11 @@ class Relay:
         except OSError as error:
             said.close()
             raise RigError(f"{kind}: the command {words} cannot be run: {error.strerror}") from None
-        self._running.append(_Running(kind, gun, dict(detail), now_ns, now_ns + timeout_ns, words, process, said))
+        until_ns = now_ns + int(timeout_ns * self._rate)
+        running = _Running(kind, gun, dict(detail), now_ns, until_ns, words, process, said)
+        running.act = Act(kind, gun, running.detail, lambda t_ns: _done(running, t_ns))
+        self._signs.watch(running.act)
+        self._running.append(running)
 
     def pending(self) -> tuple[str, ...]:
         return tuple(f"the command for {running.kind} to end" for running in self._running)
@@ -91,20 +127,21 @@ class Relay:
             self._end(running, now_ns)
         for running in self._running:
             if now_ns > running.until_ns:
-                took = format_duration(running.until_ns - running.began_ns)
-                raise RigError(f"{running.kind}: the command {running.argv} has not ended within {took}")
+                took = format_duration(int((running.until_ns - running.began_ns) / self._rate))
+                raise RigError(
+                    f"{running.kind}: the command {running.argv} has not ended within {took}: {_what(running.said)}"
+                )
         return bool(ended)
 
     def _end(self, running: _Running, now_ns: int) -> None:
         with running.said as said:
-            said.seek(0)
-            text = said.read(SAID_BYTES).decode(errors="replace").strip()
+            text = _what(said)
         code = running.process.returncode
         if code != 0:
-            raise RigError(f"{running.kind}: the command {running.argv} ended with {code}: {text or 'it said nothing'}")
-        self._recorder.record(
-            Stimulus(t_ns=now_ns, began_ns=running.began_ns, kind=running.kind, gun=running.gun, detail=running.detail)
-        )
+            raise RigError(f"{running.kind}: the command {running.argv} ended with {code}: {text}")
+        if running.act is not None:
+            self._signs.forget(running.act)
+            self._recorder.record(_done(running, now_ns))
 
     def close(self) -> None:
         """Nothing that was begun goes on."""

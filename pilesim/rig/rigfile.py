@@ -5,9 +5,9 @@ Owns the file's form; every mistake is told as `file:line: expected, found`. Mus
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any
 
 import msgspec
 
@@ -15,17 +15,19 @@ from pilesim import strictyaml
 from pilesim.contract.contract import Limit
 from pilesim.contract.contracts import contract_of
 from pilesim.errors import PilesimError
+from pilesim.link.urls import link_of
 from pilesim.quantities import Duration, Kwh, Word, Yuan, quantity
-from pilesim.rig.desk import PlatformApi
+from pilesim.rig.desk import FILLED_BY, PlatformApi
 from pilesim.rig.firmware import profile_of
 from pilesim.rig.hands import Command, Hand
-from pilesim.rig.stimuli import ACTS
-from pilesim.rig.targets import LinkTarget, SimTarget, Target, parse_target
+from pilesim.rig.relay import filled
+from pilesim.rig.stimuli import ACTS, DETAILS
+from pilesim.rig.targets import SimTarget, Target, parse_target
 from pilesim.units import MINUTE
 from pilesim.wire.protocol import DEFAULT_PROTOCOL, protocol_named
 
-Claim = Literal["card-reader", "screen", "stop-button", "emergency-stop", "lock", "parking-sensor"]
-"""What a pile may have, or not."""
+OTHERS = "others"
+"""In place of an act: all that are not named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ CLAIMS: Mapping[str, Needs] = {
     "lock": Needs(),
     "parking-sensor": Needs(acts=("parking",), rules=("occupied.parking",)),
 }
+"""What a pile may have, or not."""
 _BY_HAND = ("plug", "unplug", "tap", "stop-button", "emergency-stop", "power")
 """What an operator is asked to do at a pile of which no rig file says more."""
 
@@ -95,15 +98,17 @@ class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     protocol: str = DEFAULT_PROTOCOL
     number: Word = Word("")
     guns: int = 0
-    claims: tuple[Claim, ...] | None = None
+    claims: tuple[str, ...] | None = None
     """None: all of them."""
     limits: dict[str, Any] = {}
-    hands: dict[str, Hand] = {}
+    hands: dict[str, Any] | None = None
+    """None: as at a pile of which only the URL is known."""
     operator_wait: Duration = Duration(10 * MINUTE)
-    world_time: bool = True
+    world_time: bool | None = None
+    """None: where the pile connects anew for each scenario, and asks for the time."""
     card: Word = Word("")
     platform: PlatformApi | None = None
-    facts: dict[str, str] = {}
+    facts: dict[str, Word] = {}
 
 
 def load_rig(text: str, file: str) -> RigFile:
@@ -122,8 +127,11 @@ def load_rig(text: str, file: str) -> RigFile:
         raise document.error(("pile",), str(error)) from None
     if said.guns < 0:
         raise document.error(("guns",), f"expected how many guns the pile has, found {said.guns}")
-    _check_hands(document, said.hands, target)
-    claimed = get_args(Claim) if said.claims is None else said.claims
+    for index, claim in enumerate(said.claims or ()):
+        if claim not in CLAIMS:
+            raise document.error(("claims", index), f"expected one of {', '.join(CLAIMS)}; found {claim!r}")
+    claimed = CLAIMS if said.claims is None else said.claims
+    _check_platform(document, said.platform)
     return RigFile(
         target=target,
         protocol=said.protocol,
@@ -134,29 +142,69 @@ def load_rig(text: str, file: str) -> RigFile:
             lacks=tuple(claim for claim in CLAIMS if claim not in claimed),
             limits=_limits(document, said),
             hands={
-                **(plain_rig(target).hands if isinstance(target, SimTarget) else {}),
-                **{kind: hand for act, hand in said.hands.items() for kind in ACTS[act]},
+                **(plain_rig(target).hands if isinstance(target, SimTarget) or said.hands is None else {}),
+                **_hands(document, said.hands or {}, target),
             },
             operator_wait_ns=int(said.operator_wait),
-            world_time=said.world_time,
+            world_time=not target.connectionless if said.world_time is None else said.world_time,
             card=str(said.card),
             platform=said.platform,
-            facts=said.facts,
+            facts={name: str(fact) for name, fact in said.facts.items()},
         ),
     )
 
 
-def _check_hands(document: strictyaml.Document, hands: Mapping[str, Hand], target: Target) -> None:
-    for act, hand in hands.items():
+def _hands(document: strictyaml.Document, said: Mapping[str, Any], target: Target) -> dict[str, Hand]:
+    """Who does what, by the kind of stimulus; `others` does every act that is not named."""
+    hands: dict[str, Hand] = {}
+    for act, value in said.items():
         path = ("hands", act)
-        if act not in ACTS:
-            raise document.error(path, f"expected an act, one of {', '.join(ACTS)}; found {act!r}")
-        if hand == "sim" and isinstance(target, LinkTarget):
-            raise document.error(path, "expected operator or a command: the pile is not simulated; found sim")
-        if hand == "operator" and isinstance(target, SimTarget):
-            raise document.error(path, "expected sim: the pile is simulated; found operator")
-        if isinstance(hand, Command) and not hand.command:
-            raise document.error((*path, "command"), "expected the words of a command, found none")
+        if act not in ACTS and act != OTHERS:
+            raise document.error(path, f"expected an act, one of {', '.join(ACTS)}, or {OTHERS}; found {act!r}")
+        hand = _hand(document, path, value, target)
+        for named in (act,) if act in ACTS else (named for named in ACTS if named not in said):
+            hands |= dict.fromkeys(ACTS[named], hand)
+            if not isinstance(hand, Command):
+                continue
+            for kind in ACTS[named]:
+                names = ("act", "gun", "detail", *(DETAILS[kind] if act in ACTS else ()))
+                _check_words(document, (*path, "command"), hand.command, names)
+    return hands
+
+
+def _hand(document: strictyaml.Document, path: tuple[str, str], value: Any, target: Target) -> Hand:
+    if isinstance(value, Mapping):
+        return strictyaml.convert(document, path, value, Command, quantity)
+    simulated = isinstance(target, SimTarget)
+    known: Hand = "sim" if simulated else "operator"
+    if value != known:
+        why = ", since the pile is simulated" if simulated else ""
+        raise document.error(path, f"expected {known} or a command{why}; found {value!r}")
+    return known
+
+
+def _check_words(document: strictyaml.Document, path: tuple[str, ...], words: Any, names: Iterable[str]) -> None:
+    """Whatever a command or a call is filled with is known before the day begins."""
+    try:
+        if isinstance(words, tuple) and not words:
+            raise ValueError("expected the words of a command, found none")
+        filled(words, dict.fromkeys(names, ""))
+    except ValueError as error:
+        raise document.error(path, str(error)) from None
+
+
+def _check_platform(document: strictyaml.Document, platform: PlatformApi | None) -> None:
+    if platform is None:
+        return
+    try:
+        link_of(platform.url)
+    except PilesimError as error:
+        raise document.error(("platform", "url"), str(error)) from None
+    for name, call in platform.calls().items():
+        if call.http is None:
+            _check_words(document, ("platform", name, "command"), call.command, FILLED_BY[name])
+        else:
+            _check_words(document, ("platform", name, "http"), call.http.texts(), FILLED_BY[name])
 
 
 def _limits(document: strictyaml.Document, said: _File) -> dict[str, int]:
@@ -186,4 +234,5 @@ def plain_rig(target: Target) -> Rig:
     """The rig of a pile by its URL alone: its own hands where it is simulated, else an operator's."""
     if isinstance(target, SimTarget):
         return Rig(hands={kind: "sim" for kinds in ACTS.values() for kind in kinds})
-    return Rig(hands={kind: "operator" for act in _BY_HAND for kind in ACTS[act]})
+    hands: dict[str, Hand] = {kind: "operator" for act in _BY_HAND for kind in ACTS[act]}
+    return Rig(hands=hands, world_time=not target.connectionless)

@@ -28,6 +28,18 @@ ACTS: Mapping[str, tuple[str, ...]] = {
 """What a rig gives into somebody's hands, and the kinds of stimulus that this is."""
 KINDS = tuple(kind for kinds in ACTS.values() for kind in kinds)
 """Every kind of stimulus, as traces name them."""
+DETAILS: Mapping[str, tuple[str, ...]] = {
+    kind: {
+        "card": ("account",),
+        "insulation": ("ok",),
+        "fault": ("fault",),
+        "fault-cleared": ("fault",),
+        "parking": ("taken",),
+        "maintenance": ("on",),
+    }.get(kind, ())
+    for kind in KINDS
+}
+"""What a stimulus of each kind tells beside its gun, by the names in its detail; a plug's car is beside these."""
 ACT_OF = {kind: act for act, kinds in ACTS.items() for kind in kinds}
 
 

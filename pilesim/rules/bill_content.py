@@ -232,6 +232,9 @@ class Amount(_Charge):
         if order.tariff is None or bill.start.epoch_ns is None:
             self.open("the tariff, or the start, is not known")
             return
+        if bill.charge_fee_mfen is None or bill.service_fee_mfen is None:
+            self.open("the bill does not tell its fees apart")
+            return
         first = half_hour_of_day(bill.start.epoch_ns)
         allowed = self.limit.value * max(1, len(bill.stages_dwh))
         for name, prices, billed in (
@@ -353,7 +356,7 @@ class BilledReason(_Charge):
         allowed: set[StopReason] = set()
         if order.after is not None and order.after.message.state is GunState.OCCUPIED_FULL:
             allowed.add(StopReason.FULL)
-        fees = bill.charge_fee_mfen + bill.service_fee_mfen
+        fees = bill.fees_mfen
         if order.balance_mfen is not None and fees >= order.balance_mfen - order.gain_mfen - FEN_MFEN:
             allowed.add(StopReason.BALANCE)
         return allowed

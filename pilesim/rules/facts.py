@@ -492,6 +492,8 @@ class Facts:
     def _power_on(self, event: Stimulus) -> None:
         self.powered = True
         self.back_ns = event.t_ns
+        # A clock without a battery is lost with the power: the pile has to be told again.
+        self.told_ns = None
         for order in self.due.values():
             # A cable that was pulled in the dark is found out when the power is back.
             if order.leave is not None and self.outage_ns is not None and order.leave.late_ns >= self.outage_ns:

@@ -20,9 +20,10 @@ TOLD_ONCE = frozenset(
         ProblemKind.TAIL_ABSENT,
         ProblemKind.UNKNOWN,
         ProblemKind.ENCRYPTED,
+        ProblemKind.BYTE_ORDER,
     }
 )
-"""What a later version of a protocol may do: a finding of level SHOULD, told once."""
+"""What a later version of a protocol may do, or many piles in use do: a finding of level SHOULD, told once."""
 SILENCE_NS = 1 * S
 """After bad bytes and so much silence the next good frame must be understood."""
 ANSWER_NS = 5 * S

@@ -189,4 +189,4 @@ class StopsAtBalance(Rule):
             and other.bill_seen is not None
             and other.bill_seen.t_ns >= since_ns
         ]
-        return sum(b.charge_fee_mfen + b.service_fee_mfen + (b.occupancy_fee_mfen or 0) for b in bills if b is not None)
+        return sum(b.fees_mfen + (b.occupancy_fee_mfen or 0) for b in bills if b is not None)

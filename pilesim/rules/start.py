@@ -211,7 +211,7 @@ class Delayed(Rule):
             return
         if order.start_ns - order.authorised_ns < self.limit_ns or bill.stop_reason is not StopReason.BALANCE:
             return
-        fees = bill.charge_fee_mfen + bill.service_fee_mfen
+        fees = bill.fees_mfen
         if fees + 2 * order.gain_mfen < order.balance_mfen:
             self.failed(
                 f"a charge that goes on until {format_yuan(order.balance_mfen)} are used up",

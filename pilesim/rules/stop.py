@@ -69,7 +69,7 @@ class BalanceStops(Rule):
         order, bill = settled.order, settled.bill
         if order is None or not order.charged or order.balance_mfen is None:
             return
-        fees = bill.charge_fee_mfen + bill.service_fee_mfen
+        fees = bill.fees_mfen
         if fees < order.balance_mfen - order.gain_mfen:
             return
         if order.stop_ns is not None or order.at_pile_ns is not None or order.leave_before_over:

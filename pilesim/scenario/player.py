@@ -19,11 +19,11 @@ from pilesim.rig.line import Line
 from pilesim.rig.stimuli import Hands
 from pilesim.scenario import steps
 from pilesim.scenario.scenario import LinedStep, Scenario, until_time_of_day_ns
-from pilesim.scenario.view import View
+from pilesim.scenario.view import View, holds
 from pilesim.trace.events import Note
 from pilesim.trace.recorder import Recorder
 from pilesim.units import MINUTE, S, format_duration
-from pilesim.wire.messages import GunReport, GunState
+from pilesim.wire.messages import GunState
 from pilesim.wire.protocol import Protocol as WireProtocol
 
 READY_NS = 60 * S
@@ -34,6 +34,8 @@ SETTLING_NS = 20 * S
 """After this it is looked what keeps the pile from being ready."""
 BILLS_PAUSE_NS = 5 * S
 """So long no bill may have come when a scenario begins."""
+NOBODY_CONNECTED = "nobody connected"
+"""Why a scenario was cut short at a bench where no pile is."""
 LAST_WORDS_NS = 5 * S
 """Replies to the last step may still come."""
 
@@ -78,8 +80,12 @@ class Player:
         timeout_scale: float = 1.0,
         ready_ns: int = READY_NS,
         act_wait_ns: int = OTHER_END_NS,
+        needs_time: bool = False,
     ) -> None:
-        """`indirect`: the desk only tells a platform what to send; that it does so has to be seen on the line."""
+        """`indirect`: the desk only tells a platform what to send; that it does so has to be seen on the line.
+
+        `needs_time`: the pile has a clock of its own, and has to be told this world's time before the first step.
+        """
         self.scenario = scenario
         self.done = False
         self.cut_short = ""
@@ -97,6 +103,7 @@ class Player:
         self._scale = timeout_scale
         self._ready_ns = ready_ns
         self._act_wait_ns = act_wait_ns
+        self._needs_time = needs_time
         self._now_ns = 0
         self._wait = _Wait(0)
         self._script = self._play()
@@ -172,9 +179,10 @@ class Player:
             return
         hands = self._hands
         times, every_ns = (step.times, int(step.every)) if isinstance(step, steps.Tap) else (1, 0)
+        began_ns = self._now_ns
         for turn in range(times):
             if turn:
-                yield _Wait(self._now_ns + every_ns)
+                yield _Wait(began_ns + turn * every_ns)
             hands.do(self._now_ns, step.kind, gun, step.detail())
             if hands.pending():
                 yield from self._await(lined, self._act_wait_ns, lambda: not hands.pending())
@@ -217,16 +225,7 @@ class Player:
         return _Wait(self._now_ns + int(within_ns * self._scale), met)
 
     def _holds(self, until: steps.Until) -> bool:
-        view = self._view
-        report = view.reports.get(until.gun or 1)
-        return (
-            (until.state is None or (report is not None and _state_is(report, until.state)))
-            and (until.cable is None or (report is not None and report.cable is until.cable))
-            and (until.energy is None or view.energy_dwh(until.gun or 1) >= until.energy)
-            and (until.message is None or view.seen(until.message, until.gun) > 0)
-            and (until.bill is None or view.bills[self._order(until.bill, until.gun or 1)] > 0)
-            and (until.connected is None or view.connected is until.connected)
-        )
+        return holds(until, self._view, lambda label: self._order(label, until.gun or 1))
 
     def _order(self, label: str, gun: int) -> str:
         """The order number of a label: that on the line, the field's literal number, else a fresh one, made once."""
@@ -243,7 +242,7 @@ class Player:
         A pile that plays alone begins when the platform has answered, so that the platform has seen it idle too.
         """
         view, guns = self._view, self.scenario.guns
-        if not view.connected:
+        if not view.connected or (self._needs_time and not view.time_told):
             return False
         if self._hands is None:
             return all(gun in view.reports for gun in guns)
@@ -274,7 +273,9 @@ class Player:
 
     def _why_unready(self) -> str:
         if not self._view.connected:
-            return "nobody connected"
+            return NOBODY_CONNECTED
+        if self._needs_time and not self._view.time_told:
+            return "expected the pile to ask for the time, so that it lives in this world's; it did not"
         for gun in self.scenario.guns:
             report = self._view.reports.get(gun)
             if report is None:
@@ -283,10 +284,6 @@ class Player:
                 cable = "connected" if report.cable else "not connected"
                 return f"expected gun {gun} idle with the cable out, found {report.state}, cable {cable}"
         return "the pile left its idle state again"
-
-
-def _state_is(report: GunReport, wanted: str) -> bool:
-    return report.state.occupied if wanted == "occupied" else report.state == wanted
 
 
 def _shown_by(step: steps.Stimulus, view: View) -> Callable[[], bool] | None:

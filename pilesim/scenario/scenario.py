@@ -239,7 +239,7 @@ def load_scenario(path: Path, rule_ids: Collection[str], name: str = "") -> Scen
 
 
 def choose(scenarios: dict[str, Scenario], wanted: tuple[str, ...]) -> list[Scenario]:
-    """The scenarios whose id is, or begins with the folder, one of `wanted`, or whose field case is it.
+    """The scenario whose id is one of `wanted`, else those whose id begins with it or whose field case it is.
 
     Nothing wanted chooses all. UsageError where a word chooses nothing.
     """
@@ -247,7 +247,7 @@ def choose(scenarios: dict[str, Scenario], wanted: tuple[str, ...]) -> list[Scen
         return list(scenarios.values())
     chosen: dict[str, Scenario] = {}
     for word in wanted:
-        hits = {i: s for i, s in scenarios.items() if i.startswith(word) or (s.case and s.case == word)}
+        hits = {word: scenarios[word]} if word in scenarios else _beginning_with(scenarios, word)
         if not hits:
             close = get_close_matches(word, scenarios, 1)
             raise NothingSelectedError(
@@ -256,6 +256,10 @@ def choose(scenarios: dict[str, Scenario], wanted: tuple[str, ...]) -> list[Scen
             )
         chosen.update(hits)
     return [s for i, s in scenarios.items() if i in chosen]
+
+
+def _beginning_with(scenarios: dict[str, Scenario], word: str) -> dict[str, Scenario]:
+    return {i: s for i, s in scenarios.items() if i.startswith(word) or (s.case and s.case == word)}
 
 
 class NothingSelectedError(UsageError):

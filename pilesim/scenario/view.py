@@ -6,11 +6,13 @@ Must not know where the events come from: it is fed each event as it is recorded
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
+from pilesim.scenario.steps import Until
 from pilesim.trace.decoder import Decoder, Seen
 from pilesim.trace.events import AnyEvent, Chunk, LineDown, LineUp
 from pilesim.wire.frame import End
-from pilesim.wire.messages import Authorise, Bill, GunReport, GunReportReply, GunState, Message
+from pilesim.wire.messages import Authorise, Bill, GunReport, GunReportReply, GunState, Message, TimeTell
 from pilesim.wire.protocol import Protocol
 
 
@@ -28,6 +30,8 @@ class View:
         """Last order authorised on each gun."""
         self.bills: Counter[str] = Counter()
         """How often each order's bill has been seen."""
+        self.time_told = False
+        """The platform has told the time on this connection."""
         self.billed_ns: int | None = None
         """When the last bill was seen."""
         self._protocol = protocol
@@ -42,7 +46,7 @@ class View:
             case LineUp(end=self.end):
                 self.connected = True
             case LineDown(end=self.end):
-                self.connected = False
+                self.connected = self.time_told = False
                 self.answered.clear()
             case Chunk(end=self.end):
                 pass
@@ -62,6 +66,8 @@ class View:
                 self.answered.add(message.gun)
             case Authorise(accepted=True):
                 self.orders[message.gun] = message.order
+            case TimeTell():
+                self.time_told = True
             case Bill():
                 self.bills[message.order] += 1
                 self.billed_ns = t_ns
@@ -85,3 +91,21 @@ class View:
         return sum(
             count for (kind, of_gun), count in self._since_mark.items() if kind == name and gun in (None, of_gun)
         )
+
+
+def holds(until: Until, view: View, order_of: Callable[[str], str]) -> bool:
+    """Whether `view` has seen all that `until` waits for; `order_of` gives the order number of its label."""
+    gun = until.gun or 1
+    report = view.reports.get(gun)
+    return (
+        (until.state is None or (report is not None and _state_is(report, until.state)))
+        and (until.cable is None or (report is not None and report.cable is until.cable))
+        and (until.energy is None or view.energy_dwh(gun) >= until.energy)
+        and (until.message is None or view.seen(until.message, until.gun) > 0)
+        and (until.bill is None or view.bills[order_of(until.bill)] > 0)
+        and (until.connected is None or view.connected is until.connected)
+    )
+
+
+def _state_is(report: GunReport, wanted: str) -> bool:
+    return report.state.occupied if wanted == "occupied" else report.state == wanted

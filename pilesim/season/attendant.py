@@ -5,7 +5,8 @@ stands. Must not know frames, nor what the platform makes of them.
 
 Nobody scans while the line is down, nor presses stop on a phone then. A line that is to go down does so between
 charges' beginnings, while nobody at the pile is being started, or was a moment ago, and no cable has just been
-pulled: so every charge begins on a line that stands, and no bill is cut off from its acknowledgement.
+pulled: so every charge begins on a line that stands, and no bill that leaves at the unplug is cut off from its
+acknowledgement. Power goes in such moments too, and while no gun charges; nobody lays hands on a pile that is dark.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from pilesim.pile.pile import Pile
 from pilesim.pile.screen import Page
 from pilesim.platform.platform import Platform, PlatformSession
 from pilesim.quantities import Duration
-from pilesim.rig.impairments import Disconnect
+from pilesim.rig.impairments import Disconnect, Drop
 from pilesim.rig.line import Line
 from pilesim.season.plan import Ending, PilePlan, Visit
 from pilesim.season.truth import Deed, Down
 from pilesim.trace.events import AnyEvent, LineDown, LineUp
 from pilesim.units import DAY, FEN_MFEN, HOUR, KWH_DWH, MINUTE, YUAN_MFEN, S, format_since_start, half_hour_of_day
-from pilesim.wire.frame import End
+from pilesim.wire.frame import Direction, End
 
 BALANCE_MFEN = 500 * YUAN_MFEN
 """More than any charge of a season costs, for those who do not end at their balance."""
@@ -70,7 +71,8 @@ class _Place:
     wait: _Wait = field(default_factory=lambda: _Wait(0))
     starting: bool = False
     started_ns: int = -DAY
-    """When the last start came to something, or to nothing."""
+    """When the last start came to something, or to nothing, or a scan was taken back."""
+    plugged_ns: int = -DAY
     unplugged_ns: int = -DAY
     over: bool = False
 
@@ -173,42 +175,86 @@ class Attendant:
 
     def _fail(self, place: _Place, visit: Visit) -> Iterator[_Wait]:
         """The car never answers the pile: the start comes to nothing, and the cable is pulled."""
-        self._do(place, "plug", car=CarSpec(handshake=False))
+        yield self._lit(place)
+        self._plug(place, CarSpec(handshake=False))
         order = yield from self._start(place, visit, BALANCE_MFEN)
         asked_ns = self._now_ns
         yield self._until(lambda: self._page(place) is Page.STARTING, _START_LIMIT_NS, "a start")
         yield self._until(lambda: self._page(place) is not Page.STARTING, _START_LIMIT_NS, "its failure")
         failed_ns = self._now_ns
         self._started(place)
-        yield _Wait(self._now_ns + visit.scan_after_ns)
+        yield _Wait(self._now_ns + visit.stays_ns)
+        yield self._lit(place)
         self._unplug(place)
-        self._note(order, visit, True, asked_ns, failed_ns)
+        self._note(order, visit, asked_ns, failed_ns, failed=True)
 
     def _charge(self, place: _Place, visit: Visit) -> Iterator[_Wait]:
-        self._do(place, "plug", car=self._car(visit))
+        yield self._lit(place)
+        self._plug(place, self._car(visit))
         order = yield from self._start(place, visit, self._balance_mfen(visit))
         yield self._until(lambda: self._charges(place), _START_LIMIT_NS, "the current")
         self._started(place)
         began_ns = self._now_ns
+        self._make_lossy(visit)
         yield from self._end(place, visit, began_ns)
         ended_ns = self._now_ns
         if visit.ending is not Ending.UNPLUG:
+            if visit.scanned_again:
+                yield _Wait(ended_ns + visit.parking_ns // 2)
+                scan = yield from self._scan_in_vain(place, visit)
             yield _Wait(ended_ns + visit.parking_ns)
+            if visit.power_cut_ns:
+                yield from self._cut_power(visit)
             if visit.outage_ns:
                 yield self._until(self._may_go_down, _LINE_LIMIT_NS, "a line to take away")
                 self._line.impair(Disconnect(time=Duration(visit.outage_ns)))
                 yield _Wait(self._now_ns + S)
+            yield self._lit(place)
             self._unplug(place)
-        self._note(order, visit, False, began_ns, ended_ns)
+            if visit.scanned_again:
+                self._note(*scan, given_up=True)
+        self._note(order, visit, began_ns, ended_ns)
+
+    def _scan_in_vain(self, place: _Place, visit: Visit) -> Generator[_Wait, None, tuple[str, Visit, int, int]]:
+        """Scan at the gun that is still taken, and take it back on the phone; returns what is noted of the order."""
+        yield self._until(lambda: self._line_up, _LINE_LIMIT_NS, "the line")
+        place.starting = True
+        asked_ns = self._now_ns
+        order = self._authorise(place, BALANCE_MFEN)
+        yield self._until(lambda: self._page(place) is Page.READY, _START_LIMIT_NS, "an authorisation")
+        yield _Wait(self._now_ns + visit.scan_after_ns)
+        self._session.stop(self._now_ns, place.gun)
+        yield self._until(lambda: self._page(place) is not Page.READY, _START_LIMIT_NS, "an order's end")
+        self._started(place)
+        return order, visit, asked_ns, self._now_ns
+
+    def _make_lossy(self, visit: Visit) -> None:
+        """From now on the line loses the next bill, or the next acknowledgement of one."""
+        if visit.loses_bill:
+            self._line.impair(Drop(message="bill", direction=Direction.UP, count=1))
+        if visit.loses_acknowledgement:
+            self._line.impair(Drop(message="bill-reply", direction=Direction.DOWN, count=1))
+
+    def _cut_power(self, visit: Visit) -> Iterator[_Wait]:
+        yield self._until(self._may_go_dark, _LINE_LIMIT_NS, "a power to take away")
+        self._pile.stimulate(self._now_ns, "power-off", None, {})
+        yield _Wait(self._now_ns + visit.power_cut_ns)
+        self._pile.stimulate(self._now_ns, "power-on", None, {})
+        yield self._until(lambda: self._line_up, _LINE_LIMIT_NS, "the line")
+        yield _Wait(self._now_ns + _QUIET_NS)
 
     def _start(self, place: _Place, visit: Visit, balance_mfen: int) -> Generator[_Wait, None, str]:
         """Scan, and start on the phone; returns the order."""
         yield _Wait(self._now_ns + visit.scan_after_ns)
         yield self._until(lambda: self._line_up, _LINE_LIMIT_NS, "the line")
         place.starting = True
+        order = self._authorise(place, balance_mfen)
+        self._session.start(self._now_ns, place.gun)
+        return order
+
+    def _authorise(self, place: _Place, balance_mfen: int) -> str:
         order = self._platform.new_order(self._plan.number, place.gun, self._now_ns)
         self._session.authorise(self._now_ns, place.gun, order, balance_mfen)
-        self._session.start(self._now_ns, place.gun)
         return order
 
     def _started(self, place: _Place) -> None:
@@ -235,17 +281,26 @@ class Attendant:
         plain = {key: msgspec.to_builtins(value) for key, value in detail.items()}
         self._pile.stimulate(self._now_ns, kind, place.gun, plain)
 
+    def _plug(self, place: _Place, car: CarSpec) -> None:
+        self._do(place, "plug", car=car)
+        place.plugged_ns = self._now_ns
+
     def _unplug(self, place: _Place) -> None:
         self._do(place, "unplug")
         place.unplugged_ns = self._now_ns
 
-    def _note(self, order: str, visit: Visit, failed: bool, began_ns: int, ended_ns: int) -> None:
+    def _note(
+        self, order: str, visit: Visit, began_ns: int, ended_ns: int, *, failed: bool = False, given_up: bool = False
+    ) -> None:
         self.deeds.append(
             Deed(
                 pile=self._plan.number,
+                gun=visit.gun,
                 order=order,
                 habit=visit.habit,
                 failed=failed,
+                given_up=given_up,
+                plugged_ns=self._places[visit.gun - 1].plugged_ns,
                 began_ns=began_ns,
                 ended_ns=ended_ns,
                 unplugged_ns=self._places[visit.gun - 1].unplugged_ns,
@@ -263,6 +318,13 @@ class Attendant:
         last_ns = max(self._line_changed_ns, *(max(p.unplugged_ns, p.started_ns) for p in self._places))
         settled = self._now_ns - last_ns >= _QUIET_NS
         return self._line_up and settled and not any(place.starting for place in self._places)
+
+    def _may_go_dark(self) -> bool:
+        """As for the line; and a charge would not go on afterwards, so there is none."""
+        return self._may_go_down() and not any(self._charges(place) for place in self._places)
+
+    def _lit(self, place: _Place) -> _Wait:
+        return self._until(lambda: self._page(place) is not Page.DARK, _LINE_LIMIT_NS, "the power")
 
     def _until(self, met: Callable[[], bool], limit_ns: int, must: str) -> _Wait:
         return _Wait(self._now_ns + limit_ns, met, must)

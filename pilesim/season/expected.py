@@ -1,93 +1,63 @@
 """What a ledger must say of each order, from what was done to it and from the faults that struck it.
 
-Owns the table of faults that a season can have, and the code that each must leave. Must not know the ledger's own
-reckoning: it takes its words (`Anomaly`) and the lengths that its settings and the contract promise, and nothing that
-the ledger has seen.
+Owns the code that each kind of fault must leave, and on which order. Must not know the ledger's own reckoning: it
+takes its words (`Anomaly`), its stated choices and the lengths that its settings and the contract promise, and nothing
+that the ledger has seen.
 
 A mishap can be told from frames, or cannot, by how large it is. Energy lost is told by the last charging heartbeat,
 which is up to a beat old: so a loss of less than 0.05 kWh is never told, one of 0.05 kWh and a beat's energy more
 always is, and one between hangs on where the last beat fell. A wrong duration likewise. Whatever lies between is left
 out of the comparison, for that order and that code and nothing else; so is one that lies above where the line was down
 during the charge, for then the last beat is older; so is a duration that two faults have spoiled. What is left out is
-counted and shown. Faults of which no frame tells at all have no code, and are told elsewhere (`FAULTS_TOLD`).
+counted and shown.
+
+What a fault did to a bill shows on the order whose number the bill carries, and only if it came. A bill that comes
+again, or beside another with its number, is a duplicate on that order. The order whose record was overwritten has
+lost its bill; the one that got it has a bill of a charge that it never had, which no frame contradicts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import Enum
 
 from pilesim.contract.contract import Contract
-from pilesim.faulty import FaultChoice, Mishap
-from pilesim.pile.faults.bill import Share, UnplugLagTime
+from pilesim.errors import InternalError
+from pilesim.faulty import Mishap
+from pilesim.pile.faults.bill import UnplugLagTime
 from pilesim.pile.profiles import Profile
 from pilesim.platform.ledger import Anomaly
 from pilesim.platform.settings import Settings
-from pilesim.season.truth import Deed, Down
+from pilesim.season.bills import Arrival, Bills
+from pilesim.season.faults import FAULTS_TOLD, Tells
+from pilesim.season.truth import Deed, Down, LineLoss
 from pilesim.units import FEN_MFEN, KWH_DWH, MINUTE, MS, S, minute_of_day, round_half_up
 
 ENERGY_SEEN_DWH = KWH_DWH // 20
 """The ledger's promise: energy is lost when at least 0.05 kWh of it was seen."""
-LEAST_BILLED_PERMILLE = 600
-"""A loss factor that bills less than this comes near the half below which a ledger takes energy for lost."""
 _W_NS_PER_DWH = 360 * S
 
-
-class Tells(Enum):
-    """By what a fault shows in the ledger."""
-
-    NO_BILL = "the bill does not come while it is waited for"
-    ENERGY = "a bill of none of the energy that was seen"
-    SHORTER = "a bill of a shorter charge than was seen"
-    LONGER = "a bill of a longer charge than was seen"
-    NO_LEAVE = "a bill without a leave time, or of the next day's"
-    NOTHING = "by no code: frames alone do not tell it"
-
-
-FAULTS_TOLD: dict[str, Tells] = {
-    "bill-lost": Tells.NO_BILL,
-    "unplug-lag": Tells.NO_BILL,
-    "energy-lost": Tells.ENERGY,
-    "duration-wrong": Tells.SHORTER,
-    "occupancy-from-wrong-end": Tells.LONGER,
-    "leave-a-day-late": Tells.NO_LEAVE,
-    # Meters tell it, site by site, and the rule bill.energy, charge by charge; a ledger has no code for it.
-    "loss-factor": Tells.NOTHING,
-    # The rules bill.amount, bill.stop-reason and bill.oldest-first tell them.
-    "wrong-price": Tells.NOTHING,
-    "wrong-stop-reason": Tells.NOTHING,
-    "bills-newest-first": Tells.NOTHING,
-}
-"""The faults that a season can have: whatever a ledger can tell of them, their mishaps tell order by order."""
-
-_LEAVE_THE_FEE = frozenset({Tells.NOTHING, Tells.ENERGY})
-"""Whatever of these strikes a bill, its occupancy fee is as it must be."""
-
-
-def unplayable(choice: FaultChoice) -> str:
-    """Why a season cannot have this fault, in a sentence; "" when it can."""
-    if choice.name not in FAULTS_TOLD:
-        return f"expected faults that a ledger can be held against, of {', '.join(FAULTS_TOLD)}; found {choice.name}"
-    parameters = choice.parameters
-    if isinstance(parameters, Share) and parameters.billed_permille < LEAST_BILLED_PERMILLE:
-        return (
-            f"expected a loss factor of at least {LEAST_BILLED_PERMILLE} permille, which no ledger takes for energy "
-            f"lost; found {parameters.billed_permille}"
-        )
-    return ""
+_LEAVE_THE_FEE = frozenset({Tells.NOTHING, Tells.ENERGY, Tells.OTHER_BILL, Tells.GIVEN_UP, Tells.POWERLESS})
+"""Whatever of these strikes a bill, its occupancy fee is as it must be, if it comes."""
+_TIME_ABNORMAL = frozenset({Tells.EARLY, Tells.WRONG_LEAVE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """What the ledger must say of one order."""
+    """What the ledger must say of one order, or of the bill that came without one."""
 
     order: str
+    """A bill without a number is named by `unnumbered`."""
     codes: frozenset[Anomaly]
     open: frozenset[Anomaly] = frozenset()
     """Left out: they may stand there or not."""
     occupancy_fee_mfen: int | None = None
     """None: left out, since a fault struck the times of the bill, or there is none."""
+
+
+def unnumbered(order: str) -> str:
+    """What a bill without a number is called, that tells of this order's charge."""
+    return f"no order, in place of {order}" if order else "no order"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +70,7 @@ class _Zone:
 
 
 class Truth:
-    """One pile's: what was done, which faults struck, when the line was down."""
+    """One pile's: what was done, which faults struck, when the line was down and what it lost of bills."""
 
     def __init__(
         self,
@@ -109,10 +79,12 @@ class Truth:
         deeds: Sequence[Deed],
         mishaps: Sequence[Mishap],
         downs: Sequence[Down],
+        losses: Sequence[LineLoss] = (),
         settings: Settings,
         contract: Contract,
         world_start_ns: int,
     ) -> None:
+        """InternalError when a fault has struck that nobody in a season brings out."""
         self._deeds = deeds
         self._downs = downs
         self._settings = settings
@@ -120,10 +92,18 @@ class Truth:
         self._wait_ns = settings.wait_for_bill_ns(contract)
         self._mishaps: dict[str, list[Mishap]] = {}
         for mishap in mishaps:
+            if FAULTS_TOLD[mishap.fault] is Tells.NEVER:
+                raise InternalError(f"expected {mishap.fault} never to strike in a season; found: {mishap.text}")
             self._mishaps.setdefault(mishap.order, []).append(mishap)
-        self._lags_ns = [
-            choice.parameters.lag for choice in profile.faults if isinstance(choice.parameters, UnplugLagTime)
-        ]
+        self._bills = Bills(
+            deeds=deeds,
+            mishaps=mishaps,
+            downs=downs,
+            losses=losses,
+            lag_ns=sum(use.parameters.lag for use in profile.faults if isinstance(use.parameters, UnplugLagTime)),
+            resend_ns=contract.bill_resend_ns,
+            answered_ns=settings.reply_delay_ns,
+        )
         beat_dwh = round_half_up(profile.rated_w * contract.beat_charging_ns, _W_NS_PER_DWH) + 1
         off_ns = settings.duration_tolerance_ns
         self._zones = {
@@ -135,19 +115,53 @@ class Truth:
         }
 
     def expected(self) -> tuple[Expected, ...]:
-        """Of every order, as they were done."""
-        return tuple(self._expected(deed) for deed in self._deeds)
+        """Of every order, as they were done, and of every bill that came without one."""
+        return (*map(self._expected, self._deeds), *self._without_number())
 
     def _expected(self, deed: Deed) -> Expected:
+        arrivals = self._bills.of(deed.order)
+        codes = self._of_bills(deed.order, arrivals)
+        open_codes: set[Anomaly] = set()
         if deed.failed:
-            return Expected(order=deed.order, codes=frozenset({Anomaly.START_FAILED}), occupancy_fee_mfen=0)
-        mishaps = self._mishaps.get(deed.order, [])
-        codes, open_codes = self._lost(deed, mishaps), set()
+            codes.add(Anomaly.START_FAILED)
+        if deed.charged:
+            codes |= self._lost(deed, arrivals)
+            if arrivals:
+                told, untold = self._of_sizes(deed)
+                codes |= told
+                open_codes = untold
+        return Expected(
+            order=deed.order,
+            codes=frozenset(codes - open_codes),
+            open=frozenset(open_codes),
+            occupancy_fee_mfen=self._fee_mfen(deed, arrivals),
+        )
+
+    def _without_number(self) -> Iterator[Expected]:
+        for deed in self._deeds:
+            arrivals = self._bills.without_number(deed.order)
+            if arrivals:
+                codes = self._of_bills(deed.order, arrivals) | {Anomaly.ORDER_UNKNOWN}
+                yield Expected(order=unnumbered(deed.order), codes=frozenset(codes))
+
+    def _of_bills(self, order: str, arrivals: Sequence[Arrival]) -> set[Anomaly]:
+        """What shows in the bills themselves."""
+        if not arrivals:
+            return set()
+        struck = {FAULTS_TOLD[mishap.fault] for mishap in self._mishaps.get(order, ())}
+        marks = {
+            Anomaly.TIME_ABNORMAL: not arrivals[0].charge or bool(struck & _TIME_ABNORMAL),
+            Anomaly.DUPLICATE_BILL: len(arrivals) > 1,
+        }
+        return {anomaly for anomaly, holds in marks.items() if holds}
+
+    def _of_sizes(self, deed: Deed) -> tuple[set[Anomaly], set[Anomaly]]:
+        """What the bill has wrong about the charge that was seen: what is told, and what is left out."""
+        codes: set[Anomaly] = set()
+        open_codes: set[Anomaly] = set()
+        mishaps = self._mishaps.get(deed.order, ())
         for mishap in mishaps:
-            tells = FAULTS_TOLD[mishap.fault]
-            zone = self._zones.get(tells)
-            if tells is Tells.NO_LEAVE:
-                codes.add(Anomaly.TIME_ABNORMAL)
+            zone = self._zones.get(FAULTS_TOLD[mishap.fault])
             if zone is None or mishap.amount < zone.never:
                 continue
             if mishap.amount >= zone.always and not self._down_within(deed.began_ns, deed.ended_ns):
@@ -157,31 +171,36 @@ class Truth:
         if sum(FAULTS_TOLD[mishap.fault] in (Tells.SHORTER, Tells.LONGER) for mishap in mishaps) > 1:
             # One can take back what the other does.
             open_codes.add(Anomaly.DURATION_DIFFERS)
-        fee_stands = all(FAULTS_TOLD[mishap.fault] in _LEAVE_THE_FEE for mishap in mishaps)
-        return Expected(
-            order=deed.order,
-            codes=frozenset(codes - open_codes),
-            open=frozenset(open_codes),
-            occupancy_fee_mfen=self._occupancy_fee_mfen(deed) if fee_stands else None,
-        )
+        return codes, open_codes
 
-    def _lost(self, deed: Deed, mishaps: Sequence[Mishap]) -> set[Anomaly]:
+    def _lost(self, deed: Deed, arrivals: Sequence[Arrival]) -> set[Anomaly]:
         """Whether the platform stops waiting for the bill before it comes, and whether the pile is off-line then.
 
         It waits from when it hears that the cable is out. Of a pile that it does not hear it waits from the last
         beat, whatever the gun is doing: a line that is down for longer than that ends the waiting.
         """
-        lost = any(mishap.fault == "bill-lost" for mishap in mishaps)
-        long_downs = [down for down in self._downs if down.until_ns - down.since_ns > self._wait_ns]
-        if any(deed.began_ns < down.since_ns <= deed.unplugged_ns for down in long_downs):
-            return {Anomaly.BILL_LOST_OFFLINE}
-        heard_out_ns = self._after_line(deed.unplugged_ns)
-        leaves_ns = self._after_line(deed.unplugged_ns + sum(self._lags_ns))
-        waits_until_ns = heard_out_ns + self._wait_ns
-        if not lost and leaves_ns <= waits_until_ns:
-            return set()
+        waits_until_ns = self._heard_out_ns(deed) + self._wait_ns
         offline = self._down_within(waits_until_ns, waits_until_ns)
+        for down in self._downs:
+            if deed.began_ns < down.since_ns <= deed.unplugged_ns and down.until_ns - down.since_ns > self._wait_ns:
+                waits_until_ns, offline = down.since_ns, True
+                break
+        if arrivals and arrivals[0].t_ns <= waits_until_ns:
+            return set()
         return {Anomaly.BILL_LOST_OFFLINE if offline else Anomaly.BILL_LOST}
+
+    def _heard_out_ns(self, deed: Deed) -> int:
+        """When the platform hears that the cable is out, or what can only be with another car there.
+
+        A car that came while the line was down has its cable in once the line is back.
+        """
+        heard_ns = self._after_line(deed.unplugged_ns)
+        at_gun = (other for other in self._deeds if other.gun == deed.gun and not other.given_up)
+        after = (other for other in at_gun if deed.unplugged_ns < other.plugged_ns < heard_ns)
+        following = min(after, key=lambda other: other.plugged_ns, default=None)
+        if following is None:
+            return heard_ns
+        return following.began_ns if following.charged else self._heard_out_ns(following)
 
     def _after_line(self, t_ns: int) -> int:
         """`t_ns`, or when the line is back."""
@@ -189,6 +208,15 @@ class Truth:
 
     def _down_within(self, since_ns: int, until_ns: int) -> bool:
         return any(down.since_ns <= until_ns and since_ns < down.until_ns for down in self._downs)
+
+    def _fee_mfen(self, deed: Deed, arrivals: Sequence[Arrival]) -> int | None:
+        """The occupancy fee; None where the bill's times are not this charge's, or none came."""
+        if any(arrival.charge not in ("", deed.order) for arrival in arrivals):
+            return None
+        if not deed.charged:
+            return 0
+        struck = (FAULTS_TOLD[mishap.fault] for mishap in self._mishaps.get(deed.order, ()))
+        return self._occupancy_fee_mfen(deed) if arrivals and all(tells in _LEAVE_THE_FEE for tells in struck) else None
 
     def _occupancy_fee_mfen(self, deed: Deed) -> int:
         """By the stopwatch: whole minutes from the charge's end to the unplug, to the millisecond that frames carry."""

@@ -18,15 +18,15 @@ from pilesim.pile.profiles import Profile
 from pilesim.platform.settings import DEFAULT_TARIFF
 from pilesim.quantities import Duration, Fraction, WorldTime, Yuan, quantity
 from pilesim.rig.firmware import profile_named
-from pilesim.season.expected import unplayable
+from pilesim.season.faults import unplayable
 from pilesim.units import DAY, MINUTE, S, format_duration
 from pilesim.wire.messages import Band, Tariff
 
 Weight = Annotated[int, msgspec.Meta(ge=0)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
-OUTAGE_MARGIN_NS = MINUTE
-"""How far an outage's length must stay from the platform's waiting for a bill: on which side of it an outage ends
-may then not hang on when the last heartbeat came, or on when the pile dials again."""
+CUT_MARGIN_NS = MINUTE
+"""How far a cut's length must stay from the platform's waiting for a bill: on which side of it the cut ends may
+then not hang on when the last heartbeat came, or on when the pile dials again."""
 
 
 class Span(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,11 +68,11 @@ class Habit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """None: the season's."""
 
 
-class Outages(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The line of a pile goes down as a cable is pulled."""
+class Cuts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The line of a pile, or its power, goes as a cable is about to be pulled."""
 
     share: Fraction
-    """Of the charges."""
+    """Of the charges, those that end by pulling the cable excepted."""
     lasts: Span
 
 
@@ -113,7 +113,12 @@ class _SeasonFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     habits: tuple[Habit, ...]
     endings: Endings
     failed_starts: Fraction = Fraction(0)
-    outages: Outages | None = None
+    failed_stay: Span | None = None
+    scanned_again: Fraction = Fraction(0)
+    lost_bills: Fraction = Fraction(0)
+    lost_acknowledgements: Fraction = Fraction(0)
+    outages: Cuts | None = None
+    power_cuts: Cuts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +148,16 @@ class Season:
     endings: Endings
     failed_starts: Fraction
     """Share of the charges before which a first start comes to nothing."""
-    outages: Outages | None
+    failed_stay: Span | None
+    """How long the cable stays in after such a start; None: as long as the way from the plug to the scan takes."""
+    scanned_again: Fraction
+    """Share of the charges after which somebody scans, with the cable still in, and thinks better of it."""
+    lost_bills: Fraction
+    """Share of the charges from which on the line is about to lose a bill: the next that leaves, whosever it is."""
+    lost_acknowledgements: Fraction
+    """The same of the acknowledgements of bills."""
+    outages: Cuts | None
+    power_cuts: Cuts | None
 
 
 def load_season(text: str, file: str, contract: Contract) -> Season:
@@ -166,7 +180,12 @@ def load_season(text: str, file: str, contract: Contract) -> Season:
         habits=read.habits,
         endings=read.endings,
         failed_starts=read.failed_starts,
+        failed_stay=read.failed_stay,
+        scanned_again=read.scanned_again,
+        lost_bills=read.lost_bills,
+        lost_acknowledgements=read.lost_acknowledgements,
         outages=read.outages,
+        power_cuts=read.power_cuts,
     )
 
 
@@ -195,21 +214,24 @@ def _check_spans(document: strictyaml.Document, read: _SeasonFile, contract: Con
     for i, habit in enumerate(read.habits):
         spans["habits", i, "charge"] = habit.charge
         spans["habits", i, "parking"] = habit.parking
-    if read.outages is not None:
-        spans["outages", "lasts"] = read.outages.lasts
+    if read.failed_stay is not None:
+        spans["failed-stay",] = read.failed_stay
+    cuts = {name: cut.lasts for name, cut in (("outages", read.outages), ("power-cuts", read.power_cuts)) if cut}
+    for name, lasts in cuts.items():
+        spans[name, "lasts"] = lasts
     for path, span in spans.items():
         if span.least > span.most:
             raise document.error(path, f"{path[-1]}: expected `from` to be at most `to`")
     for i, habit in enumerate(read.habits):
         if habit.charge.least < S:
             raise document.error(("habits", i, "charge"), "charge: expected at least 1s")
-    if read.outages is not None:
-        lasts, wait_ns = read.outages.lasts, contract.bill_wait_ns
-        if not (lasts.most <= wait_ns - OUTAGE_MARGIN_NS or lasts.least >= wait_ns + OUTAGE_MARGIN_NS):
-            shorter, longer = (format_duration(wait_ns + by) for by in (-OUTAGE_MARGIN_NS, OUTAGE_MARGIN_NS))
+    wait_ns = contract.bill_wait_ns
+    for name, lasts in cuts.items():
+        if not (lasts.most <= wait_ns - CUT_MARGIN_NS or lasts.least >= wait_ns + CUT_MARGIN_NS):
+            shorter, longer = (format_duration(wait_ns + by) for by in (-CUT_MARGIN_NS, CUT_MARGIN_NS))
             raise document.error(
-                ("outages", "lasts"),
-                f"lasts: expected all outages up to {shorter} or all from {longer} on: one between may end before or "
+                (name, "lasts"),
+                f"lasts: expected all {name} up to {shorter} or all from {longer} on: one between may end before or "
                 "after the platform's waiting for the bill",
             )
 
@@ -240,10 +262,9 @@ def _site(document: strictyaml.Document, index: int, site: Site) -> PlayedSite:
                 profile = profile.with_faults([(fault, given or {}) for fault, given in entry.items()])
             except UsageError as error:
                 raise document.error(("sites", index, "faults", i), str(error)) from None
-        for choice in profile.faults:
-            problem = unplayable(choice)
-            if problem:
-                raise document.error(("sites", index, "firmware", name), f"{name}: {problem}")
+        problem = unplayable(profile.faults)
+        if problem:
+            raise document.error(("sites", index, "firmware", name), f"{name}: {problem}")
         profiles.append(profile)
     counts = shared(site.piles, tuple(site.firmware.values()))
     return PlayedSite(

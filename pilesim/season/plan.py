@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from pilesim.pile.profiles import Profile
-from pilesim.season.fixture import Endings, Habit, Season, Span
+from pilesim.season.fixture import Cuts, Endings, Habit, Season, Span
 from pilesim.units import DAY, HOUR, MINUTE, S, minute_of_day
 
 _PARTS = 1_000_000
@@ -48,6 +48,16 @@ class Visit:
     """The first start comes to nothing; the car is plugged in anew and tries again."""
     outage_ns: int
     """The line goes down for so long as the cable is pulled; 0: it does not."""
+    stays_ns: int
+    """How long the cable stays in after the first start has come to nothing."""
+    scanned_again: bool = False
+    """Somebody scans while the car is parked, and thinks better of it."""
+    loses_bill: bool = False
+    """From the charge on the line is about to lose the next bill."""
+    loses_acknowledgement: bool = False
+    """The same of the next bill's acknowledgement."""
+    power_cut_ns: int = 0
+    """The power goes for so long before the cable is pulled; 0: it does not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +78,13 @@ def plan_of(season: Season, seed: int, charges: int) -> tuple[PilePlan, ...]:
     for i, (at, site, profile) in enumerate(firmware):
         number = f"4403090021{at:05}{i + 1:05}"
         count = charges // len(firmware) + (i < charges % len(firmware))
-        # Two streams, so that a pile's visits are the same however long the part of the season is that is played.
+        # Streams of their own: a pile's visits are the same however long the part of the season is that is played.
         arrivals_ns = _arrivals_ns(season, random.Random(f"{seed}/season/{number}/arrivals"), count, span_ns)
-        chance = random.Random(f"{seed}/season/{number}")
-        visits = tuple(_visit(season, chance, 1 + n % profile.guns, at_ns) for n, at_ns in enumerate(arrivals_ns))
+        chance, oddities = (random.Random(f"{seed}/season/{number}{stream}") for stream in ("", "/oddities"))
+        visits = tuple(
+            _with_oddities(season, oddities, _visit(season, chance, 1 + n % profile.guns, at_ns))
+            for n, at_ns in enumerate(arrivals_ns)
+        )
         plans.append(PilePlan(site=site, number=number, profile=profile, visits=visits))
     return tuple(plans)
 
@@ -98,13 +111,13 @@ def _visit(season: Season, chance: random.Random, gun: int, arrives_ns: int) -> 
     parking_ns = _drawn(chance, habit.parking)
     # Drawn for every visit, taken or not, so that one share more or less moves no other draw.
     fails_first = _happens(chance, season.failed_starts)
-    outage_share, outage_ns = 0.0, 0
-    if season.outages is not None:
-        outage_share, outage_ns = season.outages.share, _drawn(chance, season.outages.lasts)
+    outage_share, outage_ns = _cut(chance, season.outages)
+    scan_after_ns = chance.randint(*_SCAN)
     return Visit(
         gun=gun,
         arrives_ns=arrives_ns,
-        scan_after_ns=chance.randint(*_SCAN),
+        scan_after_ns=scan_after_ns,
+        stays_ns=scan_after_ns,
         habit=habit.name,
         charge_ns=_drawn(chance, habit.charge),
         parking_ns=0 if ending is Ending.UNPLUG else parking_ns,
@@ -113,6 +126,28 @@ def _visit(season: Season, chance: random.Random, gun: int, arrives_ns: int) -> 
         fails_first=fails_first,
         outage_ns=outage_ns if _happens(chance, outage_share) else 0,
     )
+
+
+def _with_oddities(season: Season, chance: random.Random, visit: Visit) -> Visit:
+    """`visit` with what few seasons have, which moves none of the draws that all have."""
+    stays_ns = visit.stays_ns if season.failed_stay is None else _drawn(chance, season.failed_stay)
+    scanned_again = _happens(chance, season.scanned_again)
+    loses_bill = _happens(chance, season.lost_bills)
+    loses_acknowledgement = _happens(chance, season.lost_acknowledgements)
+    power_cut_share, power_cut_ns = _cut(chance, season.power_cuts)
+    return replace(
+        visit,
+        stays_ns=stays_ns,
+        scanned_again=scanned_again,
+        loses_bill=loses_bill,
+        loses_acknowledgement=loses_acknowledgement,
+        power_cut_ns=power_cut_ns if _happens(chance, power_cut_share) else 0,
+    )
+
+
+def _cut(chance: random.Random, cuts: Cuts | None) -> tuple[float, int]:
+    """The share of the visits that have such a cut, and how long it would last."""
+    return (0.0, 0) if cuts is None else (cuts.share, _drawn(chance, cuts.lasts))
 
 
 def _drawn(chance: random.Random, span: Span) -> int:

@@ -22,7 +22,7 @@ from pilesim.contract.contract import Contract
 from pilesim.contract.contracts import contract_of
 from pilesim.errors import InternalError, RigError
 from pilesim.faulty import Mishap
-from pilesim.pile.faults.bill import UnplugLagTime
+from pilesim.pile.faults.bill import Delay, UnplugLagTime
 from pilesim.pile.profiles import Profile
 from pilesim.platform.ledger import Row
 from pilesim.platform.settings import Settings
@@ -31,6 +31,7 @@ from pilesim.rig.clock import VirtualClock
 from pilesim.season.attendant import Attendant
 from pilesim.season.expected import Expected, Truth
 from pilesim.season.fixture import Season
+from pilesim.season.losses import LossLog
 from pilesim.season.plan import PilePlan, plan_of
 from pilesim.season.truth import Deed, Down
 from pilesim.trace.events import Header
@@ -49,6 +50,9 @@ _LIMIT_NS = 30 * DAY
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What a season has come to at one pile. `rows` are the ledger's, from frames alone; all else is the truth."""
+
+    start_ns: int
+    """Epoch ns of the world's beginning."""
 
     site: str
     pile: str
@@ -95,7 +99,7 @@ def play_season(
             except BrokenProcessPool:
                 raise RigError("a process that played piles was ended from outside; --jobs 1 needs none") from None
             outcomes[outcome.pile] = outcome
-            charged(sum(not deed.failed for deed in outcome.deeds))
+            charged(sum(deed.charged for deed in outcome.deeds))
     return tuple(outcomes[plan.number] for plan in plans)
 
 
@@ -112,10 +116,11 @@ def _play(season: Season, seed: int, plan: PilePlan, charged: Callable[[], None]
             platform=platform,
             session=session,
             line=bench.line,
-            drain_ns=settings.wait_for_bill_ns(contract) + _longest_lag_ns(plan.profile) + _DRAIN_NS,
+            drain_ns=settings.wait_for_bill_ns(contract) + _longest_delay_ns(plan.profile) + _DRAIN_NS,
             charged=charged,
         )
-        recorder.observers.append(attendant.see)
+        losses = LossLog(protocol_named(PROTOCOL))
+        recorder.observers += [attendant.see, losses.see]
         bench.pump.add(attendant)
         if not bench.pump.run_until(lambda: attendant.done, season.days * DAY + _LIMIT_NS):
             raise InternalError(f"pile {plan.number}: the season never ends")
@@ -124,12 +129,14 @@ def _play(season: Season, seed: int, plan: PilePlan, charged: Callable[[], None]
             deeds=attendant.deeds,
             mishaps=pile.mishaps,
             downs=attendant.downs,
+            losses=losses.losses,
             settings=settings,
             contract=contract,
             world_start_ns=season.start_ns,
         )
         heard = [platform.book.heard(plan.number, gun) for gun in range(1, plan.profile.guns + 1)]
         return Outcome(
+            start_ns=season.start_ns,
             site=plan.site,
             pile=plan.number,
             profile=plan.profile.name,
@@ -169,7 +176,8 @@ def _bench(season: Season, seed: int, plan: PilePlan, settings: Settings) -> Ite
         bench.close()
 
 
-def _longest_lag_ns(profile: Profile) -> int:
-    """How late bills leave by the firmware's own doing."""
-    lags = (choice.parameters.lag for choice in profile.faults if isinstance(choice.parameters, UnplugLagTime))
-    return sum(lags)
+def _longest_delay_ns(profile: Profile) -> int:
+    """How late bills leave by the firmware's own doing, after the unplug or after an order that did not charge."""
+    all_parameters = [choice.parameters for choice in profile.faults]
+    lags_ns = sum(parameters.lag for parameters in all_parameters if isinstance(parameters, UnplugLagTime))
+    return lags_ns + sum(parameters.delay for parameters in all_parameters if isinstance(parameters, Delay))

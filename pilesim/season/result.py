@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from pilesim import __version__
 from pilesim.platform.ledger import Anomaly, BillSource, Row, tabulate
+from pilesim.season.expected import unnumbered
 from pilesim.season.fixture import Season
 from pilesim.season.play import PROTOCOL, Outcome
-from pilesim.units import MINUTE, YUAN_MFEN, round_half_up
+from pilesim.units import MINUTE, YUAN_MFEN, S, round_half_up
 
 SHORT_CHARGE_NS = MINUTE
 FEE_OF_LONG_MFEN = 5 * YUAN_MFEN
@@ -147,7 +148,7 @@ def result_of(season: Season, seed: int, outcomes: Sequence[Outcome]) -> SeasonR
 
 def differences_of(outcome: Outcome) -> tuple[Difference, ...]:
     """Order by order, where the ledger of one pile does not say what the truth says."""
-    rows = {row.order: row for row in outcome.rows}
+    rows = {_name(outcome, row): row for row in outcome.rows}
     wants = {want.order: want for want in outcome.expected}
     found: list[Difference] = []
     for order in dict.fromkeys((*wants, *rows)):
@@ -164,6 +165,16 @@ def differences_of(outcome: Outcome) -> tuple[Difference, ...]:
     if len(rows) != len(outcome.rows):
         found.append(_difference(outcome, "", "orders", len(rows), len(outcome.rows)))
     return tuple(found)
+
+
+def _name(outcome: Outcome, row: Row) -> str:
+    """The row's order; of a bill without one, what it is called by the order whose time at the gun it tells of."""
+    if row.order:
+        return row.order
+    start_ns = 0 if row.start_ns is None else row.start_ns - outcome.start_ns
+    at_gun = (deed for deed in outcome.deeds if deed.gun == row.gun and not deed.given_up)
+    orders = (deed.order for deed in at_gun if deed.began_ns - S <= start_ns <= deed.ended_ns + S)
+    return unnumbered(next(orders, ""))
 
 
 def _difference(outcome: Outcome, order: str, what: str, expected: object, found: object) -> Difference:
@@ -231,7 +242,7 @@ def _fault_rows(outcomes: Sequence[Outcome]) -> tuple[FaultRow, ...]:
 def _code_row(anomaly: Anomaly, outcomes: Sequence[Outcome]) -> CodeRow:
     # Piles number their orders by the time, so that two of them can have the same one.
     wants = {(outcome.pile, want.order): want for outcome in outcomes for want in outcome.expected}
-    rows = {(outcome.pile, row.order): row for outcome in outcomes for row in outcome.rows}
+    rows = {(outcome.pile, _name(outcome, row)): row for outcome in outcomes for row in outcome.rows}
     left_out = {key for key, want in wants.items() if anomaly in want.open}
     return CodeRow(
         anomaly=str(anomaly),

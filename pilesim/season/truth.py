@@ -1,7 +1,6 @@
-"""What was really done to an order, by whoever stood at the pile: the truth that the ledger is held against.
+"""What was really done to an order, by whoever stood at the pile, and what the line lost. A ledger is held against it.
 
-Owns the shape of it. Nothing here comes from a frame or from the platform. Times are world ns since the season's
-start.
+Owns the shape of it. Nothing here is what the platform makes of it. Times are world ns since the season's start.
 """
 
 from __future__ import annotations
@@ -14,15 +13,23 @@ class Deed:
     """One order."""
 
     pile: str
+    gun: int
     order: str
     habit: str
-    failed: bool
+    failed: bool = False
     """The car never answered: the start came to nothing."""
+    given_up: bool = False
+    """Scanned while another order's car still stood there, and never started."""
+    plugged_ns: int
     began_ns: int
-    """The screen began to say that it charges; of a failed start, when it was asked for."""
+    """The screen began to say that it charges; of an order that did not, when it was asked for."""
     ended_ns: int
-    """The screen left off saying so."""
+    """The screen left off saying so; of an order that did not charge, when it had come to nothing."""
     unplugged_ns: int
+
+    @property
+    def charged(self) -> bool:
+        return not self.failed and not self.given_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +38,13 @@ class Down:
 
     since_ns: int
     until_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class LineLoss:
+    """The line lost a bill, or the acknowledgement of one, by its own log."""
+
+    t_ns: int
+    order: str
+    """That the bill carried."""
+    acknowledgement: bool

@@ -6,7 +6,7 @@ Owns the order of events. Must not know who produces them, nor where the file li
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from pilesim.errors import InternalError
@@ -26,18 +26,22 @@ Sink = Callable[[str], object] | TextSink
 """Takes one line at a time, with its end: a callable, or an open text file, which is flushed after each line."""
 
 Observer = Callable[[AnyEvent], None]
+Herald = Callable[[AnyEvent], Iterable[AnyEvent]]
+"""Knows by an event what must have come before it."""
 
 
 class Recorder:
     """Records one line's events. `observers` see each event as it is recorded, in the order of the list.
 
-    An observer may record too: its event comes after the one it has seen, for every observer alike.
+    `heralds` see it first, and what they give is recorded before it, at no later an instant. An observer may record
+    too: its event comes after the one it has seen, for every observer alike.
     """
 
     def __init__(self, header: Header, sink: Sink | None = None, *, keep: bool = True) -> None:
         """`keep` False holds no events in memory, for a recording without end: `trace()` is then empty."""
         self.header = header
         self.events: list[AnyEvent] = []
+        self.heralds: list[Herald] = []
         self.observers: list[Observer] = []
         self._sink = sink
         self._keep = keep
@@ -70,6 +74,12 @@ class Recorder:
             self._recording = False
 
     def _take(self, event: AnyEvent) -> None:
+        for herald in tuple(self.heralds):
+            for before in herald(event):
+                self._take_down(before)
+        self._take_down(event)
+
+    def _take_down(self, event: AnyEvent) -> None:
         if event.t_ns < self._last_ns:
             raise InternalError(f"an event at {event.t_ns} ns was recorded after one at {self._last_ns} ns: {event}")
         self._last_ns = event.t_ns

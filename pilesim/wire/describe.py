@@ -1,19 +1,21 @@
 """Bytes explained for a person: frames, their fields, what they mean, and what lies between them.
 
-Owns the passage from loose bytes to `Described` parts, which `pilesim decode` prints or writes as JSON. Pure: must
-not print, and must not know any one protocol.
+Owns the passage from loose bytes to `Described` parts, which `pilesim decode` prints or writes as JSON, and the choice
+of the protocol that explains them best. Pure: must not print, and must not know any one protocol.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 import msgspec
 
 from pilesim.wire.cp56 import show_time
-from pilesim.wire.frame import Direction, Frame
+from pilesim.wire.frame import Direction, Frame, ProblemKind
 from pilesim.wire.messages import Message, Stamp
 from pilesim.wire.protocol import Protocol
 
@@ -83,6 +85,42 @@ def describe_frames(protocol: Protocol, data: bytes, direction: Direction | None
             described.append(Described(part=kind, offset=offset, bytes=part.raw.hex(), reason=part.reason))
         offset = end
     return described
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What bytes tell of their protocol: the best of `equals`, which explain them equally well; none found no frame."""
+
+    protocol: Protocol
+    equals: tuple[str, ...]
+    described: list[Described]
+
+
+def tell_protocol(known: Sequence[Protocol], data: bytes, direction: Direction | None) -> Told:
+    """The protocol of `data` among `known`: the most good frames, then the most frames, then the fewest problems.
+
+    Each is also tried taking whatever way of its options a peer uses. Of equals the first is taken.
+    """
+    best: Told | None = None
+    best_rank = (0, 0, 0)
+    for protocol in known:
+        ways = dict.fromkeys((protocol, protocol.tolerant))
+        tried = [(way, describe_frames(way, data, direction)) for way in ways]
+        way, described = max(tried, key=lambda one: _rank(one[1]))
+        rank = _rank(described)
+        found = Told(way, (way.name,) if rank[1] else (), described)
+        if best is None or rank > best_rank:
+            best, best_rank = found, rank
+        elif rank == best_rank:
+            best = replace(best, equals=(*best.equals, *found.equals))
+    assert best is not None, "there is a protocol"
+    return best
+
+
+def _rank(described: Sequence[Described]) -> tuple[int, int, int]:
+    frames = [part for part in described if part.part is Part.FRAME]
+    damaged = [frame for frame in frames if any(p.kind == ProblemKind.CHECKSUM for p in frame.problems)]
+    return len(frames) - len(damaged), len(frames), -sum(len(frame.problems) for frame in frames)
 
 
 def plain(message: Message) -> dict[str, Any]:

@@ -11,7 +11,7 @@ are little-endian. What is read never raises: a body too short reads as None, al
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 from io import BytesIO
@@ -21,10 +21,14 @@ from construct import (
     Adapter,
     Array,
     Bytes,
+    BytesInteger,
     Construct,
     ConstructError,
+    GreedyRange,
     Int8ul,
+    Int16ub,
     Int16ul,
+    Int32ub,
     Int32ul,
     Rebuild,
     SizeofError,
@@ -65,23 +69,39 @@ class Codec:
     amiss: Callable[[Any], Amiss | None] | None = None
     each: int = 0
     counter: str = ""
+    swapped: AnyConstruct | None = None
+    """The same number with its bytes the other way round."""
+    most: int | None = None
+    """More than this no sound sender means: it tells which way round the bytes are."""
+
+
+_LONG_LIST = 40
+"""More numbers than this a sentence does not list."""
 
 
 class Codes:
     """The numbers of an enumeration, what each means, and its name for people.
 
     `unlisted` is what a number outside the list means, and `unlisted_number` the one that is built for it, if any.
-    Where several numbers mean the same the first is built.
+    `deviating` are numbers outside the list whose meaning is known from peers: understood, and still not listed.
+    `nearest` are the numbers to build for meanings that the list has no number of their own for. Where several numbers
+    mean the same the first is built.
     """
 
     def __init__(
-        self, rows: Sequence[tuple[int, Any, str]], unlisted: Any = None, unlisted_number: int | None = None
+        self,
+        rows: Sequence[tuple[int, Any, str]],
+        unlisted: Any = None,
+        unlisted_number: int | None = None,
+        deviating: Mapping[int, Any] | None = None,
+        nearest: Mapping[Any, int] | None = None,
     ) -> None:
         self.labels: Mapping[int, str] = {number: label for number, _, label in rows}
-        self._means = {number: means for number, means, _ in rows}
+        self._means = {**(deviating or {}), **{number: means for number, means, _ in rows}}
         self._numbers: dict[Any, int] = {}
         for number, means, _ in rows:
             self._numbers.setdefault(means, number)
+        self._numbers.update(nearest or {})
         if unlisted_number is not None:
             self._numbers[unlisted] = unlisted_number
         self._unlisted = unlisted
@@ -99,7 +119,9 @@ class Codes:
         return ", ".join(str(means) for means in self._numbers)
 
     def numbers(self) -> str:
-        """The list as one text."""
+        """The list as one text; a long one is only counted."""
+        if len(self.labels) > _LONG_LIST:
+            return f"the {len(self.labels)} that are listed"
         return ", ".join(f"{number} {label}" for number, label in self.labels.items())
 
 
@@ -198,6 +220,31 @@ class Layout:
                 found.append(Problem(ProblemKind.RANGE, text, counter))
         return found
 
+    def excess(self, values: Values) -> str:
+        """The first value that no sound sender means, as a text; "" where all are sensible."""
+        for field in self.fields:
+            most = field.codec.most
+            if most is not None and abs(values[field.name]) > most:
+                return f"{field.name} {field.codec.show(values[field.name], b'')} {field.unit}".rstrip()
+        return ""
+
+    def swapped(self) -> Layout:
+        """The same fields with the bytes of their numbers the other way round."""
+        return Layout(
+            [replace(f, codec=replace(f.codec, subcon=f.codec.swapped or f.codec.subcon)) for f in self.fields]
+        )
+
+    def offset_of(self, name: str) -> int | None:
+        """Where the field called `name` begins; None where there is none, or fields of no fixed size precede it."""
+        offset = 0
+        for field in self.fields:
+            if field.name == name:
+                return offset
+            if field.codec.each:
+                return None
+            offset += field.codec.subcon.sizeof()
+        return None
+
     def write(self, name: str, values: Values) -> bytes:
         """The bytes of `values`; EncodingError names `name`, the field, what fits and what was given."""
         for field in self.fields:
@@ -220,18 +267,25 @@ class Layout:
                 return views, begin
             raw = data[begin : stream.tell()]
             seen[field.name] = value
+            shown = _labelled(field, value, raw)
             views.append(
                 FieldView(
                     name=field.name,
                     offset=offset + begin,
                     raw=raw,
-                    value=_labelled(field, value, raw),
-                    unit=field.unit,
+                    value=shown,
+                    unit="" if shown == "none" else field.unit,
                     provisional=field.trust is Trust.PROVISIONAL,
                     note="; ".join(part for part in (_TRUST_NOTE[field.trust], field.note) if part),
                 )
             )
         return views, stream.tell()
+
+
+def rest_view(raw: bytes, begin: int, offset: int = 0) -> list[FieldView]:
+    """What no layout explains, from `begin` on; `offset` is where `raw` lies in its frame."""
+    rest = raw[begin:]
+    return [FieldView("rest", offset + begin, rest, rest.hex(" "), note="outside the layout")] if rest else []
 
 
 _TRUST_NOTE = {Trust.PUBLISHED: "", Trust.INFERRED: "inferred", Trust.PROVISIONAL: "provisional"}
@@ -271,15 +325,65 @@ class _Tuple(AnyAdapter):
 class _Text(AnyAdapter):
     """Text padded with NUL on the right. Bytes beyond ASCII pass as the characters of their numbers."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, step: int) -> None:
         super().__init__(Bytes(size))
         self._size = size
+        self._step = step
 
     def _decode(self, obj: bytes, context: Any, path: str) -> str:
-        return obj.rstrip(b"\0").decode("latin-1")
+        return obj.rstrip(b"\0").decode("latin-1")[:: self._step]
 
     def _encode(self, obj: str, context: Any, path: str) -> bytes:
-        return obj.encode("latin-1").ljust(self._size, b"\0")
+        return obj[:: self._step].encode("latin-1").ljust(self._size, b"\0")
+
+
+class _Bcd(AnyAdapter):
+    """Digits, two a byte in natural order, and padded with zeros on the left."""
+
+    def __init__(self, size: int, strip: bool, none: bool) -> None:
+        super().__init__(Bytes(size))
+        self._size = size
+        self._strip = strip
+        self._none = none
+
+    def _decode(self, obj: bytes, context: Any, path: str) -> str:
+        digits = obj.hex().upper()
+        if self._strip:
+            return digits.lstrip("0")
+        return "" if self._none and not any(obj) else digits
+
+    def _encode(self, obj: str, context: Any, path: str) -> bytes:
+        digits = obj.lstrip("0") if self._strip else obj
+        return bytes.fromhex(digits.zfill(2 * self._size))
+
+
+class _Offset(AnyAdapter):
+    """A number on the wire that is `offset` more than ours."""
+
+    def __init__(self, subcon: AnyConstruct, offset: int) -> None:
+        super().__init__(subcon)
+        self._offset = offset
+
+    def _decode(self, obj: int, context: Any, path: str) -> int:
+        return obj - self._offset
+
+    def _encode(self, obj: int, context: Any, path: str) -> int:
+        return obj + self._offset
+
+
+class _Rows(AnyAdapter):
+    """Bytes as many times a layout as they hold."""
+
+    def __init__(self, layout: Layout, subcon: AnyConstruct) -> None:
+        super().__init__(subcon)
+        self._layout = layout
+
+    def _decode(self, obj: Sequence[bytes], context: Any, path: str) -> tuple[Values, ...]:
+        readings = (self._layout.read(item) for item in obj)
+        return tuple({k: v for k, v in r.values.items() if k in self._layout.by_name} for r in readings if r)
+
+    def _encode(self, obj: Sequence[Values], context: Any, path: str) -> list[bytes]:
+        return [self._layout.write("row", row) for row in obj]
 
 
 class _AllBut(AnyConstruct):
@@ -303,7 +407,20 @@ class _AllBut(AnyConstruct):
         raise SizeofError("as many as there are", path=path)
 
 
-_UNSIGNED: Mapping[int, AnyConstruct] = {1: Int8ul, 2: Int16ul, 4: Int32ul}
+_UNSIGNED: Mapping[int, AnyConstruct] = {
+    1: Int8ul,
+    2: Int16ul,
+    3: BytesInteger(3, swapped=True),
+    4: Int32ul,
+    5: BytesInteger(5, swapped=True),
+}
+_HIGH_FIRST: Mapping[int, AnyConstruct] = {
+    1: Int8ul,
+    2: Int16ub,
+    3: BytesInteger(3),
+    4: Int32ub,
+    5: BytesInteger(5),
+}
 
 
 def _decimal(value: int, per_unit: int, places: int) -> str:
@@ -314,8 +431,11 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def number(size: int, *, scale: int = 1, places: int = 0) -> Codec:
-    """An unsigned number of `size` bytes; `scale` of our units make one on the wire, shown with `places` decimals."""
+def number(size: int, *, scale: int = 1, places: int = 0, most: int | None = None) -> Codec:
+    """An unsigned number of `size` bytes; `scale` of our units make one on the wire, shown with `places` decimals.
+
+    More than `most` (in our units) no sound sender means.
+    """
     per_unit = scale * 10**places
     highest = 256**size - 1
 
@@ -328,8 +448,99 @@ def number(size: int, *, scale: int = 1, places: int = 0) -> Codec:
         found = f"{Decimal(value) / per_unit:f}" if isinstance(value, int) else repr(value)
         return f"expected 0 to {_decimal(highest * scale, per_unit, places)}, found {found}"
 
-    subcon = _UNSIGNED[size]
-    return Codec(subcon if scale == 1 else _Scaled(subcon, scale), show, misfit)
+    low_first, high_first = (
+        subcons[size] if scale == 1 else _Scaled(subcons[size], scale) for subcons in (_UNSIGNED, _HIGH_FIRST)
+    )
+    return Codec(low_first, show, misfit, swapped=high_first, most=most)
+
+
+def shifted(offset: int, shown_none: bool = False) -> Codec:
+    """One byte, `offset` more on the wire than it means. With `shown_none` a byte of zero shows as no value."""
+
+    def misfit(value: object) -> str:
+        if isinstance(value, int) and _is_number(value) and 0 <= value + offset <= 255:
+            return ""
+        return f"expected {-offset} to {255 - offset}, found {value!r}"
+
+    def show(value: int, raw: bytes) -> str:
+        return "none" if shown_none and value == -offset else str(value)
+
+    return Codec(_Offset(Int8ul, offset), show, misfit)
+
+
+def ranged(codec: Codec, low: int, high: int) -> Codec:
+    """`codec`, of which a value read outside `low` to `high` is told."""
+
+    def amiss(value: int) -> Amiss | None:
+        return None if low <= value <= high else (ProblemKind.RANGE, f"expected {low} to {high}, found {value}")
+
+    return replace(codec, amiss=amiss)
+
+
+_DIGITS = frozenset("0123456789ABCDEF")
+
+
+def bcd(size: int, *, strip: bool = False, none: bool = False, least: int = 0, decimal: bool = True) -> Codec:
+    """Digits, two a byte: all of them; with `strip`, without the zeros on the left; with `none`, zeros alone are "".
+
+    `least` digits must be given to be built. What is no decimal digit reads as its hexadecimal one, and is told
+    where only `decimal` ones are sent.
+    """
+
+    def misfit(value: object) -> str:
+        if isinstance(value, str) and _DIGITS.issuperset(value):
+            digits = value.lstrip("0") if strip else value
+            if least <= len(digits) <= 2 * size:
+                return ""
+        count = f"{least}" if least == 2 * size else f"at most {2 * size}"
+        return f"expected {count} digits, found {value!r}"
+
+    def amiss(value: str) -> Amiss | None:
+        if value.isdecimal() or not value:
+            return None
+        return ProblemKind.RANGE, f"expected decimal digits, found {value}"
+
+    return Codec(
+        _Bcd(size, strip, none), lambda value, raw: raw.hex().upper() or value, misfit, amiss if decimal else None
+    )
+
+
+def flags(size: int, names: Sequence[str], show: Callable[[Sequence[str], int], str]) -> Codec:
+    """Bits that have names, lowest first, in a number of `size` bytes; `show` puts those that are set into words."""
+    plain = number(size)
+    return replace(plain, show=lambda value, raw: show(names, value))
+
+
+def single_bits(names: Sequence[str], value: int) -> str:
+    """The names of the bits that are set."""
+    told = [
+        names[bit] if bit < len(names) else f"bit {bit + 1}" for bit in range(value.bit_length()) if value >> bit & 1
+    ]
+    return ", ".join(told) or "none"
+
+
+def rows(fields: Sequence[Field], counter: str = "") -> Codec:
+    """Records of `fields`, as many as the body holds; the field called `counter` should say how many."""
+    layout = Layout(fields)
+
+    def show(value: Sequence[Values], raw: bytes) -> str:
+        told = [
+            ", ".join(f"{f.name} {_labelled(f, row[f.name], b'')} {f.unit}".rstrip() for f in layout.fields)
+            for row in value
+        ]
+        return "; ".join(told) or "none"
+
+    def misfit(value: object) -> str:
+        if not isinstance(value, Sequence) or len(value) > 255:
+            return f"expected at most 255 records, found {value!r}"
+        for index, row in enumerate(value):
+            for field in layout.fields:
+                reason = field.codec.misfit(row[field.name])
+                if reason:
+                    return f"record {index + 1}: {field.name}: {reason}"
+        return ""
+
+    return Codec(_Rows(layout, GreedyRange(Bytes(layout.least))), show, misfit, each=layout.least, counter=counter)
 
 
 def series(item: Codec, count: str | int, show: Callable[[Any, bytes], str] | None = None) -> Codec:
@@ -380,9 +591,17 @@ def text_misfit(value: object, size: int) -> str:
     return f"expected at most {size} ASCII characters, found {value!r}"
 
 
-def text(size: int) -> Codec:
-    """ASCII of at most `size` bytes, padded with NUL on the right; only NUL is stripped."""
-    return Codec(_Text(size), lambda value, raw: escaped(value), lambda value: text_misfit(value, size), not_ascii)
+def text(size: int, *, backwards: bool = False) -> Codec:
+    """ASCII of at most `size` bytes, padded with NUL on the right; only NUL is stripped.
+
+    `backwards`: its last character comes first.
+    """
+    return Codec(
+        _Text(size, -1 if backwards else 1),
+        lambda value, raw: escaped(value),
+        lambda value: text_misfit(value, size),
+        not_ascii,
+    )
 
 
 def blob(size: int) -> Codec:

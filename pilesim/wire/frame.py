@@ -46,6 +46,8 @@ class ProblemKind(StrEnum):
     """What can be wrong with a frame that was found."""
 
     CHECKSUM = "checksum"
+    BYTE_ORDER = "byte-order"
+    """Bytes of a number, or of the checksum, the other way round than the protocol has them."""
     SHORT = "short"
     """The body is shorter than its layout."""
     LONG = "long"
@@ -83,7 +85,8 @@ class Frame:
     """One frame as the envelope tells it, in any protocol.
 
     `sequence` is the sender's own number, `answers` the other side's number that it carries (0 or None where
-    it answers nothing or the protocol has none). `problems` are those of the envelope only.
+    it answers nothing or the protocol has none). Where frames carry one number only, a reply's is that of its
+    request, and stands in both. `problems` are those of the envelope only.
     """
 
     raw: bytes
@@ -92,8 +95,9 @@ class Frame:
     """The message number: EV-Link's command, YKC's type."""
     body: bytes
     pile: str | None
-    """None where the envelope carries none, or not one."""
+    """None where the frame carries none, or not one."""
     gun: int | None
+    """None where the frame carries none: it is about the whole pile, or tells its order only."""
     sequence: int
     answers: int | None
     problems: tuple[Problem, ...] = ()
@@ -102,6 +106,11 @@ class Frame:
     def sound(self) -> bool:
         """The checksum is right: the body may be believed."""
         return all(p.kind is not ProblemKind.CHECKSUM for p in self.problems)
+
+    @property
+    def encrypted(self) -> bool:
+        """The body is not plain: it is kept, and never guessed at."""
+        return any(p.kind is ProblemKind.ENCRYPTED for p in self.problems)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 Owns the search; a protocol's `Envelope` says what a frame looks like. Must not know any one protocol, nor clocks
 (the time comes with the bytes). Nothing is escaped in these protocols, so a start byte may stand inside a frame and
-a frame must be known by its length, its end and its checksum together:
+a frame must be known by its length, its end (where it has a mark) and its checksum together:
 
 - The first start byte makes a candidate; what lies before it is garbage. A candidate whose head cannot be, or whose
   end is not where its length says, was a false start: the search goes on at the byte after it.
@@ -21,10 +21,12 @@ most once, so that time grows with the stream.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import ClassVar
 
-from pilesim.wire.frame import Direction, Frame, Garbage
+from pilesim.wire.fields import Layout, rest_view
+from pilesim.wire.frame import Direction, FieldView, Frame, Garbage
 from pilesim.wire.protocol import FRAMES_REMEMBERED, GAP_NS, Framer
 
 GARBAGE_LIMIT = 4096
@@ -37,6 +39,8 @@ class Envelope(ABC):
     """The start byte."""
     head_size: ClassVar[int]
     """As many bytes as `total` needs."""
+    header: ClassVar[Layout]
+    trailer: ClassVar[Layout]
 
     def __init__(self) -> None:
         self.examine = lru_cache(FRAMES_REMEMBERED)(self._examine)
@@ -62,6 +66,17 @@ class Envelope(ABC):
     @abstractmethod
     def frame(self, raw: bytes, direction: Direction, miscounted: str) -> Frame:
         """The frame of `raw`; `miscounted` is what is wrong with its checksum, or ""."""
+
+    def dissect(self, raw: bytes, body: Callable[[bytes, int], Sequence[FieldView]]) -> list[FieldView]:
+        """Every field of `raw`, as far as it goes; `body` explains the data in between."""
+        head, size = self.header.views(raw, 0)
+        if size < self.header.least:
+            return [*head, *rest_view(raw, size)]
+        data_end = max(self.header.least, len(raw) - self.trailer.least)
+        data = raw[self.header.least : data_end]
+        tail, size = self.trailer.views(raw[data_end:], data_end)
+        views = body(data, self.header.least) if data else ()
+        return [*head, *views, *tail, *rest_view(raw, data_end + size)]
 
     def _examine(self, raw: bytes, direction: Direction) -> Frame | str:
         misended = self.misended(raw)

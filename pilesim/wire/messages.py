@@ -3,28 +3,38 @@
 Owns the vocabulary that pile, platform, rules and scenarios share. Must not know any layout, number or
 encoding: each protocol has one table that maps these to its frames and back, and what a protocol lacks is None.
 
-    message                        EV-Link          YKC
-    Hello, HelloReply              01 02            01 02
-    TimeAsk, TimeTell              03 04            -  56
-    TimeTold                       -                55
-    GunReport (beat, change)       05 16            13 (and 03, alive)
-    GunReportReply                 06 17            04
-    Authorise, AuthoriseReply      0F 10            -  (in Start)
-    Start, StartReply              14 15            34 33
-    Stop, StopReply                0C 0D            36 35
-    StopAsk                        0B (reply 0C)    -
-    Ended                          13               -  (a bill)
-    Bill, BillReply                09 0A            3B 40
-    CardAsk                        0E (reply 0F)    31
-    CardReply                      (an Authorise)   32
-    StartAsk                       18               -
-    AccountAsk, AccountTell        11 12            -
-    Reserve, ReserveReply          07 08            -
-    LockAsk, LockTell, LockDone    25 26 27         -
-    TariffAsk, TariffTell          (in Authorise)   05 09, 06 0A 58
+    message                        EV-Link              YKC
+    Hello, HelloReply              01 02                01 02
+    Alive, AliveReply              -                    03 04
+    TimeAsk                        03 (reply TimeTell)  -
+    TimeTell, TimeTold             04 -                 56 55
+    GunReport (beat, change)       05 16                13
+    GunReportReply                 06 17                -
+    ReportAsk                      -                    12 (reply GunReport)
+    Authorise, AuthoriseReply      0F 10                -  (in Start)
+    Start, StartReply              14 15                34 33
+    Stop, StopReply                0C 0D                36 35
+    StopAsk                        0B (reply Stop)      -
+    Ended                          13                   -  (a bill)
+    Bill, BillReply                09 0A                3B 40 (3D since V1.7, read only)
+    CardAsk                        0E (reply Authorise) 31
+    CardReply                      -                    32
+    StartAsk                       18                   -
+    AccountAsk, AccountTell        11 12                -
+    Reserve, ReserveReply          07 08                -
+    LockAsk, LockTell, LockDone    25 26 27             -
+    TariffAsk, TariffTell          (in Authorise)       05 06 (a model to confirm), 09 0A (the whole tariff)
+    TariffTell unasked, TariffTold (in Authorise)       58 57
+    BmsHandshake, BmsParameters    19 1B                15 17
+    BmsDemand                      1A, 1E (charger)     23
+    BmsInfo                        (in BmsDemand)       25
+    BmsStop, ChargerStop           23 24                1D 21
+    ChargeSummary                  -                    19
     Opaque                         what has no meaning here yet, kept as bytes
 
-Units: energies `_dwh` (0.1 Wh), money `_mfen` (1e-5 yuan), times `Stamp`. Guns count from 1.
+Units: energies `_dwh` (0.1 Wh), money `_mfen` (1e-5 yuan), times `Stamp`, temperatures `_c` (°C). Voltages and currents
+are `_dv`, `_da` (0.1 V, 0.1 A) in a gun's report, and `_cv`, `_ca` (0.01 V, 0.01 A) in what the BMS tells. Guns count
+from 1.
 """
 
 from __future__ import annotations
@@ -32,6 +42,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
+
+from pilesim.units import format_kwh, format_yuan
 
 
 class GunState(StrEnum):
@@ -100,6 +112,13 @@ class Parking(StrEnum):
     UNKNOWN = "unknown"
 
 
+class PileKind(StrEnum):
+    DC = "dc"
+    AC = "ac"
+    """Such a pile has no word from the car's BMS."""
+    UNKNOWN = "unknown"
+
+
 class Login(StrEnum):
     """By what means the user is known."""
 
@@ -128,6 +147,10 @@ class StopReason(StrEnum):
     FAULT = "fault"
     UNEXPECTED = "unexpected"
     """99 of the field: an unexpected stop such as unplugging."""
+    LIMIT = "limit"
+    """The energy or the time that was asked for is reached."""
+    START_FAILED = "start-failed"
+    """The start was begun, and no charge came of it."""
     UNKNOWN = "unknown"
 
 
@@ -160,13 +183,27 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """One of a tariff's rates, such as the peak's: prices in mfen per kWh."""
+
+    energy_mfen: int
+    service_mfen: int
+
+
+@dataclass(frozen=True, slots=True)
 class Tariff:
-    """Prices by half-hour of the day (48 each, mfen per kWh), occupancy by bands (mfen per minute)."""
+    """Prices by half-hour of the day (48 each, mfen per kWh), occupancy by bands (mfen per minute).
+
+    Where the protocol bills by rate, `rates` are those it has (sharp, peak, flat, valley), `rate_of` is the index of
+    each half-hour's rate, and the prices are those of the rates. Both are empty where it bills by half-hour.
+    """
 
     energy_mfen: tuple[int, ...]
     service_mfen: tuple[int, ...]
     occupancy: tuple[Band, ...] = ()
     free_minutes: int = 0
+    rates: tuple[Rate, ...] = ()
+    rate_of: tuple[int, ...] = ()
 
     @property
     def highest_mfen(self) -> int:
@@ -197,6 +234,7 @@ class Hello(Message):
     name: ClassVar[str] = "hello"
     firmware: str
     guns: int | None = None
+    kind: PileKind | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +242,19 @@ class HelloReply(Message):
     name: ClassVar[str] = "hello-reply"
     accepted: bool = True
     update: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alive(Message):
+    """A gun is there: its beat, where the protocol has one apart from the report of its state."""
+
+    name: ClassVar[str] = "alive"
+    faulty: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AliveReply(Message):
+    name: ClassVar[str] = "alive-reply"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,7 +273,7 @@ class TimeTell(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeTold(Message):
-    """The pile has taken the time (YKC 55)."""
+    """The pile has taken the time that it was told unasked."""
 
     name: ClassVar[str] = "time-told"
     pile_time: Stamp
@@ -251,6 +302,19 @@ class GunReport(Message):
     """0.1 A"""
     soc_percent: int | None = None
     time: Stamp | None = None
+    cable_c: int | None = None
+    """Of the gun's cable."""
+    battery_c: int | None = None
+    """The hottest place of the battery."""
+    charged_minutes: int | None = None
+    remaining_minutes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportAsk(Message):
+    """The platform asks for a gun's report now."""
+
+    name: ClassVar[str] = "report-ask"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -349,9 +413,29 @@ class Ended(Message):
     reason: EndReason
 
 
+@dataclass(frozen=True, slots=True)
+class BillPeriod:
+    """What was charged at one rate."""
+
+    price_mfen: int
+    """Per kWh, service included."""
+    energy_dwh: int
+    lossy_dwh: int
+    """The energy with the line's loss; piles that reckon none send the energy again, or 0."""
+    amount_mfen: int
+
+    def __str__(self) -> str:
+        energy, price, amount = format_kwh(self.energy_dwh), format_yuan(self.price_mfen), format_yuan(self.amount_mfen)
+        return f"{energy} at {price} is {amount}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bill(Message):
-    """The pile's record of a finished order. Times are `Stamp`s; None is what the protocol lacks."""
+    """The pile's record of a finished order. Times are `Stamp`s; None is what the protocol lacks.
+
+    Where the protocol bills by rate, `periods` are the tariff's rates in their order, and one amount holds charge and
+    service fee. Elsewhere the fees are told apart and there are no periods.
+    """
 
     name: ClassVar[str] = "bill"
     order: str
@@ -365,15 +449,34 @@ class Bill(Message):
     """Energy of each half-hour from the one in which the charge began (or of each price period)."""
     meter_start_dwh: int | None = None
     meter_end_dwh: int | None = None
-    charge_fee_mfen: int
-    service_fee_mfen: int
+    charge_fee_mfen: int | None = None
+    """None where one amount holds both fees."""
+    service_fee_mfen: int | None = None
     occupancy_minutes: int | None = None
     occupancy_fee_mfen: int | None = None
     stop_reason: StopReason | None = None
+    stop_code: int | None = None
+    """The protocol's own number for why the charge ended, where it says more than `stop_reason`."""
+    periods: tuple[BillPeriod, ...] = ()
+    total_dwh: int | None = None
+    """The energy as the bill sums it up itself; `energy_dwh` is the sum of its parts."""
+    amount_mfen: int | None = None
+    """Charge and service fee in one, as the bill sums it up itself."""
+    vin: str | None = None
+    login: Login | None = None
+    account: str | None = None
+    traded: Stamp | None = None
+    """When the order was settled."""
 
     @property
     def energy_dwh(self) -> int:
         return sum(self.stages_dwh)
+
+    @property
+    def fees_mfen(self) -> int:
+        """Charge and service fee, however the protocol tells them."""
+        apart = (self.charge_fee_mfen or 0) + (self.service_fee_mfen or 0)
+        return apart if self.amount_mfen is None else self.amount_mfen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -488,11 +591,153 @@ class TariffAsk(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TariffTell(Message):
+    """The answer to TariffAsk, or the tariff unasked, which the pile answers with TariffTold."""
+
     name: ClassVar[str] = "tariff-tell"
     model: str
     tariff: Tariff | None = None
     """None: the model the pile has is the one in force (or, with `same` False, is not)."""
     same: bool | None = None
+    asked: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TariffTold(Message):
+    """The pile has taken the tariff that it was told unasked, or has not."""
+
+    name: ClassVar[str] = "tariff-told"
+    accepted: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BmsHandshake(Message):
+    """What charger and car told each other when they met (GB/T 27930 BHM, BRM)."""
+
+    name: ClassVar[str] = "bms-handshake"
+    order: str | None = None
+    vin: str
+    battery: int | None = None
+    """Kind by GB/T 27930: `gbt27930.BATTERIES`."""
+    capacity_cah: int | None = None
+    """0.01 Ah"""
+    rated_cv: int | None = None
+    before_cv: int | None = None
+    """Of the battery before the charge."""
+    cycles: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BmsParameters(Message):
+    """The limits that battery and charger set each other (GB/T 27930 BCP, CML)."""
+
+    name: ClassVar[str] = "bms-parameters"
+    order: str | None = None
+    highest_cell_cv: int
+    highest_ca: int
+    nominal_dwh: int
+    highest_cv: int
+    hottest_c: int
+    soc_cpercent: int
+    """0.01 %"""
+    pack_cv: int
+    """Of the battery now."""
+    charger_highest_cv: int | None = None
+    charger_lowest_cv: int | None = None
+    charger_highest_ca: int | None = None
+    charger_lowest_ca: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Battery:
+    """The state of a battery (GB/T 27930 BSM). Numbers of cells and points count from 1."""
+
+    highest_cell: int
+    hottest_c: int
+    hottest_point: int | None
+    coldest_c: int
+    coldest_point: int | None
+    flags: int
+    """`gbt27930.BSM_FLAGS`"""
+    lowest_cell: int | None = None
+    lowest_cell_cv: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.coldest_c} to {self.hottest_c} °C"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BmsDemand(Message):
+    """What the battery wants and measures, and what the charger gives (GB/T 27930 BCL, BCS, CCS).
+
+    Currents are magnitudes. A protocol may tell the battery's half and the charger's in messages of their own: the
+    other half is None.
+    """
+
+    name: ClassVar[str] = "bms-demand"
+    order: str | None = None
+    need_cv: int | None = None
+    need_ca: int | None = None
+    mode: int | None = None
+    """`gbt27930.MODES`"""
+    measured_cv: int | None = None
+    measured_ca: int | None = None
+    highest_cell_cv: int | None = None
+    highest_cell_group: int | None = None
+    soc_percent: int | None = None
+    remaining_minutes: int | None = None
+    out_cv: int | None = None
+    out_ca: int | None = None
+    charged_minutes: int | None = None
+    battery: Battery | None = None
+    """Where the protocol tells it in the same message."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BmsInfo(Message):
+    """The state of the battery while it is charged."""
+
+    name: ClassVar[str] = "bms-info"
+    order: str | None = None
+    battery: Battery
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeSummary(Message):
+    """What battery and charger sum up when the charge is over (GB/T 27930 BSD, CSD)."""
+
+    name: ClassVar[str] = "charge-summary"
+    order: str | None = None
+    soc_percent: int
+    lowest_cell_cv: int
+    highest_cell_cv: int
+    coldest_c: int
+    hottest_c: int
+    charged_minutes: int
+    energy_dwh: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BmsStop(Message):
+    """The battery ends the charge (GB/T 27930 BST); flags are those of `gbt27930`."""
+
+    name: ClassVar[str] = "bms-stop"
+    order: str | None = None
+    reason: int
+    fault: int
+    error: int
+    time: Stamp | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerStop(Message):
+    """The charger ends the charge (GB/T 27930 CST); flags are those of `gbt27930`."""
+
+    name: ClassVar[str] = "charger-stop"
+    order: str | None = None
+    reason: int
+    fault: int
+    error: int
+    time: Stamp | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

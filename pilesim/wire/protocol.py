@@ -6,7 +6,7 @@ Owns the interface and the registry of protocols by name; must not know any layo
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -89,12 +89,17 @@ class Protocol(ABC):
     provisional: str
     """What of it is not published, in a sentence; empty where all is."""
     catalogue: tuple[Row, ...]
+    pile_digits: int
+    """As many decimal digits make a pile number."""
+    options: Mapping[str, str]
+    """What a name may choose among the protocol's ways, all of them, as they are chosen."""
 
     @abstractmethod
     def framer(self, direction: Direction) -> Framer:
         """A framer for the bytes that go in `direction`."""
 
     def __init__(self) -> None:
+        self.options = {}
         self.decode = lru_cache(FRAMES_REMEMBERED)(self.interpret)
         """As `interpret`, remembered."""
 
@@ -118,6 +123,23 @@ class Protocol(ABC):
     def normal_order(self, order: str) -> str:
         """An order number as messages carry it: a person's text, padding removed."""
 
+    def pile_number(self, text: str) -> str:
+        """`text`, which is a pile number of this protocol; UsageError where it is none."""
+        if len(text) == self.pile_digits and text.isascii() and text.isdecimal():
+            return text
+        raise UsageError(f"expected a pile number of {self.pile_digits} digits, found {text!r}")
+
+    def chosen(self, options: Mapping[str, str]) -> Protocol:
+        """This protocol with `options` chosen by name; UsageError where it has no such option or choice."""
+        if not options:
+            return self
+        raise UsageError(f"expected no options after {self.name}, found {', '.join(options)}")
+
+    @property
+    def tolerant(self) -> Protocol:
+        """The same protocol, taking whatever way of its options a peer uses: for bytes of which nothing is known."""
+        return self
+
     def row(self, number: int, direction: Direction) -> Row | None:
         for row in self.catalogue:
             if row.number == number and row.direction is direction:
@@ -126,15 +148,27 @@ class Protocol(ABC):
 
 
 def protocol_named(name: str) -> Protocol:
-    """The protocol called `name`; UsageError lists the known ones."""
+    """The protocol called `name`, with its options as in a URL: `NAME?option=choice&option=choice`.
+
+    UsageError lists what is known.
+    """
+    base, _, query = name.partition("?")
     known = protocols()
-    if name not in known:
+    if base not in known:
         raise UsageError(f"expected a protocol, one of {', '.join(known)}; found {name!r}")
-    return known[name]
+    options: dict[str, str] = {}
+    for part in filter(None, query.split("&")):
+        option, equals, choice = part.partition("=")
+        if not equals or option in options:
+            raise UsageError(f"{name}: expected options as NAME?option=choice&option=choice, each once; found {part!r}")
+        options[option] = choice
+    return known[base].chosen(options)
 
 
 def protocols() -> dict[str, Protocol]:
     """Every protocol by name, the default first."""
     from pilesim.wire.evlink.protocol import EVLINK_PROTOCOLS  # noqa: PLC0415 (a protocol imports this module)
+    from pilesim.wire.ykc.protocol import YKC_PROTOCOLS  # noqa: PLC0415 (as above)
 
-    return {p.name: p for p in sorted(EVLINK_PROTOCOLS, key=lambda p: p.name != DEFAULT_PROTOCOL)}
+    every = (*EVLINK_PROTOCOLS, *YKC_PROTOCOLS)
+    return {p.name: p for p in sorted(every, key=lambda p: p.name != DEFAULT_PROTOCOL)}

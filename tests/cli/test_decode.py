@@ -44,3 +44,50 @@ def test_it_says_of_a_file_without_frames_that_it_is_none_and_shows_little_of_it
     assert "garbage at 0: 3900 bytes" in said
     assert "3836 bytes more" in said
     assert len(said) < 400
+
+
+YKC = "680D050000033201060021353301005718"
+"""A live pile's heartbeat."""
+TIME_REQUEST = "FE2600020600000100" + b"44030500040000200026".hex() + "010103" + "00" * 7 + "DA16"
+
+# What decode is given, and how it says which protocol it took.
+SAID = [
+    (REPLY, "Told by its frames: evlink-2.5."),
+    (YKC, "Told by its frames: ykc-1.6."),
+    (
+        "680C012400021000100100000101" + "5DC0",
+        "Told by its frames: ykc-1.6?crc_order=auto.",
+    ),
+    ("00" * 20, "No frame of any protocol (lhc, evlink-2.5, evlink-2.6, ykc-1.6) was found; read as lhc."),
+]
+
+
+@pytest.mark.parametrize(("given", "said"), SAID, ids=[row[1][-30:] for row in SAID])
+def test_it_says_which_protocol_the_bytes_tell(given: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["decode", given]) == 0
+    assert capsys.readouterr().out.startswith(said + "\n")
+
+
+def test_it_says_that_protocols_are_equally_good(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["decode", TIME_REQUEST]) == 0
+    assert "lhc and evlink-2.6 explain these bytes equally well; read as lhc." in capsys.readouterr().out
+
+
+def test_it_keeps_json_pure_and_says_the_protocol_beside_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["decode", "--json", YKC]) == 0
+    said = capsys.readouterr()
+    (frame,) = json.loads(said.out)
+    assert frame["title"] == "0x03 heartbeat 充电桩心跳包"
+    assert said.err == "Told by its frames: ykc-1.6.\n"
+
+
+def test_it_lists_the_messages_of_a_protocol(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["messages", "--protocol", "ykc-1.6"]) == 0
+    said = capsys.readouterr().out
+    assert "0x34" in said and "运营平台远程控制启机" in said
+    assert "since V1.7" in said
+
+
+def test_it_says_that_a_protocol_without_a_contract_cannot_be_judged_by(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["conform", "order/short", "--protocol", "ykc-1.6"]) == 2
+    assert "expected a protocol with a contract" in capsys.readouterr().err

@@ -132,6 +132,7 @@ def test_it_bills_what_follows_from_its_own_times_and_the_tariff(start: str, min
         (bill.charge_fee_mfen, TARIFF.energy_mfen),
         (bill.service_fee_mfen, TARIFF.service_mfen),
     ):
+        assert fee_mfen is not None
         kwh = [Decimal(dwh) / 10_000 for dwh in bill.stages_dwh]
         yuan = [Decimal(prices[(first + i) % 48]) / 100_000 for i in range(len(kwh))]
         assert Decimal(fee_mfen) / 100_000 == fen(sum((k * y for k, y in zip(kwh, yuan, strict=True)), Decimal(0)))

@@ -11,7 +11,8 @@ from pilebench import ACCOUNT, REFERENCE, Bench
 
 from pilesim.pile.behaviour import Behaviour
 from pilesim.pile.faults import FAULTS
-from pilesim.pile.faults.fault import Fault
+from pilesim.pile.faults.fault import Fault, MishapLog
+from pilesim.pile.timeline import Timeline
 from pilesim.units import DAY, MINUTE, S
 from pilesim.wire.messages import (
     NO_TIME,
@@ -283,7 +284,7 @@ CASES: list[Case] = [
     Case("energy-lost", plain, lambda b: b.bills()[0].energy_dwh == 0),
     Case("duration-wrong", long_stay, lambda b: minutes_between(b) >= 25),
     Case("loss-factor", long_stay, lambda b: 0.93 < b.bills()[0].energy_dwh / (b.beats()[-1][1].meter_dwh or 1) < 0.94),
-    Case("wrong-price", long_stay, lambda b: b.bills()[0].charge_fee_mfen > 6.3 * b.bills()[0].energy_dwh),
+    Case("wrong-price", long_stay, lambda b: (b.bills()[0].charge_fee_mfen or 0) > 6.3 * b.bills()[0].energy_dwh),
     Case(
         "occupancy-from-wrong-end", long_stay, lambda b: minutes_between(b) == (b.bills()[0].occupancy_minutes or 0) - 6
     ),
@@ -418,3 +419,17 @@ def test_it_starts_for_no_account_but_the_one_whose_order_was_cleared() -> None:
     bench.run(MINUTE)
     assert charging_beats(bench) == 0
     assert ACCOUNT not in {e.account for e in bench.endings()}
+
+
+def test_it_notes_twice_what_a_fault_does_to_one_bill_at_two_instants() -> None:
+    timeline = Timeline()
+    log = MishapLog(timeline)
+    for at_ns in (0, 0, S):
+        timeline.reach(at_ns)
+        log.note("bill-not-resent", "the bill is given up", A)
+        log.note("clock-never-set", "there is no time")
+    assert [(mishap.t_ns, mishap.fault) for mishap in log.all] == [
+        (0, "bill-not-resent"),
+        (0, "clock-never-set"),
+        (S, "bill-not-resent"),
+    ]

@@ -13,6 +13,7 @@ from pilesim.rules.table import RULES
 from pilesim.scenario import steps
 from pilesim.scenario.scenario import (
     NothingSelectedError,
+    Scenario,
     choose,
     load_scenarios,
     parse_scenario,
@@ -23,6 +24,7 @@ from pilesim.units import HOUR, MINUTE, MS, S, parse_world_start_ns
 from pilesim.wire.messages import Band, Tariff
 
 RULE_IDS = [row.id for row in RULES]
+SCENARIOS = load_scenarios(scenario_folder(), RULE_IDS)
 
 GOOD = """\
 id: order/small
@@ -109,6 +111,8 @@ def test_it_loads_every_scenario_that_travels_with_pilesim() -> None:
 def test_it_chooses_by_id_prefix_and_case_and_refuses_a_word_that_chooses_nothing() -> None:
     scenarios = load_scenarios(scenario_folder(), RULE_IDS)
     assert [s.id for s in choose(scenarios, ("order/whole",))] == ["order/whole"]
+    assert [s.id for s in choose(scenarios, ("start/twice",))] == ["start/twice"], "and not start/twice-at-once"
+    assert len(choose(scenarios, ("start/tw",))) == 2
     assert {s.id for s in choose(scenarios, ("szds-16a",))} == {"order/never-started", "order/start-lost"}
     assert choose(scenarios, ()) == list(scenarios.values())
     with pytest.raises(NothingSelectedError, match="perhaps order/whole"):
@@ -164,3 +168,41 @@ def test_a_tariff_replaces_what_it_says_and_leaves_the_rest() -> None:
 def test_a_tariff_that_leaves_a_gap_is_told(said: str, complaint: str) -> None:
     with pytest.raises(FileError, match=re.escape(complaint)):
         parse_scenario(HEAD.replace("{tariff}", said), "rates.yaml", [])
+
+
+UNDONE_BY = {
+    "plug": "unplug",
+    "emergency-stop": "emergency-release",
+    "power-off": "power-on",
+    "fault": "fault-cleared",
+}
+
+
+def left_behind(scenario: Scenario) -> list[str]:
+    """What was done at the pile and never undone."""
+    done: dict[tuple[object, ...], str] = {}
+    for lined in scenario.steps:
+        match lined.step:
+            case steps.Insulation(gun=gun, ok=ok):
+                done[gun, "insulation"] = "" if ok else lined.words
+            case steps.Maintain(gun=gun, on=on):
+                done[gun, "maintenance"] = lined.words if on else ""
+            case steps.Stimulus(kind=kind) as step:
+                at = getattr(step, "gun", None)
+                if kind in UNDONE_BY:
+                    done[at, kind] = lined.words
+                for began, ended in UNDONE_BY.items():
+                    if kind == ended:
+                        done[at, began] = ""
+    return [words for words in done.values() if words]
+
+
+@pytest.mark.parametrize("name", sorted(SCENARIOS))
+def test_a_scenario_leaves_the_bench_as_the_next_one_wants_it(name: str) -> None:
+    assert left_behind(SCENARIOS[name]) == []
+
+
+def test_it_is_told_what_a_scenario_leaves_behind() -> None:
+    text = GOOD + "  - emergency-stop:\n"
+    scenario = parse_scenario(text, "small.yaml", RULE_IDS)
+    assert left_behind(scenario) == ["plug: {gun: 1, car: {battery_kwh: 60, soc: 35}}", "emergency-stop:"]

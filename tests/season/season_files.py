@@ -72,6 +72,52 @@ habits:
 endings: {full: 4, platform: 4, at-pile: 1, unplug: 1, balance: 1}
 """
 
+_ODD = """\
+name: {name}
+title: Bills that are told by their own log
+start: "2020-03-03T08:00:00+08:00"
+days: 1
+charges: 480
+sites:
+{sites}
+hours: {{8: 1, 9: 2, 10: 2, 11: 2, 12: 2, 13: 1}}
+power-kw: {{from: 20, to: 60}}
+habits:
+  - name: tops up
+    weight: 1
+    charge: {{from: 1m, to: 4m}}
+    parking: {{from: 30s, to: 3m}}
+endings: {{full: 2, platform: 2, at-pile: 1, unplug: 1, balance: 1}}
+failed-starts: 0.4
+failed-stay: {{from: 10s, to: 2m}}
+scanned-again: 0.3
+lost-bills: 0.2
+lost-acknowledgements: 0.2
+outages: {{share: 0.1, lasts: {{from: 10s, to: 5m}}}}
+power-cuts: {{share: 0.15, lasts: {{from: 10s, to: 5m}}}}
+"""
+
+
+def _site(firmware: str, *faults: str) -> str:
+    listed = ", ".join(f"{{{fault}: null}}" for fault in faults)
+    return f"  - {{name: {'+'.join((firmware, *faults))}, piles: 1, firmware: {{{firmware}: 1}}, faults: [{listed}]}}"
+
+
+LIKE_SZDS_26 = _ODD.format(
+    name="like-szds-26",
+    sites="\n".join(map(_site, ("robinson-gen5-0303", "robinson-gen5-0309", "robinson-gen5-lag"))),
+)
+LIKE_ZPD_3 = _ODD.format(
+    name="like-zpd-3",
+    sites="\n".join(
+        (
+            _site("reference", "bill-empty-order"),
+            _site("reference", "bill-not-resent", "bill-changes"),
+            _site("reference", "bill-lost-in-power-cut"),
+        )
+    ),
+)
+
 
 def season(text: str) -> Season:
     return load_season(text, "season.yaml", season_contract())

@@ -44,7 +44,7 @@ def test_it_prints_the_tables_and_writes_the_same_result_on_any_hash_seed(tmp_pa
 def test_it_says_what_it_cannot_play(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("name: mine\n")
     for arguments, sentence in (
-        (("zpd-6",), "expected a season, one of zpd-10, zpd-2, zpd-5, zpd-7, or a file.yaml; found 'zpd-6'"),
+        (("zpd-6",), "expected a season, one of szds-26, zpd-10, zpd-2, zpd-5, zpd-7, or a file.yaml; found 'zpd-6'"),
         (("mine.yaml",), "mine.yaml:1: "),
         (("no.yaml",), "no.yaml: expected a season's file"),
         (("zpd-10", "--charges", "85"), "expected at most the 84 of season zpd-10, found 85"),

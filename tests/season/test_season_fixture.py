@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from season_files import LIKE_ZPD_7, season
+from season_files import LIKE_SZDS_26, LIKE_ZPD_7, season
 
 from pilesim.errors import FileError
 from pilesim.library import season_folder, season_names
@@ -25,7 +25,7 @@ def test_it_reads_every_season_that_travels(name: str) -> None:
 
 
 def test_it_travels_with_the_seasons_of_the_field() -> None:
-    assert set(season_names()) == {"zpd-2", "zpd-5", "zpd-7", "zpd-10"}
+    assert set(season_names()) == {"szds-26", "zpd-2", "zpd-5", "zpd-7", "zpd-10"}
 
 
 @pytest.mark.parametrize(
@@ -37,10 +37,11 @@ def test_it_travels_with_the_seasons_of_the_field() -> None:
         ("piles: 2", "piles: 0", "expected `int` >= 1"),
         ("{sinexcel-2090104: 1}", "{sinexcel-1: 1}", "expected a firmware profile, one of .*; found 'sinexcel-1'"),
         ("{sinexcel-2090104: 1}", "{sinexcel-2090104: 0}", "firmware: expected a weight above 0"),
+        ("energy-lost: {rate: 0.2}", "bill-empty-order:\n      - bill-not-resent:", "followed; found bill-not-resent"),
         (
-            "{sinexcel-2090104: 1}",
-            "{robinson-gen5-0303: 1}",
-            "a ledger can be held against, of .*; found record-buffer",
+            "energy-lost: {rate: 0.2}",
+            "stale-bill:\n      - record-buffer:",
+            "one record buffer.*stale-bill and record-",
         ),
         (
             "energy-lost: {rate: 0.2}",
@@ -56,7 +57,16 @@ def test_it_travels_with_the_seasons_of_the_field() -> None:
         ("charge: {from: 5s, to: 4m}", "charge: {from: 0s, to: 4m}", "charge: expected at least 1s"),
         ("at-pile: 1", "at_pile: 1", "expected one of full, platform, at-pile, .*; found 'at_pile'"),
         ("failed-starts: 0.1", "failed-starts: 1.5", "a fraction from 0 to 1"),
+        ("failed-starts: 0.1", "scanned-again: 2", "a fraction from 0 to 1"),
+        ("failed-starts: 0.1", "lost-bills: often", "a fraction from 0 to 1"),
+        ("failed-starts: 0.1", "lost-acknowledgments: 0.1", "lost-acknowledgements.*; found 'lost-acknowledgments'"),
+        ("failed-starts: 0.1", "failed-stay: {from: 2m, to: 1m}", "failed-stay: expected `from` to be at most `to`"),
         ("lasts: {from: 31m, to: 33m}", "lasts: {from: 5m, to: 33m}", "all outages up to 29m or all from 31m on"),
+        (
+            "outages: {share: 0.1, lasts: {from: 31m",
+            "power-cuts: {share: 0.1, lasts: {from: 9m",
+            "all power-cuts up to",
+        ),
         ("sites:", "tariff: {free: 90s}\nsites:", "free: expected whole minutes, found 1m30s"),
     ],
 )
@@ -108,6 +118,20 @@ def test_it_moves_no_other_draw_by_another_share() -> None:
     assert not any(visit.outage_ns or visit.fails_first for plan in calm for visit in plan.visits)
     for one, other in zip(plain, calm, strict=True):
         assert [v.charge_ns for v in one.visits] == [v.charge_ns for v in other.visits]
+
+
+def test_it_moves_no_draw_by_what_few_seasons_have() -> None:
+    odd = plan_of(season(LIKE_SZDS_26), 1, 60)
+    few = ("failed-stay", "scanned-again", "lost-bills", "lost-acknowledgements", "power-cuts")
+    lines = LIKE_SZDS_26.splitlines(keepends=True)
+    plain = plan_of(season("".join(line for line in lines if not line.startswith(few))), 1, 60)
+    assert all(
+        any(getattr(visit, what) for plan in odd for visit in plan.visits)
+        for what in ("scanned_again", "loses_bill", "loses_acknowledgement", "power_cut_ns")
+    )
+    for one, other in zip(odd, plain, strict=True):
+        usual = [(v.charge_ns, v.parking_ns, v.ending, v.fails_first, v.outage_ns) for v in one.visits]
+        assert usual == [(v.charge_ns, v.parking_ns, v.ending, v.fails_first, v.outage_ns) for v in other.visits]
 
 
 def test_it_has_arrivals_in_the_hours_that_have_a_weight() -> None:

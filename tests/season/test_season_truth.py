@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
+from pilesim.errors import InternalError
 from pilesim.faulty import Mishap
-from pilesim.pile.faults import FAULTS
+from pilesim.pile.faults import FAULTS, bill
 from pilesim.pile.profiles import Profile
 from pilesim.platform.ledger import Anomaly
 from pilesim.platform.settings import DEFAULT_TARIFF, Settings
-from pilesim.season.expected import FAULTS_TOLD, Expected, Truth
+from pilesim.season.expected import Expected, Truth, unnumbered
+from pilesim.season.faults import FAULTS_TOLD
 from pilesim.season.play import season_contract
-from pilesim.season.truth import Deed, Down
+from pilesim.season.truth import Deed, Down, LineLoss
 from pilesim.units import FEN_MFEN, HOUR, MINUTE, S
 
 ORDER = "20191011080000000001"
@@ -32,9 +35,11 @@ def truth(
     faults: list[tuple[str, Mapping[str, str]]] = [("unplug-lag", {"lag": lag})] if lag else []
     deed = Deed(
         pile="1",
+        gun=1,
         order=ORDER,
         habit="",
         failed=failed,
+        plugged_ns=BEGAN - 30 * S,
         began_ns=BEGAN,
         ended_ns=ENDED,
         unplugged_ns=unplugged_ns,
@@ -53,6 +58,10 @@ def truth(
 
 def test_it_knows_only_faults_that_there_are() -> None:
     assert set(FAULTS_TOLD) <= set(FAULTS)
+
+
+def test_it_knows_every_fault_of_bills() -> None:
+    assert {fault.name for fault in bill.GROUP} <= set(FAULTS_TOLD)
 
 
 @pytest.mark.parametrize(
@@ -142,3 +151,201 @@ def test_it_reckons_no_fee_of_a_bill_that_a_fault_has_struck() -> None:
     assert truth(("bill-lost", 0)).occupancy_fee_mfen is None
     assert truth(("duration-wrong", 0)).occupancy_fee_mfen is None
     assert truth(("energy-lost", 9000), ("loss-factor", 0)).occupancy_fee_mfen == 0
+
+
+# --- bills of other orders, bills sent again, bills that never come
+
+NEXT = "20191011080000000002"
+FAILED = frozenset({Anomaly.START_FAILED})
+DUPLICATE, UNKNOWN = Anomaly.DUPLICATE_BILL, Anomaly.ORDER_UNKNOWN
+CHARGE = Deed(
+    pile="1",
+    gun=1,
+    order=ORDER,
+    habit="",
+    plugged_ns=BEGAN - 30 * S,
+    began_ns=BEGAN,
+    ended_ns=ENDED,
+    unplugged_ns=UNPLUGGED,
+)
+SCANNED = replace(CHARGE, order=NEXT, given_up=True, began_ns=ENDED + MINUTE, ended_ns=ENDED + 2 * MINUTE)
+FAILURE = replace(
+    CHARGE,
+    order=NEXT,
+    failed=True,
+    plugged_ns=60 * MINUTE,
+    began_ns=61 * MINUTE,
+    ended_ns=62 * MINUTE,
+    unplugged_ns=63 * MINUTE,
+)
+
+
+def overwritten(old: str, new: str) -> Mishap:
+    return Mishap(SCANNED.began_ns, "record-buffer", "", old, leaves_as=new)
+
+
+def sent_again(order: str, at_ns: int = FAILURE.ended_ns) -> Mishap:
+    return Mishap(at_ns, "stale-bill", "", order, S)
+
+
+def lost_bill(at_ns: int, order: str = ORDER) -> LineLoss:
+    return LineLoss(at_ns, order, acknowledgement=False)
+
+
+def lost_reply(at_ns: int, order: str = ORDER) -> LineLoss:
+    return LineLoss(at_ns, order, acknowledgement=True)
+
+
+def struck(fault: str, at_ns: int, order: str = ORDER) -> Mishap:
+    return Mishap(at_ns, fault, "", order)
+
+
+RESENT = UNPLUGGED + 30 * S
+
+
+@pytest.mark.parametrize(
+    ("deeds", "mishaps", "losses", "downs", "codes"),
+    [
+        ([CHARGE, FAILURE], [], [], [], {ORDER: set(), NEXT: FAILED}),
+        # szds-26: the new order has the old one's bill, and the old one none.
+        ([SCANNED, CHARGE], [overwritten(ORDER, NEXT)], [], [], {ORDER: {LOST}, NEXT: set()}),
+        # With the new order's number the bill can come twice, be early, or be lost too.
+        (
+            [SCANNED, CHARGE],
+            [overwritten(ORDER, NEXT), struck("bill-before-unplug", UNPLUGGED - S, NEXT), sent_again(NEXT)],
+            [],
+            [],
+            {ORDER: {LOST}, NEXT: {TIME, DUPLICATE}},
+        ),
+        (
+            [SCANNED, CHARGE],
+            [overwritten(ORDER, NEXT), struck("bill-lost", UNPLUGGED, NEXT)],
+            [],
+            [],
+            {ORDER: {LOST}, NEXT: set()},
+        ),
+        # szds-25: a duplicate of the old order, none of the new one; szds-16a: an empty bill of the new one.
+        ([CHARGE, FAILURE], [sent_again(ORDER)], [], [], {ORDER: {DUPLICATE}, NEXT: FAILED}),
+        ([CHARGE, FAILURE], [sent_again(NEXT)], [], [], {ORDER: set(), NEXT: FAILED | {TIME}}),
+        # A bill that the pile has lost once and that comes again in time is not lost.
+        (
+            [CHARGE, FAILURE],
+            [sent_again(ORDER), struck("bill-not-resent", RESENT)],
+            [lost_bill(UNPLUGGED)],
+            [],
+            {ORDER: set(), NEXT: FAILED},
+        ),
+        # szds-32: no leave time, after a charge or after a start that failed.
+        ([CHARGE], [struck("bill-before-unplug", UNPLUGGED - MINUTE)], [], [], {ORDER: {TIME}}),
+        (
+            [FAILURE],
+            [struck("bill-before-unplug", FAILURE.unplugged_ns - S, NEXT)],
+            [],
+            [],
+            {NEXT: FAILED | {TIME}},
+        ),
+        # szds-16b: the order has lost its bill, and another has come that is nobody's.
+        ([CHARGE], [struck("bill-empty-order", UNPLUGGED)], [], [], {ORDER: {LOST}, unnumbered(ORDER): {UNKNOWN}}),
+        (
+            [CHARGE],
+            [struck("bill-empty-order", UNPLUGGED)],
+            [lost_reply(UNPLUGGED, "")],
+            [],
+            {ORDER: {LOST}, unnumbered(ORDER): {UNKNOWN, DUPLICATE}},
+        ),
+        # What the line loses, the pile sends again: the bill comes late, or twice.
+        ([CHARGE], [], [lost_bill(UNPLUGGED)], [], {ORDER: set()}),
+        ([CHARGE], [], [lost_reply(UNPLUGGED)], [], {ORDER: {DUPLICATE}}),
+        ([CHARGE], [], [lost_bill(UNPLUGGED), lost_reply(RESENT)], [], {ORDER: {DUPLICATE}}),
+        ([CHARGE], [struck("bill-not-resent", RESENT)], [lost_bill(UNPLUGGED)], [], {ORDER: {LOST}}),
+        ([CHARGE], [struck("bill-not-resent", RESENT)], [lost_reply(UNPLUGGED)], [], {ORDER: set()}),
+        ([CHARGE], [struck("bill-changes", RESENT)], [lost_reply(UNPLUGGED)], [], {ORDER: {DUPLICATE}}),
+        # A line that goes down before the bill is acknowledged has it sent again; one that goes down later has not.
+        ([CHARGE], [], [], [(UNPLUGGED, UNPLUGGED + MINUTE)], {ORDER: {DUPLICATE}}),
+        ([CHARGE], [], [], [(UNPLUGGED + S, UNPLUGGED + MINUTE)], {ORDER: set()}),
+        # The power goes before the bill has left, before it is acknowledged, and after that.
+        ([CHARGE], [struck("bill-lost-in-power-cut", ENDED + S)], [], [], {ORDER: {LOST}}),
+        (
+            [CHARGE],
+            [struck("bill-lost-in-power-cut", UNPLUGGED + S)],
+            [lost_reply(UNPLUGGED)],
+            [(UNPLUGGED + S, UNPLUGGED + MINUTE)],
+            {ORDER: set()},
+        ),
+        (
+            [CHARGE],
+            [struck("bill-lost-in-power-cut", UNPLUGGED + S)],
+            [lost_bill(UNPLUGGED)],
+            [(UNPLUGGED + S, UNPLUGGED + MINUTE)],
+            {ORDER: {LOST}},
+        ),
+        # No frame contradicts a wrong size of a bill that never came.
+        (
+            [CHARGE],
+            [Mishap(UNPLUGGED, "energy-lost", "", ORDER, 90_000), struck("bill-not-resent", RESENT)],
+            [lost_bill(UNPLUGGED)],
+            [],
+            {ORDER: {LOST}},
+        ),
+    ],
+)
+def test_it_follows_each_bill_to_the_order_that_it_shows_on(
+    deeds: Sequence[Deed],
+    mishaps: Sequence[Mishap],
+    losses: Sequence[LineLoss],
+    downs: Sequence[tuple[int, int]],
+    codes: dict[str, set[Anomaly]],
+) -> None:
+    expected = told(deeds, mishaps, losses, downs)
+    assert {want.order: want.codes for want in expected} == codes
+    assert not any(want.open for want in expected)
+
+
+def told(
+    deeds: Sequence[Deed],
+    mishaps: Sequence[Mishap] = (),
+    losses: Sequence[LineLoss] = (),
+    downs: Sequence[tuple[int, int]] = (),
+) -> tuple[Expected, ...]:
+    return Truth(
+        profile=Profile(name="p"),
+        deeds=deeds,
+        mishaps=mishaps,
+        downs=[Down(since, until) for since, until in downs],
+        losses=losses,
+        settings=Settings(),
+        contract=season_contract(),
+        world_start_ns=0,
+    ).expected()
+
+
+def test_it_reckons_no_fee_of_a_charge_that_is_billed_to_another_order() -> None:
+    fees = {want.order: want.occupancy_fee_mfen for want in told([SCANNED, CHARGE], [overwritten(ORDER, NEXT)])}
+    assert fees == {ORDER: None, NEXT: None}
+    assert [want.occupancy_fee_mfen for want in told([SCANNED, CHARGE])] == [0, 0]
+
+
+def test_it_waits_for_a_bill_from_when_another_car_shows_that_the_cable_was_out() -> None:
+    """The next car came while the line was down: once it is back a cable is in."""
+    lost, back_ns = struck("bill-lost", UNPLUGGED), 48 * MINUTE
+    following = replace(
+        CHARGE,
+        order=NEXT,
+        plugged_ns=47 * MINUTE,
+        began_ns=55 * MINUTE,
+        ended_ns=70 * MINUTE,
+        unplugged_ns=71 * MINUTE,
+    )
+    # Down as the waiting ends that begins at 48 minutes, and up at that which begins at 55.
+    downs = [(44 * MINUTE, back_ns), (77 * MINUTE, 79 * MINUTE)]
+    alone, *_ = told([CHARGE], [lost], downs=downs)
+    assert alone.codes == {OFFLINE}
+    followed, *_ = told([CHARGE, following], [lost], downs=downs)
+    assert followed.codes == {LOST}
+    after_failure, *_ = told([CHARGE, replace(following, failed=True)], [lost], downs=downs)
+    assert after_failure.codes == {LOST}
+
+
+def test_it_takes_a_fault_that_nobody_brings_out_for_one_of_its_own() -> None:
+    with pytest.raises(InternalError, match="expected taps-clear-order never to strike in a season"):
+        told([CHARGE], [struck("taps-clear-order", BEGAN)])

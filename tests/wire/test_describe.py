@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import msgspec
-from handmade import NO_TIME, PILE, VECTORS, frame
+import pytest
+from handmade import NO_TIME, PILE, VECTORS, YKC_HERE, YKC_VECTORS, frame, ykc_frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilesim.wire.describe import Part, describe_frames
+from pilesim.wire.describe import Part, Told, describe_frames, tell_protocol
 from pilesim.wire.frame import Direction
-from pilesim.wire.protocol import protocol_named
+from pilesim.wire.protocol import protocol_named, protocols
 
 LHC = protocol_named("lhc")
 UP = frame(0x03, NO_TIME, pile_sequence=5)
@@ -75,3 +77,42 @@ def test_it_describes_any_bytes_once_each(data: bytes) -> None:
     described = describe_frames(LHC, data, None)
     assert "".join(part.bytes for part in described) == data.hex()
     msgspec.json.encode(described)
+
+
+def told(data: bytes, direction: Direction | None = None) -> Told:
+    return tell_protocol(list(protocols().values()), data, direction)
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: f"{vector['command']:02X}")
+def test_it_tells_the_protocol_of_a_real_frame(vector: dict[str, Any]) -> None:
+    assert vector["protocol"] in told(bytes.fromhex(vector["hex"])).equals
+
+
+@pytest.mark.parametrize("vector", YKC_VECTORS, ids=lambda vector: f"{vector['type']}")
+def test_it_tells_the_protocol_of_a_public_frame_however_its_crc_stands(vector: dict[str, Any]) -> None:
+    if vector["length_ok"]:
+        way = "ykc-1.6?crc_order=auto" if vector["crc"] == "big" else "ykc-1.6"
+        assert told(bytes.fromhex(vector["hex"])).equals == (way,)
+
+
+BEAT = bytes([1, 1, 1, 0, 0]) + bytes(6)
+YKC_BEAT = ykc_frame(0x03, YKC_HERE + b"\0")
+# Bytes -> the protocols that explain them equally well, the first of which is taken.
+TOLD: list[tuple[str, bytes, tuple[str, ...]]] = [
+    ("fewest problems", frame(0x05, BEAT), ("evlink-2.6",)),
+    ("equals", UP, ("lhc", "evlink-2.6")),
+    ("the older version's bytes", frame(0x05, BEAT, version=b"\2\5"), ("evlink-2.5",)),
+    ("most good frames", UP + YKC_BEAT + YKC_BEAT, ("ykc-1.6",)),
+    ("a good frame before damaged ones", UP + (YKC_BEAT[:-1] + b"?") * 3, ("lhc", "evlink-2.6")),
+    ("a damaged frame before none", YKC_BEAT[:-1] + b"?", ("ykc-1.6",)),
+    ("nothing", b"no frame here", ()),
+    ("no bytes", b"", ()),
+]
+
+
+@pytest.mark.parametrize(("data", "equals"), [row[1:] for row in TOLD], ids=[row[0] for row in TOLD])
+def test_it_takes_the_protocol_that_explains_the_bytes_best(data: bytes, equals: tuple[str, ...]) -> None:
+    found = told(data)
+    assert found.equals == equals
+    assert found.protocol.name == (equals or ("lhc",))[0]
+    assert found.described == describe_frames(found.protocol, data, None)

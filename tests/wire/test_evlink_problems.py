@@ -260,23 +260,6 @@ def test_it_explains_any_bytes_without_raising(name: str, data: bytes, direction
             assert b"".join(view.raw for view in protocol.dissect(part)) == part.raw
 
 
-@pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=300, deadline=None)
-@given(
-    number=st.sampled_from(range(0x29)),
-    body=st.binary(max_size=120) | st.binary(min_size=600, max_size=640),
-    direction=st.sampled_from(Direction),
-)
-def test_it_decodes_any_body_of_any_message_without_raising(
-    name: str, number: int, body: bytes, direction: Direction
-) -> None:
-    protocol = protocol_named(name)
-    found = Frame(frame(number, body), direction, number, body, None, None, 0, None)
-    shown = protocol.decode(found)
-    assert shown.message is None or shown.message.gun == 0
-    protocol.dissect(found)
-
-
 @settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=60), st.integers(0, 255))
 def test_it_dissects_raw_bytes_of_any_size(raw: bytes, number: int) -> None:

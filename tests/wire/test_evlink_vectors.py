@@ -10,13 +10,19 @@ import pytest
 from handmade import NO_TIME, PILE, VECTORS, frame, order, padded, time
 
 from pilesim.units import parse_world_start_ns
-from pilesim.wire.frame import Direction, End, Frame
+from pilesim.wire.frame import Direction, End, Frame, ProblemKind
 from pilesim.wire.messages import NO_TIME as NONE
 from pilesim.wire.messages import (
     Authorise,
     Band,
+    Battery,
     Bill,
     BillReply,
+    BmsDemand,
+    BmsHandshake,
+    BmsParameters,
+    BmsStop,
+    ChargerStop,
     GunFault,
     GunReport,
     GunReportReply,
@@ -135,6 +141,54 @@ CHANGE = GunReport(
     time=stamp("2020-03-11T12:00:00.250+08:00"),
 )
 
+# What the car tells, by the published dictionary.
+VEHICLE_BODY = (
+    b"\3"
+    + struct.pack("<HIII", 1300, 35_012, 33_001, 0)
+    + bytes([0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 1, 0])
+    + padded("LTEST000000000001", 17)
+)
+VEHICLE = BmsHandshake(
+    vin="LTEST000000000001", battery=3, capacity_cah=13_000, rated_cv=35_012, before_cv=33_001, cycles=9
+)
+TOTALS_BODY = (
+    struct.pack("<IIBIIBH", 40_050, 10_000, 2, 39_980, 9_901, 42, 33)
+    + struct.pack("<IBHB", 352, 5, 340, 9)
+    + bytes([81, 1, 79, 0x41, 0x10])
+)
+TOTALS = BmsDemand(
+    need_cv=40_050,
+    need_ca=10_000,
+    mode=2,
+    measured_cv=39_980,
+    measured_ca=9_901,
+    soc_percent=42,
+    remaining_minutes=33,
+    highest_cell_cv=352,
+    battery=Battery(
+        highest_cell=5,
+        hottest_c=31,
+        hottest_point=1,
+        coldest_c=29,
+        coldest_point=None,
+        flags=0x1041,
+        lowest_cell=9,
+        lowest_cell_cv=340,
+    ),
+)
+LIMITS_BODY = struct.pack("<IIIIBHI", 365, 10_000, 600, 42_000, 105, 4_250, 36_012)
+LIMITS = BmsParameters(
+    highest_cell_cv=365,
+    highest_ca=10_000,
+    nominal_dwh=600_000,
+    highest_cv=42_000,
+    hottest_c=55,
+    soc_cpercent=4_250,
+    pack_cv=36_012,
+)
+STOPPED_BODY = bytes([1, 0, 1, 2]) + time(2020, 3, 11, 12, 0, 0)
+STOPPED_AT = stamp("2020-03-11T12:00:00+08:00")
+
 BY_HAND: list[tuple[str, str, int, bytes, Message]] = [
     ("heartbeat-2.5", "evlink-2.5", 0x05, BEAT_HEAD, BEAT),
     ("heartbeat-2.6", "evlink-2.6", 0x05, BEAT_HEAD, BEAT),
@@ -143,6 +197,11 @@ BY_HAND: list[tuple[str, str, int, bytes, Message]] = [
     ("bill-lhc", "lhc", 0x09, BILL_HEAD + BILL_TAIL, BILL_LHC),
     ("change-2.5", "evlink-2.5", 0x16, CHANGE_BODY, CHANGE),
     ("change-lhc", "lhc", 0x16, CHANGE_BODY, CHANGE),
+    ("vehicle", "lhc", 0x19, VEHICLE_BODY, dataclasses.replace(VEHICLE, gun=2)),
+    ("totals", "lhc", 0x1A, TOTALS_BODY, dataclasses.replace(TOTALS, gun=2)),
+    ("limits", "lhc", 0x1B, LIMITS_BODY, dataclasses.replace(LIMITS, gun=2)),
+    ("BMS stop", "lhc", 0x23, STOPPED_BODY, BmsStop(gun=2, reason=1, fault=0x100, error=2, time=STOPPED_AT)),
+    ("charger stop", "lhc", 0x24, STOPPED_BODY, ChargerStop(gun=2, reason=1, fault=0x100, error=2, time=STOPPED_AT)),
 ]
 VERSION_BYTES = {"evlink-2.5": b"\x02\x05", "evlink-2.6": b"\x02\x06", "lhc": b"\x02\x06"}
 
@@ -158,6 +217,34 @@ def test_it_reads_and_builds_a_frame_made_by_hand(version: str, number: int, bod
     assert decoded.problems == ()
     built = protocol.session(End.PILE, PILE).build(meant)
     assert built == frame(number, sent_body, version=VERSION_BYTES[version], gun=2)
+
+
+@pytest.mark.parametrize("rest", [b"\x32", b"\x00\x32"], ids=["by its length", "by its bit offsets"])
+def test_it_finds_the_state_of_a_charger_at_the_end_of_its_data(rest: bytes) -> None:
+    protocol = protocol_named("lhc")
+    found = only_frame(protocol, frame(0x1E, struct.pack("<IIB", 39_990, 9_950, 1) + rest), Direction.UP)
+    decoded = protocol.decode(found)
+    assert decoded.message == BmsDemand(out_cv=39_990, out_ca=9_950, mode=1)
+    assert [problem.kind for problem in decoded.problems] == [ProblemKind.LONG] * (len(rest) - 1)
+    shown = [view.value for view in protocol.dissect(found) if view.name == "charger"]
+    assert shown == ["control remote, on line, charging"]
+
+
+SHOWN: list[tuple[int, bytes, str, str]] = [
+    (0x1C, b"\2" + struct.pack("<HH", 352, 340), "voltages", "3.52, 3.40"),
+    (0x1D, bytes([3, 81, 50, 0]), "temperatures", "31, 0, -50"),
+    (0x1F, bytes([4, 3]) + struct.pack("<4I", 40_000, 39_000, 5_000, 100), "lowest_current", "1.00"),
+    (0x20, b"\1\2" + struct.pack("<II", 40_000, 5_000), "modules", "number 2, voltage 400.00 V, current 50.00 A"),
+    (0x1A, TOTALS_BODY, "flags", "cell voltage high, hot, charging allowed"),
+]
+
+
+@pytest.mark.parametrize(("number", "body", "name", "value"), SHOWN, ids=[f"{row[0]:02X}" for row in SHOWN])
+def test_it_shows_what_the_car_tells(number: int, body: bytes, name: str, value: str) -> None:
+    protocol = protocol_named("lhc")
+    found = only_frame(protocol, frame(number, body), Direction.UP)
+    assert protocol.decode(found).problems == ()
+    assert [view.value for view in protocol.dissect(found) if view.name == name] == [value]
 
 
 PRICES = tuple(30_000 if half_hour < 14 else 120_000 for half_hour in range(48))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import time as wall
+from dataclasses import dataclass
 
 import pytest
-from handmade import PILE, VECTORS, frame, order, sealed
+from handmade import PILE, VECTORS, YKC_CHARGE, YKC_VECTORS, bcd, frame, order, sealed, ykc_frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,15 +20,76 @@ GOOD = REAL[2]
 # The order of this bill reply holds a whole start of a frame, and both marks stand in its body.
 TRICKY = frame(0x0A, b"\xfe\x20\x00\x16\xfe\x16" + order("7")[6:])
 LONGEST = 2048 + 3
+YKC_REAL = [
+    bytes.fromhex(vector["hex"])
+    for vector in YKC_VECTORS
+    if vector["length_ok"] and vector["crc"] == "little" and vector["body"] == "ok"
+]
 
 
-def framer() -> Framer:
-    return protocol_named("lhc").framer(Direction.UP)
+@dataclass(frozen=True)
+class Line:
+    """What framing is tried with in one protocol."""
+
+    name: str
+    start: int
+    real: list[bytes]
+    good: bytes
+    tricky: bytes
+    """A start of a frame stands in its body."""
+    damaged_at: tuple[int, ...]
+    """Bytes of `good` whose damage leaves it looking like a frame."""
+    long: bytes
+    longest: int
+    seams: tuple[bytes, ...]
+    """Pieces that hold every way of going wrong."""
+    worst: dict[str, bytes]
 
 
-def found(data: bytes) -> list[Frame | Garbage]:
+LHC = Line(
+    name="lhc",
+    start=0xFE,
+    real=REAL,
+    good=GOOD,
+    tricky=TRICKY,
+    damaged_at=(32, 40, len(GOOD) - 2),
+    long=frame(0x0A, bytes(100)),
+    longest=LONGEST,
+    seams=(b"\xfe", b"\xfe\x20\x00", b"\xfe" * 7, b"\xfe\xff\x07", b"\x16"),
+    worst={
+        "start bytes": b"\xfe",
+        "start bytes with a length that may be": b"\xfe\xff\x07",
+        "start bytes whose end is where it should be": b"\xfe\x1f\x00\x16" + b"\x16" * 28,
+        "heads like a peer's, with a wrong checksum": frame(0x99, bytes(1990))[:32] + b"\x16" * 32,
+    },
+)
+YKC = Line(
+    name="ykc-1.6",
+    start=0x68,
+    real=YKC_REAL,
+    good=YKC_REAL[3],
+    tricky=ykc_frame(0x3B, YKC_CHARGE + b"\x68\x04\0\0\0\3" + bytes(128)),
+    damaged_at=(35, 50, len(YKC_REAL[3]) - 2),
+    long=ykc_frame(0x3B, YKC_CHARGE + bytes(134)),
+    longest=255 + 4,
+    seams=(b"\x68", b"\x68\x20\x00", b"\x68" * 7, b"\x68\xff\x07", b"\x68\x0d\0\0\0\3"),
+    worst={
+        "start bytes": b"\x68",
+        "start bytes with the longest length": b"\x68\xff",
+        "heads like a peer's, with a wrong checksum": ykc_frame(0x03, bcd("32010600213533") + b"\1\0")[:-2] + b"\0\0",
+    },
+)
+LINES = (LHC, YKC)
+of_each = pytest.mark.parametrize("line", LINES, ids=lambda line: line.name)
+
+
+def framer(name: str = "lhc") -> Framer:
+    return protocol_named(name).framer(Direction.UP)
+
+
+def found(data: bytes, name: str = "lhc") -> list[Frame | Garbage]:
     """What is found in `data` when nothing follows."""
-    one = framer()
+    one = framer(name)
     return one.feed(data, 0) + one.gap()
 
 
@@ -44,16 +106,18 @@ def flipped(data: bytes, at: int, bit: int = 0x01) -> bytes:
     return data[:at] + bytes([data[at] ^ bit]) + data[at + 1 :]
 
 
-def test_it_gives_a_frame_as_soon_as_its_last_byte_has_come() -> None:
-    one = framer()
-    assert one.feed(GOOD[:-1], 0) == []
-    assert one.pending == GOOD[:-1]
-    assert frames(one.feed(GOOD[-1:], 0)) == [GOOD]
+@of_each
+def test_it_gives_a_frame_as_soon_as_its_last_byte_has_come(line: Line) -> None:
+    one = framer(line.name)
+    assert one.feed(line.good[:-1], 0) == []
+    assert one.pending == line.good[:-1]
+    assert frames(one.feed(line.good[-1:], 0)) == [line.good]
     assert one.pending == b""
 
 
-def test_it_takes_joined_frames_apart() -> None:
-    assert frames(found(b"".join(REAL) + TRICKY)) == [*REAL, TRICKY]
+@of_each
+def test_it_takes_joined_frames_apart(line: Line) -> None:
+    assert frames(found(b"".join(line.real) + line.tricky, line.name)) == [*line.real, line.tricky]
 
 
 NOISE: list[tuple[str, bytes, bytes, str]] = [
@@ -90,17 +154,20 @@ def test_it_tells_why_bytes_before_a_frame_are_none(noise: bytes, good: bytes, r
     assert found(noise + good) == [Garbage(noise, reason), *found(good)]
 
 
-def test_it_shows_a_damaged_frame() -> None:
-    for at in (32, 40, len(GOOD) - 2):
-        damaged = flipped(GOOD, at)
-        (part,) = found(damaged)
+@of_each
+def test_it_shows_a_damaged_frame(line: Line) -> None:
+    for at in line.damaged_at:
+        damaged = flipped(line.good, at)
+        (part,) = found(damaged, line.name)
         assert part.raw == damaged
         assert kinds(part) == [ProblemKind.CHECKSUM]
 
 
-def test_it_finds_the_frames_around_a_damaged_one() -> None:
-    damaged = flipped(GOOD, 35)
-    assert [part.raw for part in found(REAL[0] + damaged + REAL[1])] == [REAL[0], damaged, REAL[1]]
+@of_each
+def test_it_finds_the_frames_around_a_damaged_one(line: Line) -> None:
+    damaged = flipped(line.good, line.damaged_at[0])
+    parts = found(line.real[0] + damaged + line.real[1], line.name)
+    assert [part.raw for part in parts] == [line.real[0], damaged, line.real[1]]
 
 
 def test_it_takes_a_head_that_swallowed_a_good_frame_for_a_false_start() -> None:
@@ -116,37 +183,41 @@ def test_it_takes_a_head_that_swallowed_a_good_frame_for_a_false_start() -> None
     assert parts[0].reason.startswith("byte 1 seemed to start a frame: expected the checksum")
 
 
-def test_it_finds_a_good_frame_behind_a_truncated_one_after_a_silence() -> None:
-    one = framer()
-    cut = frame(0x0A, bytes(100))[:40]
-    assert one.feed(cut + GOOD, 0) == []
-    assert len(one.pending) == len(cut) + len(GOOD)
-    parts = one.feed(REAL[0], GAP_NS + 1)
-    assert [part.raw for part in parts] == [cut, GOOD, REAL[0]]
-    reason = f"byte 1 seemed to start a frame: expected a whole frame, found {len(cut + GOOD)} bytes of it"
+@of_each
+def test_it_finds_a_good_frame_behind_a_truncated_one_after_a_silence(line: Line) -> None:
+    one = framer(line.name)
+    cut = line.long[:40]
+    assert one.feed(cut + line.good, 0) == []
+    assert len(one.pending) == len(cut) + len(line.good)
+    parts = one.feed(line.real[0], GAP_NS + 1)
+    assert [part.raw for part in parts] == [cut, line.good, line.real[0]]
+    reason = f"byte 1 seemed to start a frame: expected a whole frame, found {len(cut + line.good)} bytes of it"
     assert isinstance(parts[0], Garbage)
     assert parts[0].reason.startswith(reason)
 
 
+@of_each
 @pytest.mark.parametrize(("silence_ns", "whole"), [(GAP_NS, True), (GAP_NS + 1, False)])
-def test_it_waits_for_the_rest_of_a_frame_as_long_as_the_gap(silence_ns: int, whole: bool) -> None:
-    one = framer()
-    one.feed(GOOD[:20], 1_000)
-    parts = one.feed(GOOD[20:], 1_000 + silence_ns)
-    assert (frames(parts) == [GOOD]) is whole
+def test_it_waits_for_the_rest_of_a_frame_as_long_as_the_gap(line: Line, silence_ns: int, whole: bool) -> None:
+    one = framer(line.name)
+    one.feed(line.good[:20], 1_000)
+    parts = one.feed(line.good[20:], 1_000 + silence_ns)
+    assert (frames(parts) == [line.good]) is whole
 
 
-def test_it_tells_noise_and_what_was_cut_off_apart_at_a_gap() -> None:
-    one = framer()
-    assert one.feed(b"abc" + GOOD[:40], 0) == []
+@of_each
+def test_it_tells_noise_and_what_was_cut_off_apart_at_a_gap(line: Line) -> None:
+    one = framer(line.name)
+    assert one.feed(b"abc" + line.good[:40], 0) == []
     noise, cut = one.gap()
-    assert (noise.raw, cut.raw) == (b"abc", GOOD[:40])
+    assert (noise.raw, cut.raw) == (b"abc", line.good[:40])
     assert one.gap() == []
     assert one.pending == b""
 
 
-def test_it_gives_out_long_noise_in_pieces() -> None:
-    one = framer()
+@of_each
+def test_it_gives_out_long_noise_in_pieces(line: Line) -> None:
+    one = framer(line.name)
     parts = one.feed(bytes(2 * GARBAGE_LIMIT + 5), 0)
     assert [len(part.raw) for part in parts] == [GARBAGE_LIMIT, GARBAGE_LIMIT]
     assert [len(part.raw) for part in one.gap()] == [5]
@@ -198,82 +269,75 @@ def test_it_takes_no_frame_beyond_the_bounds(size: int) -> None:
     assert frames(found(data)) == []
 
 
-# Pieces that hold every way of going wrong, so that random joins meet the seams.
-_pieces = st.sampled_from(
-    [
-        *REAL,
-        TRICKY,
-        flipped(GOOD, 33),
-        GOOD[:25],
-        GOOD[:-1],
-        GOOD[10:],
-        b"\xfe",
-        b"\xfe\x20\x00",
-        b"\xfe" * 7,
-        b"\xfe\xff\x07",
-        b"\x16",
-        frame(0x0A, bytes(100))[:60],
-    ]
-) | st.binary(max_size=40)
-_streams = st.lists(_pieces, max_size=12).map(b"".join)
+def _streams(line: Line) -> st.SearchStrategy[bytes]:
+    """Random joins of good, damaged and cut frames with noise, so that they meet the seams."""
+    good = line.good
+    pieces = st.sampled_from(
+        [
+            *line.real,
+            line.tricky,
+            flipped(good, line.damaged_at[0]),
+            good[:25],
+            good[:-1],
+            good[10:],
+            *line.seams,
+            line.long[:60],
+        ]
+    ) | st.binary(max_size=40)
+    return st.lists(pieces, max_size=12).map(b"".join)
 
 
-@settings(max_examples=200, deadline=None)
-@given(stream=_streams, cuts=st.lists(st.integers(0, 600), max_size=12))
-def test_it_finds_the_same_in_any_chunking(stream: bytes, cuts: list[int]) -> None:
-    one = framer()
+@of_each
+@settings(max_examples=150, deadline=None)
+@given(data=st.data(), cuts=st.lists(st.integers(0, 600), max_size=12))
+def test_it_finds_the_same_in_any_chunking(line: Line, data: st.DataObject, cuts: list[int]) -> None:
+    one = framer(line.name)
+    stream = data.draw(_streams(line))
     parts: list[Frame | Garbage] = []
     edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
     for begin, end in itertools.pairwise(edges):
         parts += one.feed(stream[begin:end], 0)
-        assert len(one.pending) < LONGEST
-    assert parts + one.gap() == found(stream)
+        assert len(one.pending) < line.longest
+    assert parts + one.gap() == found(stream, line.name)
 
 
+@of_each
 @settings(max_examples=50, deadline=None)
-@given(stream=_streams)
-def test_it_finds_the_same_byte_by_byte_and_loses_none(stream: bytes) -> None:
-    one = framer()
+@given(data=st.data())
+def test_it_finds_the_same_byte_by_byte_and_loses_none(line: Line, data: st.DataObject) -> None:
+    one = framer(line.name)
+    stream = data.draw(_streams(line))
     parts: list[Frame | Garbage] = []
     for at in range(len(stream)):
         parts += one.feed(stream[at : at + 1], 0)
     parts += one.gap()
-    assert parts == found(stream)
+    assert parts == found(stream, line.name)
     assert b"".join(part.raw for part in parts) == stream
 
 
-@settings(max_examples=200, deadline=None)
-@given(
-    st.lists(
-        st.tuples(
-            st.lists(st.integers(0, 255).filter(lambda byte: byte != 0xFE), max_size=60).map(bytes),
-            st.sampled_from([*REAL, TRICKY]),
-        ),
-        max_size=8,
-    )
-)
-def test_it_finds_every_frame_in_noise(parts: list[tuple[bytes, bytes]]) -> None:
+@of_each
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_it_finds_every_frame_in_noise(line: Line, data: st.DataObject) -> None:
+    noises = st.lists(st.integers(0, 255).filter(lambda byte: byte != line.start), max_size=60).map(bytes)
+    parts = data.draw(st.lists(st.tuples(noises, st.sampled_from([*line.real, line.tricky])), max_size=8))
     stream = b"".join(noise + good for noise, good in parts)
-    assert frames(found(stream)) == [good for _, good in parts]
+    assert frames(found(stream, line.name)) == [good for _, good in parts]
 
 
+@of_each
 @settings(max_examples=100, deadline=None)
-@given(st.binary(max_size=60).map(lambda noise: b"\xfe" + noise))
-def test_it_finds_a_frame_behind_any_false_start_after_a_silence(noise: bytes) -> None:
+@given(noise=st.binary(max_size=60))
+def test_it_finds_a_frame_behind_any_false_start_after_a_silence(line: Line, noise: bytes) -> None:
     """Noise cannot hide a frame: at worst it is found when the line has fallen silent."""
-    assert GOOD in frames(found(noise + GOOD))
+    assert line.good in frames(found(bytes([line.start]) + noise + line.good, line.name))
 
 
-WORST = {
-    "start bytes": b"\xfe",
-    "start bytes with a length that may be": b"\xfe\xff\x07",
-    "start bytes whose end is where it should be": b"\xfe\x1f\x00\x16" + b"\x16" * 28,
-    "heads like a peer's, with a wrong checksum": frame(0x99, bytes(1990))[:32] + b"\x16" * 32,
-}
+WORST = [(line.name, words, unit) for line in LINES for words, unit in line.worst.items()]
 
 
-@pytest.mark.parametrize("unit", WORST.values(), ids=WORST)
-def test_it_takes_time_in_proportion_to_the_noise(unit: bytes) -> None:
+@pytest.mark.parametrize(("name", "unit"), [(row[0], row[2]) for row in WORST], ids=[f"{w[0]} {w[1]}" for w in WORST])
+def test_it_takes_time_in_proportion_to_the_noise(name: str, unit: bytes) -> None:
     """Four times the noise takes about four times the time, not sixteen: eight leaves room for a busy machine."""
 
     def seconds(size: int) -> float:
@@ -281,7 +345,7 @@ def test_it_takes_time_in_proportion_to_the_noise(unit: bytes) -> None:
         best = 1e9
         for _ in range(3):
             begin = wall.process_time()
-            found(noise)
+            found(noise, name)
             best = min(best, wall.process_time() - begin)
         return best
 

@@ -124,7 +124,8 @@ class RecordBuffer(Fault[Delay]):
     def record_after_scan(self, record: Record, new: Authorisation) -> Record:
         record = self.inner.record_after_scan(record, new)
         old = record.authorisation
-        self.happened(f"gun {record.gun}: the record of order {old.order!r} is overwritten with order {new.order!r}")
+        text = f"gun {record.gun}: the record of order {old.order!r} is overwritten with order {new.order!r}"
+        self.happened(text, old.order, leaves_as=new.order)
         return replace(record, authorisation=replace(old, order=new.order))
 
     def written(self, record: Record, bill: Bill) -> Bill:
@@ -139,11 +140,13 @@ class RecordBuffer(Fault[Delay]):
             return inner
         last = self._sent.get(gun)
         if last is not None:
-            self.happened(f"gun {gun}: order {authorisation.order!r} ends and sends the bill of {last.order!r} again")
+            text = f"gun {gun}: order {authorisation.order!r} ends and sends the bill of {last.order!r} again"
+            self.happened(text, last.order, self.params.delay)
             return LateBill(self.params.delay, last)
         if not self.sends_empty:
             return inner
-        self.happened(f"gun {gun}: order {authorisation.order!r} ends and sends an empty record")
+        text = f"gun {gun}: order {authorisation.order!r} ends and sends an empty record"
+        self.happened(text, authorisation.order, self.params.delay)
         return LateBill(self.params.delay, _empty_bill(gun, authorisation.order))
 
 
@@ -191,7 +194,7 @@ class BillEmptyOrder(Fault[NoParameters]):
     case = "szds-16b"
 
     def written(self, record: Record, bill: Bill) -> Bill:
-        self.happened(f"the bill of order {bill.order!r} leaves without its number")
+        self.happened(f"the bill of order {bill.order!r} leaves without its number", bill.order)
         return replace(self.inner.written(record, bill), order="")
 
 
@@ -201,9 +204,9 @@ class BillChanges(Fault[NoParameters]):
     catches = ("bill.one-per-charge",)
 
     def rewritten(self, bill: Bill, times_left: int) -> Bill:
-        self.happened(f"the bill of order {bill.order!r} is changed, having left {times_left} times")
+        self.happened(f"the bill of order {bill.order!r} is changed, having left {times_left} times", bill.order)
         bill = self.inner.rewritten(bill, times_left)
-        return replace(bill, charge_fee_mfen=bill.charge_fee_mfen + FEN_MFEN)
+        return replace(bill, charge_fee_mfen=(bill.charge_fee_mfen or 0) + FEN_MFEN)
 
 
 class BillNotResent(Fault[NoParameters]):
@@ -213,7 +216,7 @@ class BillNotResent(Fault[NoParameters]):
     case = "zpd-3, zpd-7"
 
     def resends(self, bill: Bill) -> bool:
-        self.happened(f"the unacknowledged bill of order {bill.order!r} is given up")
+        self.happened(f"the unacknowledged bill of order {bill.order!r} is given up", bill.order)
         return False
 
 
@@ -240,9 +243,9 @@ class BillLostInPowerCut(Fault[NoParameters]):
     catches = ("bill.survives-outage", "bill.one-per-charge")
     case = "zpd-3"
 
-    def keeps_records_without_power(self, pending: int) -> bool:
-        if pending:
-            self.happened(f"{pending} bills and records are lost with the power")
+    def keeps_records_without_power(self, orders: Sequence[str]) -> bool:
+        for order in orders:
+            self.happened(f"the bill or record of order {order!r} is lost with the power", order)
         return False
 
 

@@ -25,17 +25,21 @@ class MishapLog:
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
         self._mishaps: deque[Mishap] = deque(maxlen=_MISHAPS_KEPT)
-        self._last: dict[str, str] = {}
+        self._last: dict[str, tuple[str, int]] = {}
 
     @property
     def all(self) -> tuple[Mishap, ...]:
         return tuple(self._mishaps)
 
-    def note(self, fault: str, text: str, order: str = "", amount: int = 0) -> None:
-        """Note an effect, unless it is the fault's last one still. `order` and `amount` as in Mishap."""
-        if self._last.get(fault) != text:
-            self._last[fault] = text
-            self._mishaps.append(Mishap(self._timeline.now_ns, fault, text, order, amount))
+    def note(self, fault: str, text: str, order: str = "", amount: int = 0, leaves_as: str = "") -> None:
+        """Note an effect, unless it is the fault's last one still. `order` and what follows it as in Mishap.
+
+        What a fault does to one bill at two instants it does twice.
+        """
+        effect = (text, self._timeline.now_ns if order else 0)
+        if self._last.get(fault) != effect:
+            self._last[fault] = effect
+            self._mishaps.append(Mishap(self._timeline.now_ns, fault, text, order, amount, leaves_as))
 
 
 P = TypeVar("P", bound=msgspec.Struct)
@@ -62,9 +66,9 @@ class Fault(Behaviour, Generic[P]):
         self._mishaps = mishaps
         self.chance = chance
 
-    def happened(self, text: str, order: str = "", amount: int = 0) -> None:
-        """Log that the fault has taken effect; on a bill, with its order and by how much."""
-        self._mishaps.note(self.name, text, order, amount)
+    def happened(self, text: str, order: str = "", amount: int = 0, leaves_as: str = "") -> None:
+        """Log that the fault has taken effect; on a bill, with its order, by how much and under which other order."""
+        self._mishaps.note(self.name, text, order, amount, leaves_as)
 
 
 def _passed_on(decision: str) -> Callable[..., Any]:

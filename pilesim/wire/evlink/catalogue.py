@@ -10,11 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pilesim.wire.evlink import payloads
-from pilesim.wire.evlink.meaning import MEANINGS, Meaning
+from pilesim.wire.evlink.meaning import MEANINGS
 from pilesim.wire.evlink.versions import VERSIONS, has
 from pilesim.wire.fields import Field, Layout
-from pilesim.wire.frame import Direction
+from pilesim.wire.frame import Direction, ProblemKind
 from pilesim.wire.protocol import Row, Trust
+from pilesim.wire.tabled import Entry, Shape
 
 UP = Direction.UP
 DOWN = Direction.DOWN
@@ -22,16 +23,16 @@ DOWN = Direction.DOWN
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One message in every version. `fields` is None where it is kept as bytes."""
+    """One message in every version."""
 
     number: int
     direction: Direction
     name: str
     chinese: str
-    fields: tuple[Field, ...] | None
+    fields: tuple[Field, ...]
     reply: int | None = None
     trust: Trust = Trust.PUBLISHED
-    """Of the message itself; its fields may be trusted less."""
+    """Of the message itself; its fields may be trusted less. No frame was ever seen of one that is inferred."""
 
 
 DEFINITIONS = (
@@ -59,39 +60,33 @@ DEFINITIONS = (
     Definition(0x16, UP, "state change", "桩状态变化报告", payloads.STATE_CHANGE, reply=0x17),
     Definition(0x17, DOWN, "state change reply", "状态变化反馈", payloads.STATE_CHANGE_REPLY),
     Definition(0x18, UP, "start request", "开始充电请求", payloads.START_REQUEST),
-    Definition(0x19, UP, "vehicle", "车辆基础信息", None, trust=Trust.INFERRED),
-    Definition(0x1A, UP, "charge totals", "电池充电总信息", None, trust=Trust.INFERRED),
-    Definition(0x1B, UP, "battery parameters", "动力蓄电池充电参数", None, trust=Trust.INFERRED),
-    Definition(0x1C, UP, "cell voltages", "单体蓄电池电压信息", None, trust=Trust.INFERRED),
-    Definition(0x1D, UP, "battery temperatures", "电池温度采样点信息", None, trust=Trust.INFERRED),
-    Definition(0x1E, UP, "charger", "充电机基础信息", None, trust=Trust.INFERRED),
-    Definition(0x1F, UP, "module totals", "充电模块总信息", None, trust=Trust.INFERRED),
-    Definition(0x20, UP, "modules", "充电模块详细信息", None, trust=Trust.INFERRED),
-    Definition(0x23, UP, "BMS stop", "BMS 停止充电", None, trust=Trust.INFERRED),
-    Definition(0x24, UP, "charger stop", "充电机停止充电", None, trust=Trust.INFERRED),
+    Definition(0x19, UP, "vehicle", "车辆基础信息", payloads.VEHICLE, trust=Trust.INFERRED),
+    Definition(0x1A, UP, "charge totals", "电池充电总信息", payloads.CHARGE_TOTALS, trust=Trust.INFERRED),
+    Definition(0x1B, UP, "battery parameters", "动力蓄电池充电参数", payloads.BATTERY_PARAMETERS, trust=Trust.INFERRED),
+    Definition(0x1C, UP, "cell voltages", "单体蓄电池电压信息", payloads.CELL_VOLTAGES, trust=Trust.INFERRED),
+    Definition(
+        0x1D, UP, "battery temperatures", "电池温度采样点信息", payloads.BATTERY_TEMPERATURES, trust=Trust.INFERRED
+    ),
+    Definition(0x1E, UP, "charger", "充电机基础信息", payloads.CHARGER, trust=Trust.INFERRED),
+    Definition(0x1F, UP, "module totals", "充电模块总信息", payloads.MODULE_TOTALS, trust=Trust.INFERRED),
+    Definition(0x20, UP, "modules", "充电模块详细信息", payloads.MODULES, trust=Trust.INFERRED),
+    Definition(0x23, UP, "BMS stop", "BMS 停止充电", payloads.BMS_STOP, trust=Trust.INFERRED),
+    Definition(0x24, UP, "charger stop", "充电机停止充电", payloads.CHARGER_STOP, trust=Trust.INFERRED),
     Definition(0x25, UP, "ground lock request", "地锁控制", payloads.LOCK_REQUEST, reply=0x26),
     Definition(0x26, DOWN, "ground lock reply", "地锁控制", payloads.LOCK_REPLY),
     Definition(0x27, UP, "ground lock done", "地锁控制", payloads.LOCK_DONE),
 )
 
+_OTHER_SHAPES = {
+    0x1E: (
+        Shape(
+            Layout(payloads.CHARGER_LONG), ProblemKind.LONG, "where its bit offsets put the state: behind a byte unused"
+        ),
+    )
+}
+"""The dictionary contradicts itself: lengths and bit offsets of 0x1E differ by a byte."""
+
 _LEAST_TRUSTED = (Trust.PROVISIONAL, Trust.INFERRED, Trust.PUBLISHED)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One message in one version.
-
-    `older` are the layouts of the versions before, by name, newest first, where they differ.
-    """
-
-    row: Row
-    layout: Layout | None
-    meaning: Meaning | None
-    older: tuple[tuple[str, Layout], ...] = ()
-
-    @property
-    def title(self) -> str:
-        return f"0x{self.row.number:02X} {self.row.name} {self.row.chinese}"
 
 
 def entries_of(version: str) -> dict[int, Entry]:
@@ -103,7 +98,7 @@ def _entry(definition: Definition, version: str) -> Entry:
     meaning = MEANINGS.get(definition.number)
     fields = _fields_of(definition, version)
     trusts = [definition.trust, *(field.trust for field in fields)]
-    layout = None if definition.fields is None else Layout(fields)
+    layout = Layout(fields)
     row = Row(
         number=definition.number,
         direction=definition.direction,
@@ -113,21 +108,29 @@ def _entry(definition: Definition, version: str) -> Entry:
         reply=definition.reply,
         since=VERSIONS[0].name,
         trust=next(trust for trust in _LEAST_TRUSTED if trust in trusts),
-        size=layout.size_text if layout else "",
+        size=layout.size_text,
     )
-    return Entry(row, layout, meaning, tuple(_older(definition, version, fields)))
+    shapes = (*_older(definition, version, fields), *_OTHER_SHAPES.get(definition.number, ()))
+    return Entry(row, layout, meaning, shapes, unseen=definition.trust is Trust.INFERRED)
 
 
 def _fields_of(definition: Definition, version: str) -> tuple[Field, ...]:
-    return tuple(field for field in definition.fields or () if has(version, field.since))
+    return tuple(field for field in definition.fields if has(version, field.since))
 
 
-def _older(definition: Definition, version: str, newest: tuple[Field, ...]) -> list[tuple[str, Layout]]:
+def _older(definition: Definition, version: str, newest: tuple[Field, ...]) -> list[Shape]:
+    """The layouts of the versions before, newest first: believed where only a tail is absent."""
     names = [each.name for each in VERSIONS]
-    older: list[tuple[str, Layout]] = []
+    older: list[Shape] = []
+    known = newest
     for name in reversed(names[: names.index(version)]):
         fields = _fields_of(definition, name)
-        if fields != newest:
-            older.append((name, Layout(fields)))
-            newest = fields
+        if fields == known:
+            continue
+        known = fields
+        if newest[: len(fields)] == fields:
+            tail = ", ".join(field.name for field in newest[len(fields) :])
+            older.append(Shape(Layout(fields), ProblemKind.TAIL_ABSENT, f"{name}'s: without {tail}"))
+        else:
+            older.append(Shape(Layout(fields), ProblemKind.SHORT, f"{name}'s", believed=False))
     return older

@@ -6,14 +6,14 @@ any message. The length counts all that follows it; the checksum is the XOR of e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 from pilesim.errors import EncodingError
 from pilesim.wire.evlink.versions import VERSIONS, Version, versions_numbered
 from pilesim.wire.fields import Field, Layout, Values, blob, escaped, text
 from pilesim.wire.fields import number as number_field
-from pilesim.wire.frame import Direction, FieldView, Frame, Problem, ProblemKind
+from pilesim.wire.frame import Direction, Frame, Problem, ProblemKind
 from pilesim.wire.framing import Envelope
 
 START = 0xFE
@@ -112,6 +112,8 @@ class EvlinkEnvelope(Envelope):
 
     start = bytes([START])
     head_size = LENGTH_OVERHEAD
+    header = HEADER
+    trailer = TRAILER
 
     def __init__(self, version: Version) -> None:
         super().__init__()
@@ -166,19 +168,3 @@ class EvlinkEnvelope(Envelope):
             yield Problem(ProblemKind.PILE, text, "pile")
         if values["gun"] == 0:
             yield Problem(ProblemKind.GUN, "gun: expected a number from 1, found 0", "gun")
-
-    def dissect(self, raw: bytes, body: Callable[[bytes, int], Sequence[FieldView]]) -> list[FieldView]:
-        """Every field of `raw`, as far as it goes; `body` explains the data in between."""
-        head, size = HEADER.views(raw, 0)
-        if size < HEADER.least:
-            return [*head, *rest_view(raw, size)]
-        data_end = max(HEADER.least, len(raw) - TRAILER.least)
-        data = raw[HEADER.least : data_end]
-        tail, size = TRAILER.views(raw[data_end:], data_end)
-        return [*head, *(body(data, HEADER.least) if data else ()), *tail, *rest_view(raw, data_end + size)]
-
-
-def rest_view(raw: bytes, begin: int, offset: int = 0) -> list[FieldView]:
-    """What no layout explains, from `begin` on; `offset` is where `raw` lies in its frame."""
-    rest = raw[begin:]
-    return [FieldView("rest", offset + begin, rest, rest.hex(" "), note="outside the layout")] if rest else []

@@ -1,16 +1,13 @@
 """What the fields of an EV-Link message mean, both ways.
 
-Owns the passage between a layout's values and the dataclasses of `wire.messages`. Must not know bytes or frames.
-Most messages are a table of pairs (a message's attribute, a field); `Extra` holds what pairs cannot say: the
-tariff of 0x0F, the fault block of 0x16, the gun of 0x07. What a version has no field for is dropped when built and
-None when read.
+Owns the family's table between its fields and the dataclasses of `wire.messages`. Must not know bytes or frames. What
+pairs cannot say stands above the table: the tariff of 0x0F, the fault block of 0x16, the battery of 0x1A.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
 from pilesim.errors import EncodingError
@@ -25,15 +22,22 @@ from pilesim.wire.evlink.payloads import (
     UNUSED,
     slot_of,
 )
-from pilesim.wire.fields import Layout, Values
+from pilesim.wire.fields import Values
+from pilesim.wire.meaning import Meaning
 from pilesim.wire.messages import (
     AccountAsk,
     AccountTell,
     Authorise,
     AuthoriseReply,
+    Battery,
     Bill,
     BillReply,
+    BmsDemand,
+    BmsHandshake,
+    BmsParameters,
+    BmsStop,
     CardAsk,
+    ChargerStop,
     Ended,
     GunFault,
     GunReport,
@@ -44,7 +48,6 @@ from pilesim.wire.messages import (
     LockAsk,
     LockDone,
     LockTell,
-    Message,
     Reserve,
     ReserveReply,
     Start,
@@ -57,71 +60,6 @@ from pilesim.wire.messages import (
     TimeAsk,
     TimeTell,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """One message by meaning and where its attributes lie.
-
-    `pairs` are attribute to field. `always` are attributes that the message number itself tells; they tell apart
-    two numbers that mean the same dataclass. `only` are attributes of which the layout can say one value.
-    `build` adds fields and `read` adds attributes that pairs cannot say.
-    """
-
-    kind: type[Message]
-    pairs: Mapping[str, str]
-    always: Mapping[str, Any] = field(default_factory=dict)
-    only: Mapping[str, Any] = field(default_factory=dict)
-    build: Callable[[Any], Mapping[str, Any]] = lambda message: {}
-    read: Callable[[Values], Mapping[str, Any]] = lambda values: {}
-
-    def means(self, message: Message) -> bool:
-        """Whether `message` is one of these."""
-        return type(message) is self.kind and all(getattr(message, a) == v for a, v in self.always.items())
-
-    def message(self, gun: int, layout: Layout, values: Values) -> Message:
-        """The message that `values` mean; `layout` is the one that they were read by."""
-        attributes: dict[str, Any] = {"gun": gun, **self.always}
-        for attribute, name in self.pairs.items():
-            row = layout.by_name.get(name)
-            if row is None:
-                attributes[attribute] = None
-            else:
-                attributes[attribute] = row.codes.meaning(values[name]) if row.codes else values[name]
-        attributes.update(self.read(values))
-        return self.kind(**attributes)
-
-    def values(self, message: Message, layout: Layout) -> Values:
-        """The values of `message`; EncodingError where the layout cannot say it."""
-        for attribute, only in self.only.items():
-            found = getattr(message, attribute)
-            if found != only:
-                raise EncodingError(
-                    f"{message.name}: {attribute}: expected {only}, found {found!r}: no field carries it"
-                )
-        values: dict[str, Any] = {row.name: row.blank for row in layout.fields if row.blank is not None}
-        for attribute, name in self.pairs.items():
-            row = layout.by_name.get(name)
-            if row is None:
-                continue
-            given = getattr(message, attribute)
-            if given is None:
-                if row.blank is None:
-                    raise EncodingError(f"{message.name}: {attribute}: expected a value, found None")
-                continue
-            if row.codes is None:
-                values[name] = given
-                continue
-            number = row.codes.number(given)
-            if number is None:
-                raise EncodingError(
-                    f"{message.name}: {attribute}: expected one of {row.codes.meanings()}; found {given}"
-                )
-            values[name] = number
-        for name, value in self.build(message).items():
-            if name in layout.by_name:
-                values[name] = value
-        return values
 
 
 def _change_fields(message: GunReport) -> Mapping[str, Any]:
@@ -180,6 +118,31 @@ def _authorise_attributes(values: Values) -> Mapping[str, Any]:
     }
 
 
+_BATTERY = {
+    "highest_cell": "highest_cell_number",
+    "hottest_c": "hottest",
+    "hottest_point": "hottest_point",
+    "coldest_c": "coldest",
+    "flags": "flags",
+    "lowest_cell": "lowest_cell_number",
+    "lowest_cell_cv": "lowest_cell_voltage",
+}
+
+
+def _totals_fields(message: BmsDemand) -> Mapping[str, Any]:
+    values = {name: getattr(message.battery, attribute, None) for attribute, name in _BATTERY.items()}
+    missing = [attribute for attribute, name in _BATTERY.items() if values[name] is None]
+    if missing:
+        raise EncodingError(f"bms-demand: battery: expected its {', '.join(missing)}, found None")
+    return values
+
+
+def _totals_attributes(values: Values) -> Mapping[str, Any]:
+    told = {attribute: values[name] for attribute, name in _BATTERY.items()}
+    return {"battery": Battery(**told, coldest_point=None)}
+
+
+_FLAGS = {"reason": "reason", "fault": "fault", "error": "error", "time": "time"}
 _USER = {"login": "login", "account": "account"}
 _USER_CREDENTIAL = {**_USER, "credential": "password"}
 _GUN = {"state": "state", "cable": "cable", "parking": "parking", "fault": "fault"}
@@ -247,6 +210,50 @@ MEANINGS: Mapping[int, Meaning] = {
     0x16: Meaning(GunReport, {**_GUN, "time": "time"}, always={"change": True}, build=_change_fields),
     0x17: Meaning(GunReportReply, {"accepted": "ack", "locked": "logic_state"}, always={"change": True}),
     0x18: Meaning(StartAsk, {**_USER, "order": "order"}),
+    0x19: Meaning(
+        BmsHandshake,
+        {
+            "vin": "vin",
+            "battery": "battery",
+            "capacity_cah": "capacity",
+            "rated_cv": "rated_voltage",
+            "before_cv": "voltage_before",
+            "cycles": "cycles",
+        },
+    ),
+    0x1A: Meaning(
+        BmsDemand,
+        {
+            "need_cv": "need_voltage",
+            "need_ca": "need_current",
+            "mode": "mode",
+            "measured_cv": "measured_voltage",
+            "measured_ca": "measured_current",
+            "highest_cell_cv": "highest_cell_voltage",
+            "soc_percent": "soc",
+            "remaining_minutes": "remaining_minutes",
+        },
+        never={"need_cv": None},
+        build=_totals_fields,
+        read=_totals_attributes,
+    ),
+    0x1B: Meaning(
+        BmsParameters,
+        {
+            "highest_cell_cv": "highest_cell_voltage",
+            "highest_ca": "highest_current",
+            "nominal_dwh": "nominal_energy",
+            "highest_cv": "highest_voltage",
+            "hottest_c": "hottest",
+            "soc_cpercent": "soc",
+            "pack_cv": "pack_voltage",
+        },
+    ),
+    0x1E: Meaning(
+        BmsDemand, {"out_cv": "out_voltage", "out_ca": "out_current", "mode": "mode"}, always={"need_cv": None}
+    ),
+    0x23: Meaning(BmsStop, _FLAGS),
+    0x24: Meaning(ChargerStop, _FLAGS),
     0x25: Meaning(LockAsk, {**_USER_CREDENTIAL, "order": "order", "lower": "operation", "time": "time"}),
     0x26: Meaning(
         LockTell, {**_USER, "order": "order", "lower": "operation", "accepted": "result", "refusal": "error"}
@@ -254,8 +261,3 @@ MEANINGS: Mapping[int, Meaning] = {
     0x27: Meaning(LockDone, {"order": "order"}),
 }
 """Each message number that has a meaning. Which of them exists in which version is the catalogue's."""
-
-
-def number_of(message: Message) -> int | None:
-    """The number of the message that says `message`, or None where the family has none."""
-    return next((number for number, meaning in MEANINGS.items() if meaning.means(message)), None)

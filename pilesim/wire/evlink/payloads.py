@@ -10,12 +10,13 @@ What does not fit a table stands below it: the occupancy tariff's slots, and pri
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from construct import Bytes, Int32ul, Struct
 
 from pilesim.units import FEN_MFEN, KWH_DWH
+from pilesim.wire import gbt27930 as gbt
 from pilesim.wire.cp56 import TIME
 from pilesim.wire.evlink.versions import LHC, V2_6
 from pilesim.wire.fields import (
@@ -28,9 +29,13 @@ from pilesim.wire.fields import (
     all_but,
     count_of,
     escaped,
+    flags,
     not_ascii,
     number,
+    ranged,
+    rows,
     series,
+    shifted,
     text,
     text_misfit,
 )
@@ -440,3 +445,109 @@ LOCK_REPLY = (
     _ORDER_FIELD,
 )
 LOCK_DONE = (_ORDER_FIELD,)
+
+# What the car's battery and the charger tell: by the published dictionary, of which no frame was ever seen.
+
+_CENTIVOLTS = number(4, places=2)
+_CENTIAMPERES = number(4, places=2)
+_CELL_VOLTS = number(2, places=2)
+_TEMPERATURE = shifted(50)
+_MODE = Field("mode", _u8, codes=Names(gbt.MODES))
+_CONTROL = ("pile", "local", "remote", "other")
+_WORK = {1: "fault", 2: "fault", 3: "charging"}
+
+
+def _show_charger(value: int, raw: bytes) -> str:
+    """Bits 0 to 2 who controls it, bit 3 off line, bits 4 to 6 what it does."""
+    control = _CONTROL[value & 7] if value & 7 < len(_CONTROL) else str(value & 7)
+    return f"control {control}, {'off' if value & 8 else 'on'} line, {_WORK.get(value >> 4 & 7, value >> 4 & 7)}"
+
+
+VEHICLE = (
+    Field("battery", _u8, codes=Names(gbt.BATTERIES), blank=0xFF),
+    Field("capacity", number(2, scale=10, places=1), unit="Ah", blank=0),
+    Field("rated_voltage", _CENTIVOLTS, unit="V", blank=0),
+    Field("voltage_before", _CENTIVOLTS, unit="V", blank=0, note="before charging"),
+    Field("maker", text(4), blank=""),
+    Field("pack", number(4), blank=0, note="serial number"),
+    Field("year", shifted(-1985), blank=1985, trust=INFERRED),
+    Field("month", _u8, blank=0, trust=INFERRED),
+    Field("day", _u8, blank=0, trust=INFERRED),
+    Field("cycles", number(3), blank=0),
+    Field("owner", _u8, codes=Names(gbt.OWNERS), blank=1),
+    Field("reserved", _u8, blank=0),
+    Field("vin", text(17)),
+)
+CHARGE_TOTALS = (
+    Field("need_voltage", _CENTIVOLTS, unit="V"),
+    Field("need_current", _CENTIAMPERES, unit="A"),
+    _MODE,
+    Field("measured_voltage", _CENTIVOLTS, unit="V"),
+    Field("measured_current", _CENTIAMPERES, unit="A"),
+    Field("soc", ranged(_u8, 0, 100), unit="%"),
+    Field("remaining_minutes", number(2), unit="min", trust=INFERRED),
+    Field("highest_cell_voltage", _CENTIVOLTS, unit="V"),
+    Field("highest_cell_number", _u8),
+    Field("lowest_cell_voltage", _CELL_VOLTS, unit="V", note="the scale", trust=INFERRED),
+    Field("lowest_cell_number", _u8),
+    Field("hottest", _TEMPERATURE, unit="°C", note="the offset", trust=INFERRED),
+    Field("hottest_point", _u8),
+    Field("coldest", _TEMPERATURE, unit="°C", note="the offset", trust=INFERRED),
+    Field("flags", flags(2, gbt.BSM_FLAGS, gbt.bsm_words)),
+)
+BATTERY_PARAMETERS = (
+    Field("highest_cell_voltage", _CENTIVOLTS, unit="V"),
+    Field("highest_current", _CENTIAMPERES, unit="A"),
+    Field("nominal_energy", number(4, scale=1000, places=1), unit="kWh"),
+    Field("highest_voltage", _CENTIVOLTS, unit="V"),
+    Field("hottest", _TEMPERATURE, unit="°C", note="the offset", trust=INFERRED),
+    Field("soc", number(2, places=2), unit="%"),
+    Field("pack_voltage", _CENTIVOLTS, unit="V", note="now"),
+)
+CELL_VOLTAGES = (Field("count", count_of("voltages")), Field("voltages", series(_CELL_VOLTS, "count"), unit="V"))
+BATTERY_TEMPERATURES = (
+    Field("count", count_of("temperatures")),
+    Field("temperatures", series(_TEMPERATURE, "count"), unit="°C", note="size and offset", trust=INFERRED),
+)
+_CHARGER_OUT = (
+    Field("out_voltage", _CENTIVOLTS, unit="V"),
+    Field("out_current", _CENTIAMPERES, unit="A"),
+    _MODE,
+)
+_CHARGER_STATE = Field("charger", replace(_u8, show=_show_charger), blank=0)
+CHARGER = (*_CHARGER_OUT, _CHARGER_STATE)
+CHARGER_LONG = (*_CHARGER_OUT, Field("reserved", _u8), _CHARGER_STATE)
+MODULE_TOTALS = (
+    Field("on_line", _u8),
+    Field("working", _u8),
+    Field("highest_voltage", _CENTIVOLTS, unit="V"),
+    Field("lowest_voltage", _CENTIVOLTS, unit="V"),
+    Field("highest_current", _CENTIAMPERES, unit="A"),
+    Field("lowest_current", _CENTIAMPERES, unit="A"),
+)
+MODULES = (
+    Field("count", count_of("modules")),
+    Field(
+        "modules",
+        rows(
+            (
+                Field("number", _u8),
+                Field("voltage", _CENTIVOLTS, unit="V"),
+                Field("current", _CENTIAMPERES, unit="A"),
+            ),
+            "count",
+        ),
+    ),
+)
+BMS_STOP = (
+    Field("reason", flags(1, gbt.BST_REASONS, gbt.flag_words)),
+    Field("fault", flags(2, gbt.BST_FAULTS, gbt.flag_words)),
+    Field("error", flags(1, gbt.BST_ERRORS, gbt.flag_words)),
+    Field("time", TIME, blank=NO_TIME),
+)
+CHARGER_STOP = (
+    Field("reason", flags(1, gbt.CST_REASONS, gbt.flag_words)),
+    Field("fault", flags(2, gbt.CST_FAULTS, gbt.flag_words)),
+    Field("error", flags(1, gbt.CST_ERRORS, gbt.flag_words)),
+    Field("time", TIME, blank=NO_TIME),
+)

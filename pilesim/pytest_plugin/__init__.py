@@ -1,0 +1,146 @@
+"""pilesim in pytest: scenarios are collected as items, and a test may have a pile, a platform or a scenario.
+
+Owns the hooks, options and fixtures, and nothing of what they do. It is loaded in every pytest of its environment,
+so it imports the rest of pilesim only where a scenario is collected, an option given or a fixture asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pilesim.pytest_plugin.fixtures import MakePile, PlatformEnd, PlayScenario
+    from pilesim.pytest_plugin.items import ScenarioFile
+
+_OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("--pile", {"metavar": "URL", "help": "The pile under test.  [default: sim:reference]"}),
+    ("--rig", {"metavar": "FILE", "help": "The bench: the pile, what it claims, who does what there."}),
+    (
+        "--no-operator",
+        {"action": "store_true", "help": "Nobody stands at the pile: what needs hands is not applicable."},
+    ),
+    ("--platform", {"metavar": "URL", "help": "The platform, sim:reference, with faults or without."}),
+    ("--impair", {"metavar": "TEXT", "action": "append", "help": "Impair the line: 'drop start count=1'."}),
+    ("--protocol", {"metavar": "NAME", "help": "Protocol of the line.  [default: lhc]"}),
+    ("--seed", {"metavar": "N", "type": int, "help": "The one source of chance.  [default: 1]"}),
+    ("--strict-rules", {"action": "store_true", "help": "SHOULD rules decide the verdict too."}),
+    (
+        "--clock-rate",
+        {"metavar": "N", "type": float, "help": "Let pilesim's clock run N times as fast on a real line."},
+    ),
+    ("--captures", {"metavar": "FOLDER", "help": "Keep each scenario's capture here."}),
+    ("--expect", {"metavar": "FILE", "help": "Failures that are known: a list of scenario, rule, reason."}),
+)
+"""The words of `pilesim conform`; what is not said has its default there."""
+
+_MARKERS = (
+    "scenario(subject, case): put on each scenario; its field case and the rules that it proves are markers too.",
+    "reference_platform(auto=True, cards=[], tariff={}): how the platform of the fixture `platform` is set up, in the "
+    "words of a scenario's `platform:`.",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("pilesim", "charging piles (pilesim)")
+    for name, how in _OPTIONS:
+        group.addoption(name, dest=_dest(name), **how)
+    parser.addini("pilesim_clock_rate", "How many times as fast pilesim's clock runs where --clock-rate says nothing.")
+
+
+def _dest(option: str) -> str:
+    return "pilesim_" + option.removeprefix("--").replace("-", "_")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What is said is looked at before anything is collected."""
+    for marker in _MARKERS:
+        config.addinivalue_line("markers", marker)
+    said = [config.getoption(_dest(name)) for name, _ in _OPTIONS]
+    if any(value is not None and value is not False for value in said):
+        from pilesim.pytest_plugin.items import session_of  # noqa: PLC0415 (heavy)
+
+        session_of(config).check()
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFile | None:
+    """A YAML file that has steps; what only happens to lie there must also say what it proves."""
+    if file_path.suffix not in (".yaml", ".yml"):
+        return None
+    keys = {line.partition(":")[0] for line in _lines(file_path)}
+    if "steps" not in keys or not ("proves" in keys or parent.session.isinitpath(file_path)):
+        return None
+    from pilesim.pytest_plugin.items import ScenarioFile  # noqa: PLC0415 (heavy)
+
+    node: ScenarioFile = ScenarioFile.from_parent(parent, path=file_path)
+    return node
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On a real line one thing happens at a time: what plays on it is one group, which pytest-xdist keeps together."""
+    players = [item for item in items if item.get_closest_marker("scenario") or "scenario" in _fixtures(item)]
+    if not players or not config.pluginmanager.hasplugin("xdist"):
+        return
+    from pilesim.pytest_plugin.items import session_of  # noqa: PLC0415 (heavy)
+
+    if session_of(config).on_real_line:
+        for item in players:
+            item.add_marker(pytest.mark.xdist_group("pilesim-line"))
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return getattr(item, "fixturenames", [])
+
+
+def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+    scenarios = [item for item in items if item.get_closest_marker("scenario")]
+    if not scenarios:
+        return []
+    from pilesim.pytest_plugin.items import ScenarioItem, session_of  # noqa: PLC0415 (heavy)
+
+    return session_of(config).beginning([item.scenario for item in scenarios if isinstance(item, ScenarioItem)])
+
+
+@pytest.fixture
+def capture(tmp_path: Path) -> Path:
+    """The folder in which the test's piles, platform and scenarios keep their recordings, one file each."""
+    folder = tmp_path / "captures"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def pile(request: pytest.FixtureRequest, capture: Path) -> Iterator[MakePile]:
+    """A maker of simulated piles: `pile("reference", url="tcp://127.0.0.1:9000")` dials that platform and lives."""
+    from pilesim.pytest_plugin.fixtures import MakePile  # noqa: PLC0415 (heavy)
+
+    with MakePile(request, capture) as make:
+        yield make
+
+
+@pytest.fixture
+def platform(request: pytest.FixtureRequest, capture: Path) -> Iterator[PlatformEnd]:
+    """The reference platform, listening at `platform.url` for somebody's pile."""
+    from pilesim.pytest_plugin.fixtures import reference_platform  # noqa: PLC0415 (heavy)
+
+    with reference_platform(request, capture) as end:
+        yield end
+
+
+@pytest.fixture
+def scenario(request: pytest.FixtureRequest, capture: Path) -> PlayScenario:
+    """Plays a scenario as `pilesim conform` does: `scenario("order/short").assert_passed()`."""
+    from pilesim.pytest_plugin.fixtures import PlayScenario  # noqa: PLC0415 (heavy)
+
+    return PlayScenario(request, capture)

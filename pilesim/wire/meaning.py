@@ -1,0 +1,89 @@
+"""What the fields of a message mean, both ways: a row of each protocol's table between layouts and messages.
+
+Owns the passage between a layout's values and the dataclasses of `wire.messages`. Must not know bytes, frames or any
+one protocol. Most messages are a table of pairs (a message's attribute, a field); `build` and `read` hold what pairs
+cannot say. What a layout has no field for is dropped when built and None when read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pilesim.errors import EncodingError
+from pilesim.wire.fields import Layout, Values
+from pilesim.wire.messages import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """One message by meaning and where its attributes lie.
+
+    `pairs` are attribute to field. `always` are attributes that the message number itself tells, and `never` values
+    that another number tells: they tell apart two numbers that mean the same dataclass. `only` are attributes of
+    which the layout can say one value. `build` adds fields and `read` adds attributes that pairs cannot say.
+    """
+
+    kind: type[Message]
+    pairs: Mapping[str, str] = field(default_factory=dict)
+    always: Mapping[str, Any] = field(default_factory=dict)
+    never: Mapping[str, Any] = field(default_factory=dict)
+    only: Mapping[str, Any] = field(default_factory=dict)
+    build: Callable[[Any], Mapping[str, Any]] = lambda message: {}
+    read: Callable[[Values], Mapping[str, Any]] = lambda values: {}
+    built: bool = True
+    """False: it is read only, and another number is built for the same message."""
+
+    def means(self, message: Message) -> bool:
+        """Whether `message` is built as one of these."""
+        return (
+            self.built
+            and type(message) is self.kind
+            and all(getattr(message, a) == v for a, v in self.always.items())
+            and all(getattr(message, a) != v for a, v in self.never.items())
+        )
+
+    def message(self, gun: int, layout: Layout, values: Values) -> Message:
+        """The message that `values` mean; `layout` is the one that they were read by."""
+        attributes: dict[str, Any] = {"gun": gun, **self.always}
+        for attribute, name in self.pairs.items():
+            row = layout.by_name.get(name)
+            if row is None:
+                attributes[attribute] = None
+            else:
+                attributes[attribute] = row.codes.meaning(values[name]) if row.codes else values[name]
+        attributes.update(self.read(values))
+        return self.kind(**attributes)
+
+    def values(self, message: Message, layout: Layout, placed: Values) -> Values:
+        """The values of `message`, with those `placed` that the layout has; EncodingError where it cannot say it."""
+        for attribute, only in self.only.items():
+            found = getattr(message, attribute)
+            if found != only:
+                raise EncodingError(
+                    f"{message.name}: {attribute}: expected {only}, found {found!r}: no field carries it"
+                )
+        values: dict[str, Any] = {row.name: row.blank for row in layout.fields if row.blank is not None}
+        for attribute, name in self.pairs.items():
+            row = layout.by_name.get(name)
+            if row is None:
+                continue
+            given = getattr(message, attribute)
+            if given is None:
+                if row.blank is None:
+                    raise EncodingError(f"{message.name}: {attribute}: expected a value, found None")
+                continue
+            if row.codes is None:
+                values[name] = given
+                continue
+            number = row.codes.number(given)
+            if number is None:
+                raise EncodingError(
+                    f"{message.name}: {attribute}: expected one of {row.codes.meanings()}; found {given}"
+                )
+            values[name] = number
+        for name, value in (*placed.items(), *self.build(message).items()):
+            if name in layout.by_name:
+                values[name] = value
+        return values

@@ -1,0 +1,1 @@
+"""The YKC (云快充) protocol."""

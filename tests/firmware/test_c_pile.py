@@ -1,0 +1,148 @@
+"""The second pile, written in C from the protocol's page alone, is judged as the simulated one is.
+
+It shows that the runner judges the protocol and not our own simulator: another program, another language, another
+author, over a real pty with a clock that both let run fast. `--whole` plays every scenario instead of a few.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pilesim.conformance.runner import Options, run_scenario
+from pilesim.library import scenario_folder
+from pilesim.rig.targets import parse_target
+from pilesim.rules.table import RULES
+from pilesim.rules.verdict import Level, Verdict
+from pilesim.scenario.scenario import load_scenarios
+from pilesim.units import HOUR
+
+SOURCE = Path(__file__).parents[2] / "firmware_fixtures" / "c-pile"
+NUMBER = "44030500040000200026"
+RATE = 20
+SIDE_BY_SIDE = 8
+SCENARIOS = load_scenarios(scenario_folder(), [row.id for row in RULES])
+FEW = (
+    "order/short",
+    "order/card",
+    "order/unplugged",
+    "start/no-cable",
+    "start/twice",
+    "stop/foreign-account",
+    "safe/unplug-stops",
+    "bill/power-cut-before-ack",
+)
+FAULTS = {
+    "record-buffer": ("-DFAULT_RECORD_BUFFER", "order/never-started", "fault=record-buffer"),
+    "unplug-lag": ("-DFAULT_UNPLUG_LAG=120", "order/short", "fault=unplug-lag&fault.lag=2m"),
+}
+"""The build's option, where the fault shows, and the same fault of the simulated pile."""
+
+pytestmark = [
+    pytest.mark.realtime,
+    pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler here"),
+    pytest.mark.timeout(300),
+]
+
+
+@dataclass(frozen=True)
+class Played:
+    code: int
+    said: str
+    verdict: str
+    failed: set[str]
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
+    """The binaries, by fault; "" is the good one. Warnings are errors."""
+    folder = tmp_path_factory.mktemp("c-pile")
+    built = {}
+    for fault, option in {"": "", **{name: row[0] for name, row in FAULTS.items()}}.items():
+        binary = folder / f"c-pile-{fault or 'good'}"
+        command = ["make", "-s", "-C", str(SOURCE), f"OUTPUT={binary}", f"CLOCK_RATE={RATE}", f"FAULTS={option}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        built[fault] = binary
+    yield built
+
+
+@contextmanager
+def standing(binary: Path, device: str, control: Path) -> Iterator[None]:
+    command = [str(binary), device, "--number", NUMBER, "--guns", "2", "--control", str(control)]
+    pile = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        pile.terminate()
+        pile.wait(10)
+
+
+def play(binary: Path, scenario: str, folder: Path) -> Played:
+    """One scenario by the command line, on a pty of its own, every act by the pile's control socket."""
+    folder.mkdir(parents=True)
+    hand = json.dumps([str(binary), "--tell", "c.sock", "{act}", "{gun}", "{detail}"])
+    rig = f'pile: "pty:"\nnumber: "{NUMBER}"\nguns: 2\nworld-time: true\nhands: {{others: {{command: {hand}}}}}\n'
+    (folder / "rig.yaml").write_text(rig, encoding="utf-8")
+    words = ["conform", scenario, "--rig", "rig.yaml", "--clock-rate", str(RATE), "--json", "result.json"]
+    conform = subprocess.Popen(
+        [sys.executable, "-u", "-m", "pilesim", *words],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert conform.stdout is not None
+    said = ""
+    for line in conform.stdout:
+        said += line
+        if line.startswith("pty: is "):
+            with standing(binary, line.removeprefix("pty: is ").strip(), folder / "c.sock"):
+                said += conform.stdout.read()
+    code = conform.wait(10)
+    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    (row,) = result["scenarios"]
+    failed = {rule["id"] for rule in row["rules"] if rule["verdict"] == Verdict.FAIL and rule["level"] == Level.MUST}
+    return Played(code, said, row["verdict"], failed)
+
+
+@pytest.fixture(scope="module")
+def played(
+    build: dict[str, Path], tmp_path_factory: pytest.TempPathFactory, whole: bool
+) -> dict[tuple[str, str], Played]:
+    """Every run of this module, side by side, by fault and scenario."""
+    chosen = [name for name, scenario in SCENARIOS.items() if scenario.estimate_ns < 3 * HOUR] if whole else FEW
+    runs = [*(("", name) for name in chosen), *((fault, row[1]) for fault, row in FAULTS.items())]
+    folder = tmp_path_factory.mktemp("rigs")
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        done = pool.map(lambda run: play(build[run[0]], run[1], folder / (run[0] or "good") / run[1]), runs)
+        return dict(zip(runs, done, strict=True))
+
+
+def test_it_passes_what_the_reference_passes(played: dict[tuple[str, str], Played]) -> None:
+    good = {name: run for (fault, name), run in played.items() if not fault}
+    wrong = {name: run.said for name, run in good.items() if run.code or run.verdict != Verdict.PASS}
+    assert len(good) >= len(FEW)
+    assert not wrong, "\n\n".join(wrong.values())
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_faulty_build_fails_the_rules_that_the_simulated_fault_fails(
+    played: dict[tuple[str, str], Played], fault: str
+) -> None:
+    _, scenario, query = FAULTS[fault]
+    options = Options(target=parse_target(f"sim:reference?{query}"), protocol="lhc", seed=1)
+    simulated = run_scenario(SCENARIOS[scenario], options).result
+    expected = {row.id for row in simulated.rules if row.fails(strict=False)}
+    run = played[fault, scenario]
+    assert (run.code, run.failed) == (1, expected), run.said
+    assert expected
