@@ -156,13 +156,17 @@ def command(
         out, len(chosen), sum(s.estimate_ns for s in chosen), seed, target.url, spoken.name, spoken.provisional
     )
 
+    latest: RunResult | None = None
+
     def keep(so_far: RunResult) -> None:
+        nonlocal latest
+        latest = so_far
         if on_real_line and json_file is not None:
             # What takes hours must not be lost with the machine: whatever is there can be gone on from.
             _write_whole(json_file, encode_result(so_far))
 
     def opened(name: str) -> None:
-        if name != target.url:
+        if isinstance(target, LinkTarget) and name != target.url:
             out.print(f"{target.url} is {name}", soft_wrap=True)
 
     def begun(scenario: Scenario, so_far: RunResult) -> None:
@@ -182,6 +186,14 @@ def command(
         print_scenario(out, result, strict)
         keep(so_far)
 
+    def report(run: RunResult) -> None:
+        write_reports([run], lambda run, result: find_capture(result), html_file=html_file)
+        if captures is None:
+            run = without_captures(run)
+        write_reports([run], lambda run, result: None, junit_file=junit_file)
+        if json_file is not None:
+            _write_whole(json_file, encode_result(run))
+
     on_real_line = not in_memory(options)
     if on_real_line:
         options = replace(options, watch=watch, opened=opened)
@@ -190,14 +202,17 @@ def command(
         chosen = grouped(chosen, options.bench_rig)
         _print_day(out, [s for s in chosen if s.id not in done], options)
     with captures_for(html_file, captures) as folder:
-        run = run_all(chosen, replace(options, captures=folder), begun=begun, ended=ended, done=done)
-        print_summary(out, run)
-        write_reports([run], lambda run, result: find_capture(result), html_file=html_file)
-    if captures is None:
-        run = without_captures(run)
-    write_reports([run], lambda run, result: None, junit_file=junit_file)
-    if json_file is not None:
-        _write_whole(json_file, encode_result(run))
+        try:
+            run = run_all(chosen, replace(options, captures=folder), begun=begun, ended=ended, done=done)
+            print_summary(out, run)
+        except BaseException:
+            # The reports tell what was seen until it was broken off, and what was left.
+            if latest is not None:
+                report(latest)
+            if json_file is not None:
+                out.print(f"Broken off. The same command and --resume {json_file} goes on.", soft_wrap=True)
+            raise
+        report(run)
     return run.exit_code
 
 

@@ -6,13 +6,15 @@ import shlex
 from pathlib import Path
 
 import click
+from msgspec.structs import replace
 
 from pilesim import __version__
 from pilesim.cli.options import console
 from pilesim.cli.report import read_trace, report_options, writable, write_reports
 from pilesim.conformance.judged import judged
-from pilesim.conformance.result import EXIT_CODES, RunResult
+from pilesim.conformance.result import EXIT_CODES, RunResult, heard_facts
 from pilesim.report.text import print_rules, print_scenario
+from pilesim.scenario.view import View
 from pilesim.wire.protocol import protocol_named
 
 
@@ -28,11 +30,15 @@ def command(capture: Path, strict: bool, all_rules: bool, junit_file: Path | Non
     result = judged(
         trace, title="", file=str(capture), strict=strict, repeat=f"pilesim judge {shlex.quote(str(capture))}"
     )
+    header = trace.header
+    view = View(protocol_named(header.protocol), header.ends[-1])
+    for event in trace.events:
+        view.see(event)
+    result = replace(result, heard=view.heard)
     out = console()
     print_scenario(out, result, strict)
     if all_rules:
         print_rules(out, result)
-    header = trace.header
     run = RunResult(
         pilesim=__version__,
         seed=header.seed,
@@ -42,7 +48,7 @@ def command(capture: Path, strict: bool, all_rules: bool, junit_file: Path | Non
         strict=strict,
         verdict=result.verdict,
         scenarios=(result,),
-        facts={"recording": str(capture), "recorded at the": " and the ".join(header.ends)},
+        facts={"recording": str(capture), "recorded at the": " and the ".join(header.ends), **heard_facts([result])},
     )
     write_reports([run], lambda run, result: trace, junit_file=junit_file, html_file=html_file)
     return EXIT_CODES[result.verdict]

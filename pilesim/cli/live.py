@@ -21,13 +21,13 @@ from pilesim.conformance.judged import judged
 from pilesim.conformance.live import LiveOptions, play_live
 from pilesim.conformance.result import EXIT_CODES
 from pilesim.conformance.runner import PILE_NUMBER
-from pilesim.errors import UsageError
+from pilesim.errors import RigError, UsageError
 from pilesim.pile.profiles import Profile
 from pilesim.report.text import print_scenario
 from pilesim.report.timeline import Routine, Teller, print_entry
 from pilesim.rig.bench import Bench
 from pilesim.rig.impairments import Impairment
-from pilesim.trace.events import AnyEvent, Note, Trace
+from pilesim.trace.events import AnyEvent, LineUp, Note, Trace
 
 script_option = click.option("--script", metavar="SCENARIO", help="Play this end's steps, wait for the other's.")
 
@@ -90,13 +90,15 @@ def play(
         trace = play_live(options, sink=sink, opened=opened, see=_printer(out, options, everything), stop=stop)
         if scenario is None and options.own_end is not None:
             return 0
+        if scenario is None and not any(isinstance(event, LineUp) for event in trace.events):
+            raise RigError(f"{pile}: nobody connected")
         return _verdict(out, trace, options, capture, strict)
 
 
 def _verdict(out: Console, trace: Trace, options: LiveOptions, capture: Path | None, strict: bool) -> int:
     scenario = options.script
     if scenario is not None:
-        title, file, repeat = scenario.title, scenario.file, f"--script {scenario.id}"
+        title, file, repeat = scenario.title, scenario.file, click.get_current_context().obj
     elif capture is not None:
         title, file, repeat = "", str(capture), f"pilesim judge {shlex.quote(str(capture))}"
     else:

@@ -6,6 +6,7 @@ Commands are imported only when called, so that `pilesim --help` is quick.
 from __future__ import annotations
 
 import importlib
+import shlex
 import sys
 import traceback
 from collections.abc import Sequence
@@ -68,9 +69,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """The exit code of a command line; every PilesimError becomes one sentence on standard error."""
+    """The exit code of a command line; every PilesimError becomes one sentence on standard error.
+
+    The commands find that line, as it was said, in their context's `obj`.
+    """
+    said = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code: Any = pilesim.main(arguments, prog_name="pilesim", standalone_mode=False)
+        code: Any = pilesim.main(said, prog_name="pilesim", standalone_mode=False, obj=shlex.join(["pilesim", *said]))
     except click.ClickException as error:
         error.show()
         return error.exit_code

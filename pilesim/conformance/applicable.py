@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import msgspec
 
+from pilesim.contract.contract import Contract
 from pilesim.rig.impairments import objection, parse_impairment
 from pilesim.rig.operator import Terminal
 from pilesim.rig.rigfile import CLAIMS, Rig
@@ -20,6 +21,12 @@ from pilesim.scenario import steps
 from pilesim.scenario.scenario import LinedStep, PlatformSettings, Scenario
 
 _PLATFORM_COMMANDS = {steps.Authorise: "authorise", steps.Start: "start", steps.Stop: "stop"}
+
+
+def unprovable(scenario: Scenario, contract: Contract) -> str:
+    """Why the protocol can carry nothing of what `scenario` proves, in a sentence; "" where it can some of it."""
+    reasons = dict.fromkeys(contract.not_applicable.get(rule, "") for rule in scenario.proves)
+    return "" if "" in reasons else "; ".join(reasons)
 
 
 def why_not(scenario: Scenario, target: Target, rig: Rig, terminal: Terminal | None) -> str:

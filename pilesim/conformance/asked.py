@@ -12,7 +12,8 @@ from pathlib import Path
 
 from pilesim.conformance.expected import Expected, load_expected
 from pilesim.conformance.runner import Options
-from pilesim.errors import UsageError
+from pilesim.errors import RigError, UsageError
+from pilesim.rig.diagnosis import missing_commands
 from pilesim.rig.firmware import platform_faults, profile_of
 from pilesim.rig.impairments import Impairment
 from pilesim.rig.operator import Silence, Terminal
@@ -49,8 +50,8 @@ class Asked:
 def options_of(asked: Asked, operator: Callable[[], Terminal], scenarios: Collection[str] | None) -> Options:
     """The options of a run; `operator` makes the terminal at which a person at a real pile is told what to do.
 
-    UsageError says what of the words cannot be meant. `scenarios` are the ids that there are, for the file of
-    expected failures; None: they are not known, and its ids are believed.
+    UsageError says what of the words cannot be meant, RigError which command of the rig is missing. `scenarios` are
+    the ids that there are, for the file of expected failures; None: they are not known, and its ids are believed.
     """
     bench = _bench(asked)
     protocol_named(bench.protocol)
@@ -78,6 +79,8 @@ def _bench(asked: Asked) -> RigFile:
         bench = load_rig(text_in(asked.rig_file), str(asked.rig_file))
         if asked.pile is not None:
             raise UsageError(f"--pile: expected the pile once, found it in {asked.rig_file} too")
+        if missing := missing_commands(bench):
+            raise RigError(f"{asked.rig_file}: {'; '.join(missing)}")
     else:
         target = parse_target(asked.pile or DEFAULT_PILE)
         if isinstance(target, SimTarget):

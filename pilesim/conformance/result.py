@@ -9,6 +9,7 @@ gives the same file. What comes from the bench instead (a port, a baud rate) lie
 
     1   the first
     2   facts, planned; a rule's expected
+    3   heard
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pilesim.errors import FileError
 from pilesim.rules.verdict import Blame, Finding, Level, Margin, RuleResult, Verdict
 from pilesim.wire.frame import End
 
-RESULT_SCHEMA = 2
+RESULT_SCHEMA = 3
 
 _WORST_FIRST = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.NOT_APPLICABLE)
 
@@ -125,6 +126,8 @@ class ScenarioResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """The command that runs it again."""
     capture: str = ""
     """The capture file, where one was kept."""
+    heard: dict[str, str] = {}
+    """What the pile told of itself on the line, name to text: its pile number, its firmware."""
 
     @property
     def name(self) -> str:
@@ -156,7 +159,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     planned: tuple[str, ...] = ()
     """Every scenario of the run, by id; more than there are results where it was broken off."""
     facts: dict[str, str] = {}
-    """Of the bench, name to text: port, baud rate, the firmware heard."""
+    """Of the bench, name to text: port, baud rate, what the rig file says, what was heard in all scenarios."""
 
     @property
     def exit_code(self) -> int:
@@ -184,8 +187,17 @@ def decode_result(text: bytes, file: str) -> RunResult:
             )
         return msgspec.json.decode(text, type=RunResult)
     except msgspec.DecodeError as error:
-        problem = str(error)
+        problem = str(error).removeprefix("JSON is malformed: ")
         raise FileError(file, None, f"expected a result file: {problem[:1].lower()}{problem[1:]}") from None
+
+
+def heard_facts(results: Iterable[ScenarioResult]) -> dict[str, str]:
+    """What the pile told of itself over all scenarios; more than one text where it did not always tell the same."""
+    said: dict[str, dict[str, None]] = {}
+    for result in results:
+        for name, text in result.heard.items():
+            said.setdefault(f"{name} heard", {})[text] = None
+    return {name: ", ".join(texts) for name, texts in said.items()}
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:

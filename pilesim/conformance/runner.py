@@ -17,12 +17,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TextIO
 
+import msgspec
+
 from pilesim import __version__
-from pilesim.conformance.applicable import fitted, why_not
+from pilesim.conformance.applicable import fitted, unprovable, why_not
 from pilesim.conformance.expected import Expected
 from pilesim.conformance.judged import judged
-from pilesim.conformance.result import RunResult, ScenarioResult, worst
-from pilesim.errors import EncodingError, InternalError, PilesimError, RigError
+from pilesim.conformance.result import RunResult, ScenarioResult, heard_facts, worst
+from pilesim.contract.contracts import contract_of
+from pilesim.errors import EncodingError, InternalError, PilesimError, RigError, UsageError
 from pilesim.faulty import Mishap
 from pilesim.pile.profiles import Profile
 from pilesim.platform.settings import DEFAULT_TARIFF, Card, Settings
@@ -37,7 +40,7 @@ from pilesim.rig.relay import Relay
 from pilesim.rig.rigfile import Rig, plain_rig
 from pilesim.rig.signs import Signs
 from pilesim.rig.stimuli import Hands, SimulatedHands
-from pilesim.rig.targets import LinkTarget, SimLink, SimTarget, Target, wire_ns_per_byte
+from pilesim.rig.targets import LinkTarget, SimLink, SimTarget, Target, port_facts, wire_ns_per_byte
 from pilesim.rules.verdict import Verdict
 from pilesim.scenario.player import NOBODY_CONNECTED, READY_NS, SETTLING_NS, Player
 from pilesim.scenario.scenario import PlatformSettings, Scenario
@@ -54,6 +57,11 @@ REFERENCE_PLATFORM = SimTarget(url="sim:reference", profile="reference")
 NOTHING_DONE: Mapping[str, ScenarioResult] = MappingProxyType({})
 _SLACK_NS = 6 * HOUR
 """Past a scenario's own estimate: its conditions have deadlines, so only a fault of ours takes longer."""
+
+
+def simulated_number(protocol: Protocol) -> str:
+    """The number of a simulated pile, with as many digits as the protocol has."""
+    return PILE_NUMBER[: protocol.pile_digits]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +145,7 @@ def run_result(results: Sequence[ScenarioResult], planned: tuple[str, ...], opti
         verdict=worst(result.verdict for result in results),
         scenarios=tuple(results),
         planned=planned,
-        facts=dict(options.bench_rig.facts),
+        facts={**port_facts(options.target), **options.bench_rig.facts, **heard_facts(results)},
     )
 
 
@@ -154,7 +162,9 @@ def _side_by_side(scenarios: list[Scenario], options: Options, stack: ExitStack)
 
 def result_of(scenario: Scenario, options: Options) -> ScenarioResult:
     """The result of a scenario, even where this program fails in it: the others are still run."""
-    reason = why_not(scenario, options.target, options.bench_rig, options.terminal)
+    reason = unprovable(scenario, contract_of(options.protocol)) or why_not(
+        scenario, options.target, options.bench_rig, options.terminal
+    )
     if reason:
         return _unplayed(scenario, options, Verdict.NOT_APPLICABLE, reason)
     try:
@@ -180,7 +190,7 @@ def _unplayed(scenario: Scenario, options: Options, verdict: Verdict, reason: st
         line={},
         waited_in_vain=(),
         world_ns=0,
-        repeat=repeat_command(scenario.id, options),
+        repeat=repeat_command(_word_of(scenario), options),
     )
 
 
@@ -195,7 +205,7 @@ def run_scenario(scenario: Scenario, options: Options) -> Run:
     header = Header(
         start=local_datetime(scenario.start_ns).isoformat(),
         protocol=protocol.name,
-        pile=PILE_NUMBER if simulated else options.pile_number,
+        pile=simulated_number(protocol) if simulated else options.pile_number,
         guns=profile.guns if profile else rig.guns,
         target=target.url,
         scenario=scenario.id,
@@ -215,18 +225,19 @@ def run_scenario(scenario: Scenario, options: Options) -> Run:
     )
     with _sink(scenario, options) as (sink, capture):
         recorder = Recorder(header, sink)
-        mishaps = _play(scenario, options, protocol, profile, recorder)
+        view = View(protocol, End.PLATFORM if rig.platform is None else End.PILE)
+        mishaps = _play(scenario, options, protocol, profile, recorder, view)
     trace = recorder.trace()
     result = judged(
         trace,
         title=scenario.title,
         file=scenario.file,
         strict=options.strict,
-        repeat=repeat_command(scenario.id, options),
+        repeat=repeat_command(_word_of(scenario), options),
         capture=capture,
         expected=options.expected.get(scenario.id, {}),
     )
-    return Run(trace, result, mishaps)
+    return Run(trace, msgspec.structs.replace(result, heard=view.heard), mishaps)
 
 
 @contextmanager
@@ -234,25 +245,28 @@ def _sink(scenario: Scenario, options: Options) -> Iterator[tuple[TextIO | None,
     if options.captures is None:
         yield None, ""
         return
-    options.captures.mkdir(parents=True, exist_ok=True)
     path = options.captures / f"{scenario.id.replace('/', '-')}.jsonl"
-    with path.open("w", encoding="utf-8", newline="\n") as sink:
+    try:
+        options.captures.mkdir(parents=True, exist_ok=True)
+        sink = path.open("w", encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise UsageError(f"{path}: expected a capture that can be written: {error.strerror}") from None
+    with sink:
         yield sink, str(path)
 
 
 def _play(
-    scenario: Scenario, options: Options, protocol: Protocol, profile: Profile | None, recorder: Recorder
+    scenario: Scenario, options: Options, protocol: Protocol, profile: Profile | None, recorder: Recorder, view: View
 ) -> tuple[Mishap, ...]:
     """From the pile's boot to the last reply; which faults of the simulated ends took effect."""
     target, rig = options.target, options.bench_rig
-    view = View(protocol, End.PLATFORM if rig.platform is None else End.PILE)
     recorder.observers.append(view.see)
     if options.watch is not None:
         recorder.observers.append(options.watch)
     bench = make_bench(
         protocol=protocol,
         world_start_ns=scenario.start_ns,
-        pile=_pile_end(target, profile, options.seed, scenario.pile.clock_error_ns),
+        pile=_pile_end(target, profile, protocol, options.seed, scenario.pile.clock_error_ns),
         platform=rig.platform.url
         if rig.platform is not None
         else ReferencePlatform(
@@ -298,9 +312,11 @@ def _play(
             raise RigError(f"{target.url}: the port vanished in the middle of {scenario.id}: {bench.line.vanished}")
         reason = player.cut_short if player.done else f"it was not over after {format_duration(limit_ns)}"
         recorder.record(Finish(t_ns=now_ns, reason=reason))
-        if isinstance(target, LinkTarget) and player.cut_short == NOBODY_CONNECTED:
+        real = [target.url] if isinstance(target, LinkTarget) else []
+        real += [rig.platform.url] if rig.platform is not None else []
+        if real and player.cut_short == NOBODY_CONNECTED:
             waited = format_duration(int((SETTLING_NS + READY_NS) * options.timeout_scale))
-            raise RigError(f"{target.url}: {player.cut_short} within {waited}")
+            raise RigError(f"{' and '.join(real)}: {player.cut_short} within {waited}")
     finally:
         for participant in (hands, desk):
             if isinstance(participant, RigHands | ApiDesk):
@@ -327,13 +343,15 @@ def _hands(scenario: Scenario, options: Options, protocol: Protocol, recorder: R
     )
 
 
-def _pile_end(target: Target, profile: Profile | None, seed: int, clock_error_ns: int | None) -> SimulatedPile | str:
+def _pile_end(
+    target: Target, profile: Profile | None, protocol: Protocol, seed: int, clock_error_ns: int | None
+) -> SimulatedPile | str:
     if isinstance(target, LinkTarget):
         return target.url
     assert profile is not None
     return SimulatedPile(
         profile=profile,
-        number=PILE_NUMBER,
+        number=simulated_number(protocol),
         seed=seed if target.seed is None else target.seed,
         link=target.link,
         clock_error_ns=clock_error_ns,
@@ -361,6 +379,11 @@ def settings_of(asked: PlatformSettings) -> Settings:
         cards=tuple(Card(str(card.account), card.balance) for card in asked.cards),
         tariff=asked.tariff.applied(DEFAULT_TARIFF),
     )
+
+
+def _word_of(scenario: Scenario) -> str:
+    """What the command line calls a scenario: one that travels with pilesim by its id, another by its file."""
+    return scenario.id if scenario.file == f"{scenario.id}.yaml" else scenario.file
 
 
 def repeat_command(scenario: str, options: Options) -> str:

@@ -7,8 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
-from pilesim.wire.messages import GunState, Message
+from pilesim.wire.messages import GunFault, GunState, Message
+
+
+class BillDue(StrEnum):
+    """When an order that charged has its bill."""
+
+    LEAVE = "leave"
+    """When the cable is out, or the next order begins on it: the bill tells the occupancy too."""
+    END = "end"
+    """When the charge is over, wherever the cable is."""
+
+
+class Refusal(StrEnum):
+    """Why a start cannot be, as a part of a sentence."""
+
+    NO_ORDER = "no order is authorised for the account"
+    TAKEN = "the gun is taken"
+    NO_CABLE = "no cable is in"
+    NO_BALANCE = "there is no balance"
+    FAULT = "the gun has a fault"
+    OUT_OF_SERVICE = "the gun is out of service"
+    NO_ROOM = "no further bill can be kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +70,33 @@ class Contract:
     quiet_ns: int
     """So much of heartbeats without the thing shows that a "must not" has held."""
     time_ask_ns: int
+    """How often the pile asks the time, where that is its part."""
     legal_moves: Mapping[GunState, frozenset[GunState]]
     """From a reported state to the next; staying is always legal."""
+    changes_apart: bool = True
+    """A gun's change is told by a report of its own kind, beside its heartbeat."""
+    hello_first: bool = False
+    """On a new connection the pile says nothing else before the platform has accepted its Hello."""
+    alive_ns: int | None = None
+    """How often a gun says that it is there, where that is not the report of its state."""
+    alives_lost: int = 3
+    """After so many without a reply the line is taken for lost."""
+    time_tell_ns: int | None = None
+    """The platform tells the time unasked, after the Hello and then so often; None: the pile asks."""
+    tells_battery: bool = False
+    """The pile passes on what the car's BMS tells of its battery."""
+    plug_wait_ns: int = 0
+    """So long after a start that is refused for want of a cable, one that is plugged in starts it after all."""
+    bill_due: BillDue = BillDue.LEAVE
+    bill_of_failed_start: bool = False
+    """A start that was begun has a bill, whether anything charged or not."""
+    bill_resends: int | None = None
+    """How often a bill is sent again on one connection; None: until it is acknowledged."""
+    faults_told: frozenset[GunFault] = frozenset(GunFault)
+    """The faults that a report can name; any other shows by the gun's state alone."""
+    start_refusals: Mapping[Refusal, int] = field(default_factory=dict)
+    """The protocol's own numbers, where a refused start is answered with one."""
+    nothing_to_stop: int = 0
+    """The protocol's own number in the answer to a stop of nothing."""
     not_applicable: Mapping[str, str] = field(default_factory=dict)
     """Rules that this protocol cannot carry, with the reason."""

@@ -100,7 +100,7 @@ class SerialLink(Link):
         self.name = name
         self.wire_ns_per_byte = settings.wire_ns_per_byte
         self._port = port
-        self._settings = settings
+        self.settings = settings
         self._wait_ns = wait_ns
         self._lasting_names = lasting_names
         self._remote = "://" in port
@@ -118,7 +118,7 @@ class SerialLink(Link):
         self._take(self._opened())
 
     def _opened(self) -> serial.Serial:
-        settings = self._settings
+        settings = self.settings
         by_descriptor = os.name == "posix" and not self._remote
         try:
             port = serial.serial_for_url(self._lasting, do_not_open=True)

@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pilesim.contract.contract import Refusal
 from pilesim.pile.store import Authorisation, KeptBill, Record
 from pilesim.wire.frame import Frame
 from pilesim.wire.messages import Bill, GunReport, Message, Start
-
-NO_BALANCE = "there is no balance"
-"""The one obstacle to a start that a firmware was seen to overlook."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +98,8 @@ class Behaviour:
         """The order that a start is for: the held one, when it is the same account's."""
         return held if held is not None and start.account in (None, held.account) else None
 
-    def refuses_start(self, authorisation: Authorisation | None, obstacles: tuple[str, ...]) -> str | None:
-        """Why a start cannot be, in a few words, given all that stands against it; None: it can."""
+    def refuses_start(self, authorisation: Authorisation | None, obstacles: tuple[Refusal, ...]) -> Refusal | None:
+        """Why a start cannot be, given all that stands against it; None: it can."""
         return obstacles[0] if obstacles else None
 
     def shows_charging_in_start(self, authorisation: Authorisation) -> bool:

@@ -17,7 +17,7 @@ from pilesim.pile.store import BILLS_KEPT, KeptBill, Record, Store
 from pilesim.pile.timeline import Activity, Timeline
 from pilesim.pile.uplink import Uplink
 from pilesim.units import FEN_MFEN, KWH_DWH, MINUTE, MS, S, minute_of_day, round_half_up
-from pilesim.wire.messages import Bill
+from pilesim.wire.messages import Bill, BillPeriod, Rate
 
 _STAGE_DWH = 100
 """A stage's energy is rounded to 0.01 kWh."""
@@ -27,7 +27,10 @@ _LOOK_NS = 100 * MS
 
 
 def write_bill(record: Record, clock: Clock, behaviour: Behaviour) -> Bill:
-    """The bill of a record: stages by half-hour of the local day, fees by the tariff the order came with."""
+    """The bill of a record: stages by half-hour of the local day, fees by the tariff it was charged at.
+
+    Where that has rates, the stages of each are summed up too, and what they cost.
+    """
     booked = behaviour.booked(record)
     tariff = booked.authorisation.tariff
     halves = by_half_hour(booked.pieces, clock)
@@ -38,11 +41,15 @@ def write_bill(record: Record, clock: Clock, behaviour: Behaviour) -> Bill:
     stages_dwh = behaviour.billed_dwh(booked, tuple(exact))
 
     charge_cost = service_cost = 0
+    by_rate = [0] * len(tariff.rates)
     for stage, energy_dwh in enumerate(stages_dwh):
         half = behaviour.priced_half_hour(booked, stage, first + stage)
         of_day = minute_of_day(half * HALF_HOUR_NS) // 30
         charge_cost += energy_dwh * tariff.energy_mfen[of_day]
         service_cost += energy_dwh * tariff.service_mfen[of_day]
+        if tariff.rates:
+            by_rate[tariff.rate_of[of_day]] += energy_dwh
+    periods = tuple(_period(rate, energy_dwh) for rate, energy_dwh in zip(tariff.rates, by_rate, strict=True))
 
     end_ms = clock.reading_ns(booked.end_ns) // MS
     charge_minutes = (end_ms - clock.reading_ns(booked.start_ns) // MS) * MS // MINUTE
@@ -67,8 +74,20 @@ def write_bill(record: Record, clock: Clock, behaviour: Behaviour) -> Bill:
         occupancy_minutes=occupancy_minutes,
         occupancy_fee_mfen=_to_fen(occupancy_mfen, 1),
         stop_reason=booked.reason,
+        periods=periods,
+        amount_mfen=sum(period.amount_mfen for period in periods) if periods else None,
+        vin=booked.vin or None,
+        login=booked.authorisation.login,
+        account=booked.authorisation.account,
+        traded=clock.stamp(booked.end_ns),
     )
     return behaviour.written(record, bill)
+
+
+def _period(rate: Rate, energy_dwh: int) -> BillPeriod:
+    price_mfen = rate.energy_mfen + rate.service_mfen
+    amount_mfen = _to_fen(energy_dwh * price_mfen, KWH_DWH)
+    return BillPeriod(price_mfen=price_mfen, energy_dwh=energy_dwh, lossy_dwh=energy_dwh, amount_mfen=amount_mfen)
 
 
 def _to_fen(cost: int, per: int) -> int:
@@ -147,13 +166,18 @@ class BillBook:
         if not self.uplink.up or self.waits_for_time:
             return
         for kept in self.behaviour.leaving_order(tuple(self.store.bills)):
-            if self._due_ns(kept) <= self.timeline.now_ns:
+            due_ns = self._due_ns(kept)
+            if due_ns is not None and due_ns <= self.timeline.now_ns:
                 self._send(kept)
 
-    def _due_ns(self, kept: KeptBill) -> int:
-        if kept.connection == self.uplink.connection:
-            return kept.left_ns + self.contract.bill_resend_ns
-        return kept.due_ns
+    def _due_ns(self, kept: KeptBill) -> int | None:
+        """When it leaves next; None: not again on this connection."""
+        if kept.connection != self.uplink.connection:
+            return kept.due_ns
+        resends = self.contract.bill_resends
+        if resends is not None and kept.times_left_here > resends:
+            return None
+        return kept.left_ns + self.contract.bill_resend_ns
 
     def _send(self, kept: KeptBill) -> None:
         if kept.bill is None:
@@ -164,7 +188,9 @@ class BillBook:
                 self.store.bills.remove(kept)
                 return
             kept.bill = self.behaviour.rewritten(kept.bill, kept.times_left)
-        kept.connection = self.uplink.connection
+        if kept.connection != self.uplink.connection:
+            kept.connection, kept.times_left_here = self.uplink.connection, 0
+        kept.times_left_here += 1
         kept.left_ns = self.timeline.now_ns
         kept.times_left += 1
         self.uplink.send(kept.bill)
@@ -177,7 +203,6 @@ class BillBook:
 
     def _send_for_ever(self) -> Iterator[int]:
         yield from self.let_all_leave()
-        while self.store.bills:
-            next_ns = min(self._due_ns(kept) for kept in self.store.bills)
-            yield max(0, next_ns - self.timeline.now_ns)
+        while due_ns := [ns for kept in self.store.bills if (ns := self._due_ns(kept)) is not None]:
+            yield max(0, min(due_ns) - self.timeline.now_ns)
             self.send_due()

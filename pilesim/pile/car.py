@@ -11,6 +11,8 @@ from typing import Annotated
 
 import msgspec
 
+from pilesim.units import MINUTE
+
 CWNS_PER_DWH = 36_000_000_000_000
 """0.1 Wh = 360 J, in 0.01 W x ns."""
 
@@ -36,6 +38,7 @@ class CarSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Its battery is isolated from earth."""
     full_permille: Permille = 1000
     """Where it says that it has had enough."""
+    vin: str = "LPSMV4A10L0000017"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,9 @@ class Car:
     def __init__(self, spec: CarSpec) -> None:
         self.handshake = spec.handshake
         self.insulation = spec.insulation
-        self._max_w = spec.max_w
+        self.vin = spec.vin
+        self.capacity_dwh = spec.capacity_dwh
+        self.most_w = spec.max_w
         self._capacity_cwns = spec.capacity_dwh * CWNS_PER_DWH
         self._content_cwns = self._capacity_cwns * spec.soc_permille // 1000
         self._full_cwns = self._capacity_cwns * spec.full_permille // 1000
@@ -73,6 +78,21 @@ class Car:
     def full(self) -> bool:
         return self._content_cwns >= self._full_cwns
 
+    @property
+    def volts_dv(self) -> int:
+        """0.1 V, of its battery now."""
+        return _EMPTY_DV + _DV_PER_PERCENT * self.percent
+
+    @property
+    def in_want(self) -> bool:
+        """The battery takes what it is given: the charger keeps the current, not the voltage."""
+        return self.percent < _FLAT_UP_TO_PERCENT
+
+    def left_minutes(self, draw: Draw) -> int:
+        """Until it is full, if it went on taking `draw`."""
+        left_cwns = max(0, self._full_cwns - self._content_cwns)
+        return -(-left_cwns // (draw.power_cw * MINUTE)) if draw.power_cw else 0
+
     def draw(self, rated_w: int) -> Draw:
         """What it takes at this instant from a gun that gives at most `rated_w`."""
         if self.full:
@@ -80,7 +100,7 @@ class Car:
         percent = min(self.percent, 99)
         share_permille = 1000 - _SHARE_STEP_PERMILLE * max(0, percent - _FLAT_UP_TO_PERCENT + 1)
         volts_dv = _EMPTY_DV + _DV_PER_PERCENT * percent
-        amps_da = min(rated_w, self._max_w) * 100 * share_permille // 1000 // volts_dv
+        amps_da = min(rated_w, self.most_w) * 100 * share_permille // 1000 // volts_dv
         return Draw(volts_dv, max(1, amps_da))
 
     def until_change_ns(self, draw: Draw) -> int:

@@ -99,6 +99,14 @@ class Charge:
         return self._car.percent
 
     @property
+    def left_minutes(self) -> int:
+        return self._car.left_minutes(self.draw)
+
+    @property
+    def car(self) -> Car:
+        return self._car
+
+    @property
     def amount_mfen(self) -> int:
         """Charge and service fee so far."""
         return self._cost() // KWH_CWNS
@@ -137,4 +145,5 @@ class Charge:
             reason=reason,
             pieces=tuple(self._pieces),
             meter_start_cwns=self._meter_start_cwns,
+            vin=self._car.vin,
         )

@@ -7,11 +7,12 @@ only waiting is an Activity.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from pilesim.contract.contract import Contract
-from pilesim.pile.behaviour import NO_BALANCE, Behaviour
+from pilesim.contract.contract import BillDue, Contract, Refusal
+from pilesim.pile import battery
+from pilesim.pile.behaviour import Behaviour
 from pilesim.pile.bills import BillBook
 from pilesim.pile.car import CWNS_PER_DWH, Car, CarSpec
 from pilesim.pile.charge import Charge, amount_of
@@ -22,19 +23,22 @@ from pilesim.pile.screen import Page, page
 from pilesim.pile.store import Authorisation, Record, Store
 from pilesim.pile.timeline import Activity, Timeline
 from pilesim.pile.uplink import Uplink
-from pilesim.units import MS, S
+from pilesim.units import MINUTE, MS, S
 from pilesim.wire.frame import Frame
 from pilesim.wire.messages import (
     NO_TIME,
+    Alive,
     Authorise,
     AuthoriseReply,
     CardAsk,
+    CardReply,
     Ended,
     EndReason,
     GunFault,
     GunReport,
     GunState,
     Login,
+    Message,
     Parking,
     Start,
     StartAsk,
@@ -76,6 +80,17 @@ class _Ask:
     patience: Activity
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A start that was refused for want of a cable, and begins once one is plugged in."""
+
+    order: Authorisation
+    message: Start
+    request: Frame
+    connection: int
+    patience: Activity
+
+
 class Gun:
     """A connector with its own meter. `number` counts from 1."""
 
@@ -106,6 +121,8 @@ class Gun:
         self._unplugging: Activity | None = None
         self._stop_ask: _Ask | None = None
         self._card_ask: _Ask | None = None
+        self._wants_cable: _Waiting | None = None
+        self._battery_told: Activity | None = None
         self._beats: Activity | None = None
         self._shown = self._seen
 
@@ -180,6 +197,7 @@ class Gun:
             self._cable_is_out()
         else:
             self._store.arrivals_ns.setdefault(self.number, self._now_ns)
+            self._close_at_end()
         held = self._authorisation
         if held is not None and held.starting:
             self._start_failed(held)
@@ -194,6 +212,7 @@ class Gun:
         self._powered = False
         self._charge = self._starting = self._current = self._unplugging = self._life = None
         self._stop_ask = self._card_ask = self._beats = None
+        self._wants_cable = self._battery_told = None
 
     # --- line
 
@@ -206,6 +225,7 @@ class Gun:
     def line_down(self) -> None:
         if self._beats is not None:
             self._beats.call_off()
+        self._forget_wanted_cable()
         running = self._charge.authorisation if self._charge is not None else self._authorisation
         if running is None or self._behaviour.keeps_order_without_line(running.order):
             return
@@ -214,6 +234,14 @@ class Gun:
             self._end_charge(StopReason.UNEXPECTED)
 
     # --- what is told
+
+    def say_alive(self) -> None:
+        """Say that the gun is there, where that is not its report."""
+        self._uplink.send(Alive(gun=self.number, faulty=self.fault is not GunFault.NONE))
+
+    def report_now(self, request: Frame) -> None:
+        """The platform asks for the gun's report."""
+        self._report(change=False, answering=request)
 
     def _beat_from(self, wait_ns: int) -> None:
         if self._beats is not None:
@@ -242,10 +270,11 @@ class Gun:
         self._shown = self._seen
         if self._uplink.up:
             self._report(change=False)
-            self._report(change=True)
+            if self._works.contract.changes_apart:
+                self._report(change=True)
             self._beat_from(self._beat_period_ns)
 
-    def _report(self, *, change: bool) -> None:
+    def _report(self, *, change: bool, answering: Frame | None = None) -> None:
         charge, record = self._charge, self._record
         amount_mfen = 0
         if charge is not None:
@@ -270,10 +299,14 @@ class Gun:
             amps_da=charge.draw.amps_da if charge else 0,
             soc_percent=charge.soc_percent if charge else None,
             time=self._works.clock.stamp(self._now_ns),
+            cable_c=battery.CABLE_C if charge else None,
+            battery_c=battery.HOTTEST_C if charge else None,
+            charged_minutes=(self._now_ns - charge.start_ns) // MINUTE if charge else None,
+            remaining_minutes=charge.left_minutes if charge else None,
         )
         told = self._behaviour.report(report)
         if told is not None:
-            self._uplink.send(told)
+            self._uplink.send(told, answering)
 
     # --- the cable and the world around it
 
@@ -289,6 +322,7 @@ class Gun:
             self._cable = True
             self._store.arrivals_ns[self.number] = self._now_ns
             self._show()
+            self._begin_waiting()
 
     def unplug(self) -> None:
         """ValueError: there must be a cable in."""
@@ -332,6 +366,11 @@ class Gun:
             self._end_charge(StopReason.UNEXPECTED)
         self._end_occupancy()
         self._show()
+
+    def _close_at_end(self) -> None:
+        """The charge is over, and with it the order where its bill does not wait for the end of the occupancy."""
+        if self._works.contract.bill_due is BillDue.END and self._charge is None:
+            self._end_occupancy()
 
     def _end_occupancy(self) -> None:
         """The cable is out, or the next order begins on it: the ended charge's bill is due."""
@@ -393,6 +432,7 @@ class Gun:
         """A card is held to the reader: it starts a charge, or ends its own. Off-line the reader is dead."""
         if not self._powered:
             return
+        account = self._uplink.account(account)
         if self._charge is not None:
             if account == self._charge.authorisation.account:
                 self.stop_button()
@@ -414,7 +454,7 @@ class Gun:
         if self._charge is None:
             if held is not None:
                 self._start_failed(held)
-        elif not self._uplink.up:
+        elif not self._uplink.up or not self._uplink.carries(StopAsk):
             self._end_charge(StopReason.AT_PILE)
         elif self._stop_ask is None:
             running = self._charge.authorisation
@@ -445,6 +485,27 @@ class Gun:
             held = self._authorisation
             if asked and held is not None and self._charge is None and self._starting is None:
                 self._start_by_card(held)
+
+    def card_answered(self, message: CardReply) -> None:
+        """The platform's word on a card, where it is no authorisation."""
+        ask, tariff = self._card_ask, self._store.tariff
+        if ask is None:
+            return
+        ask.patience.call_off()
+        self._card_ask = None
+        if not message.accepted or tariff is None or self._charge is not None or self._starting is not None:
+            return
+        self._start_by_card(
+            Authorisation(
+                order=message.order,
+                account=ask.account,
+                login=Login.CARD,
+                credential="",
+                balance_mfen=message.balance_mfen,
+                tariff=tariff,
+                since_ns=self._now_ns,
+            )
+        )
 
     def _hold(self, message: Authorise) -> None:
         new = Authorisation(
@@ -494,7 +555,8 @@ class Gun:
         refusal = None
         order = None
         if own is None:
-            order = self._behaviour.authorisation_for(self._authorisation, message, self._now_ns)
+            self._forget_wanted_cable()
+            order = self._behaviour.authorisation_for(self._order_held(message), message, self._now_ns)
             refusal = self._refusal(order)
             if order is not None and self._charge is None and self._works.bills.has_room:
                 # The next order's start ends the occupancy, whatever becomes of that start.
@@ -505,6 +567,8 @@ class Gun:
             account=message.account,
             credential=message.credential,
             order=message.order,
+            accepted=refusal is None,
+            reason=0 if refusal is None else self._works.contract.start_refusals.get(refusal, 0),
         )
         self._uplink.reply(reply, request, connection)
         if own is not None:
@@ -514,28 +578,68 @@ class Gun:
                 self._energise(own)
         elif order is None:
             self._tell_ended(message.login, message.account or "", EndReason.BY_PILE_OR_USER)
+        elif refusal is Refusal.NO_CABLE and self._works.contract.plug_wait_ns:
+            patience = self._timeline.start(self._want_cable())
+            self._wants_cable = _Waiting(order, message, request, connection, patience)
         elif refusal is not None:
             self._start_failed(order)
         else:
             self._begin(order)
+
+    def _order_held(self, message: Start) -> Authorisation | None:
+        """What a start may be for: the order that it brings itself, else the one that was authorised before."""
+        tariff = self._store.tariff
+        if message.order is None or message.balance_mfen is None or tariff is None:
+            return self._authorisation
+        return Authorisation(
+            order=message.order,
+            account=message.account or "",
+            login=message.login,
+            credential=message.credential,
+            balance_mfen=message.balance_mfen,
+            tariff=tariff,
+            since_ns=self._now_ns,
+        )
+
+    def _want_cable(self) -> Iterator[int]:
+        yield self._works.contract.plug_wait_ns
+        self._wants_cable = None
+
+    def _forget_wanted_cable(self) -> None:
+        if self._wants_cable is not None:
+            self._wants_cable.patience.call_off()
+            self._wants_cable = None
+
+    def _begin_waiting(self) -> None:
+        """The cable is in for which a start waited: it is answered a second time, and begins."""
+        waiting = self._wants_cable
+        self._forget_wanted_cable()
+        if waiting is None or self._refusal(waiting.order) is not None:
+            return
+        message = waiting.message
+        reply = StartReply(gun=self.number, account=message.account, order=message.order, accepted=True)
+        self._uplink.reply(reply, waiting.request, waiting.connection)
+        self._begin(waiting.order)
 
     def _own_order(self, message: Start) -> Authorisation | None:
         """The order that runs or is being started, when the start is for its account again."""
         own = self._charge.authorisation if self._charge is not None else None
         if self._starting is not None:
             own = self._authorisation
-        return own if own is not None and message.account in (None, own.account) else None
+        if own is None or message.order not in (None, own.order):
+            return None
+        return own if message.account in (None, own.account) else None
 
-    def _refusal(self, order: Authorisation | None) -> str | None:
+    def _refusal(self, order: Authorisation | None) -> Refusal | None:
         """Why a start of `order` cannot be; None: it can."""
         obstacles = (
-            (order is None, "no order is authorised for the account"),
-            (self._charge is not None or self._starting is not None, "the gun is taken"),
-            (not self._cable, "no cable is in"),
-            (order is not None and order.balance_mfen <= 0, NO_BALANCE),
-            (self.fault is not GunFault.NONE, "the gun has a fault"),
-            (self._maintenance, "the gun is out of service"),
-            (not self._works.bills.has_room, "no further bill can be kept"),
+            (order is None, Refusal.NO_ORDER),
+            (self._charge is not None or self._starting is not None, Refusal.TAKEN),
+            (not self._cable, Refusal.NO_CABLE),
+            (order is not None and order.balance_mfen <= 0, Refusal.NO_BALANCE),
+            (self.fault is not GunFault.NONE, Refusal.FAULT),
+            (self._maintenance, Refusal.OUT_OF_SERVICE),
+            (not self._works.bills.has_room, Refusal.NO_ROOM),
         )
         return self._behaviour.refuses_start(order, tuple(why for stands, why in obstacles if stands))
 
@@ -544,7 +648,8 @@ class Gun:
             self._start_failed(held)
             return
         # Told first: it is this start that ends the occupancy, and its bill leaves because of it.
-        self._uplink.send(StartAsk(gun=self.number, login=held.login, account=held.account, order=held.order))
+        if self._uplink.carries(StartAsk):
+            self._uplink.send(StartAsk(gun=self.number, login=held.login, account=held.account, order=held.order))
         self._end_occupancy()
         self._begin(held)
 
@@ -564,6 +669,8 @@ class Gun:
             self._start_failed(order)
             return
         yield takes.handshake
+        if self._works.contract.tells_battery:
+            self._tell(battery.met(self.number, order.order, car, self._works.profile.rated_w))
         yield takes.insulation_test
         if not self._behaviour.insulation_passes(self.number, car.insulation):
             self._isolation = GunFault.INSULATION_TEST
@@ -588,6 +695,7 @@ class Gun:
         if self._behaviour.tells_failed_start(order):
             self._tell_ended(order.login, order.account, EndReason.BY_PILE_OR_USER)
         self._ended_without_charge(order)
+        self._bill_begun(order, StopReason.START_FAILED)
         early_ns = self._behaviour.bill_before_leave_ns(self.number)
         if early_ns is not None and self._cable and self._record is None:
             failed = Record(
@@ -600,6 +708,21 @@ class Gun:
                 meter_start_cwns=self._meter.reading_cwns,
             )
             self._timeline.start(self._bill_failed_start(early_ns, failed))
+
+    def _bill_begun(self, order: Authorisation, reason: StopReason) -> None:
+        """Bill a start that was begun and came to nothing, where such a one has a bill."""
+        if order.starting and self._works.contract.bill_of_failed_start:
+            self._works.bills.close(
+                Record(
+                    gun=self.number,
+                    authorisation=replace(order, starting=False),
+                    arrive_ns=self._store.arrivals_ns.get(self.number, order.since_ns),
+                    start_ns=order.since_ns,
+                    end_ns=self._now_ns,
+                    reason=reason,
+                    meter_start_cwns=self._meter.reading_cwns,
+                )
+            )
 
     def _bill_failed_start(self, wait_ns: int, failed: Record) -> Iterator[int]:
         """Bill what never charged, with the cable still in: what only a faulty firmware does."""
@@ -615,7 +738,8 @@ class Gun:
             self._starting = None
 
     def _tell_ended(self, login: Login, account: str, reason: EndReason) -> None:
-        self._uplink.tell(Ended(gun=self.number, login=login, account=account, reason=reason))
+        if self._uplink.carries(Ended):
+            self._uplink.tell(Ended(gun=self.number, login=login, account=account, reason=reason))
 
     def _ended_without_charge(self, order: Authorisation) -> None:
         late = self._behaviour.order_without_charge(self.number, order, self._record is not None)
@@ -626,10 +750,18 @@ class Gun:
         """The remote stop, or the answer to a stop asked for at the pile."""
         charge = self._charge
         asked = charge is not None and self._stop_ask is not None and message.account in (None, self._stop_ask.account)
-        if not asked:
-            reply = StopReply(gun=self.number, login=message.login, account=message.account)
-            self._uplink.reply(reply, request, connection)
         own = charge.authorisation if charge is not None else self._authorisation
+        if not asked:
+            idle = own is None and self._wants_cable is None
+            reply = StopReply(
+                gun=self.number,
+                login=message.login,
+                account=message.account,
+                accepted=not idle,
+                reason=self._works.contract.nothing_to_stop if idle else 0,
+            )
+            self._uplink.reply(reply, request, connection)
+        self._forget_wanted_cable()
         if own is None or message.account not in (None, own.account):
             return
         if asked:
@@ -639,6 +771,7 @@ class Gun:
         if charge is None:
             self._forget_start()
             self._ended_without_charge(own)
+            self._bill_begun(own, StopReason.PLATFORM)
         elif self._behaviour.obeys_stop(own):
             self._end_charge(StopReason.AT_PILE if asked else StopReason.PLATFORM)
 
@@ -667,6 +800,19 @@ class Gun:
         self._current = self._timeline.start(self._flow(charge))
         self._save_progress(charge)
         self._show()
+        if self._works.contract.tells_battery:
+            self._battery_told = self._timeline.start(self._tell_battery(charge))
+
+    def _tell(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            self._uplink.send(message)
+
+    def _tell_battery(self, charge: Charge) -> Iterator[int]:
+        while True:
+            yield self._works.contract.beat_charging_ns
+            if self._uplink.up:
+                charge.advance(self._now_ns)
+                self._tell(battery.charging(self.number, charge, self._now_ns))
 
     def _flow(self, charge: Charge) -> Iterator[int]:
         """Wake where the current, the price or the balance changes, and often enough to store how far it got."""
@@ -696,7 +842,13 @@ class Gun:
         if self._current is not None:
             self._current.call_off()
             self._current = None
+        if self._battery_told is not None:
+            self._battery_told.call_off()
+            self._battery_told = None
+            if self._uplink.up:
+                self._tell(battery.ended(record, self._car, self.fault))
         self._show()
+        self._close_at_end()
         early_ns = self._behaviour.bill_before_leave_ns(self.number)
         if early_ns is not None and self._cable:
             self._timeline.start(self._bill_early(early_ns, record))

@@ -32,15 +32,24 @@ from pilesim.units import S
 from pilesim.wire.actions import Action
 from pilesim.wire.frame import Frame
 from pilesim.wire.messages import (
+    AliveReply,
     Authorise,
     BillReply,
+    CardReply,
     GunFault,
     Hello,
+    HelloReply,
     Message,
+    PileKind,
+    ReportAsk,
     Start,
     Stop,
+    TariffAsk,
+    TariffTell,
+    TariffTold,
     TimeAsk,
     TimeTell,
+    TimeTold,
 )
 from pilesim.wire.protocol import Protocol
 
@@ -50,6 +59,11 @@ TIME_RETRY_NS = 20 * S
 """How long the pile waits for the time before it asks again."""
 TIME_STALE_NS = 30 * S
 """A time told so long after it was asked for is not taken: half of what a clock may be wrong by."""
+HELLO_RETRY_NS = 10 * S
+HELLOS = 3
+"""So often a pile that has to be let in says who it is before it takes the line for lost."""
+NO_MODEL = "0000"
+"""What a pile that has no tariff yet says it has."""
 _COMMANDS_KEPT = 256
 """Commands that wait to be worked off; what comes beyond is lost, as in any small controller."""
 
@@ -77,6 +91,7 @@ class Pile:
     ) -> None:
         self._timeline = Timeline()
         self._mishaps = MishapLog(self._timeline)
+        self._protocol = protocol
         self._profile = profile
         self._contract = contract
         self._clock_error_ns = clock_error_ns
@@ -110,6 +125,8 @@ class Pile:
         self._commands: deque[tuple[Message, Frame, int]] = deque()
         self._working = False
         self._time_answered = False
+        self._tariff_settled = False
+        self._alives_unanswered = 0
         self._powered = False
         self._power_on()
 
@@ -129,9 +146,48 @@ class Pile:
         if not self._powered:
             return
         self._uplink.line_up()
-        self._uplink.send(Hello(firmware=self._profile.firmware, guns=len(self._guns)))
+        if self._contract.hello_first:
+            self._timeline.start(self._ask_to_be_let_in(self._uplink.connection))
+        else:
+            self._say_hello()
+            self._let_in()
+
+    def _say_hello(self) -> None:
+        version = self._profile.firmware[: self._protocol.firmware_length]
+        self._uplink.send(Hello(firmware=version, guns=len(self._guns), kind=PileKind.DC))
+
+    def _ask_to_be_let_in(self, connection: int) -> Iterator[int]:
+        """Say hello until the platform answers; a line on which nobody does is given up."""
+        for _ in range(HELLOS):
+            self._say_hello()
+            yield HELLO_RETRY_NS
+            if self._uplink.up or not self._is_on(connection):
+                return
+        self._give_up_line()
+
+    def _is_on(self, connection: int) -> bool:
+        return self._uplink.connected and self._uplink.connection == connection
+
+    def _hello_answered(self, reply: HelloReply) -> None:
+        if not self._contract.hello_first or self._uplink.up:
+            return
+        if reply.accepted:
+            self._let_in()
+        else:
+            self._give_up_line()
+
+    def _let_in(self) -> None:
+        """The connection is there to be used: all that waited for it begins."""
+        self._uplink.let_in()
         self._uplink.tell_what_waited()
-        self._timeline.start(self._keep_time(self._uplink.connection))
+        connection = self._uplink.connection
+        if self._uplink.carries(TimeAsk):
+            self._timeline.start(self._keep_time(connection))
+        if self._contract.alive_ns is not None:
+            self._alives_unanswered = 0
+            self._timeline.start(self._say_alive(connection, self._contract.alive_ns))
+        if self._uplink.carries(TariffAsk):
+            self._timeline.start(self._keep_tariff(connection))
         kept_ns = self._behaviour.hangs_up_after_ns()
         if kept_ns is not None:
             self._timeline.start(self._hang_up(kept_ns, self._uplink.connection))
@@ -153,9 +209,29 @@ class Pile:
 
     def _hang_up(self, kept_ns: int, connection: int) -> Iterator[int]:
         yield kept_ns
-        if self._uplink.up and self._uplink.connection == connection:
-            self._uplink.hang_up()
-            self._without_line()
+        if self._is_on(connection):
+            self._give_up_line()
+
+    def _give_up_line(self) -> None:
+        self._uplink.hang_up()
+        self._without_line()
+
+    def _say_alive(self, connection: int, every_ns: int) -> Iterator[int]:
+        while self._is_on(connection):
+            if self._alives_unanswered >= self._contract.alives_lost:
+                self._give_up_line()
+                return
+            self._alives_unanswered += 1
+            for gun in self._guns:
+                gun.say_alive()
+            yield every_ns
+
+    def _keep_tariff(self, connection: int) -> Iterator[int]:
+        """Ask whether the tariff is still in force, or for one, until there is one that is."""
+        self._tariff_settled = False
+        while self._is_on(connection) and not self._tariff_settled:
+            self._uplink.send(TariffAsk(model=self._store.model or NO_MODEL))
+            yield TIME_RETRY_NS
 
     def receive(self, data: bytes, now_ns: int) -> None:
         """Bytes have arrived; timers at exactly `now_ns` come after them."""
@@ -221,16 +297,38 @@ class Pile:
                 yield self._contract.time_ask_ns - TIME_RETRY_NS
 
     def _heard(self, message: Message, frame: Frame) -> None:
-        if isinstance(message, TimeTell):
+        if isinstance(message, HelloReply):
+            self._hello_answered(message)
+        elif isinstance(message, AliveReply):
+            self._alives_unanswered = 0
+        elif isinstance(message, TimeTell):
             self._set_clock(message)
+            if self._uplink.carries(TimeTold):
+                told = TimeTold(pile_time=self._clock.stamp(self._timeline.now_ns))
+                self._uplink.reply(told, frame, self._uplink.connection)
+        elif isinstance(message, TariffTell):
+            self._take_tariff(message, frame)
+        elif isinstance(message, ReportAsk):
+            self._guns[message.gun - 1].report_now(frame)
         elif isinstance(message, BillReply):
             if message.accepted:
                 self._bills.acknowledged(message.order)
-        elif isinstance(message, Authorise | Start | Stop) and len(self._commands) < _COMMANDS_KEPT:
+        elif isinstance(message, Authorise | CardReply | Start | Stop) and len(self._commands) < _COMMANDS_KEPT:
             self._commands.append((message, frame, self._uplink.connection))
             if not self._working:
                 self._working = True
                 self._timeline.start(self._work())
+
+    def _take_tariff(self, message: TariffTell, frame: Frame) -> None:
+        if message.tariff is None:
+            self._tariff_settled = message.same is True
+            if not self._tariff_settled:
+                self._uplink.send(TariffAsk(model=None))
+            return
+        self._store.model, self._store.tariff = message.model, message.tariff
+        self._tariff_settled = True
+        if not message.asked:
+            self._uplink.reply(TariffTold(accepted=True), frame, self._uplink.connection)
 
     def _set_clock(self, message: TimeTell) -> None:
         if self._is_stale(message):
@@ -254,6 +352,8 @@ class Pile:
             gun = self._guns[message.gun - 1]
             if isinstance(message, Authorise):
                 gun.authorise(message, frame, connection)
+            elif isinstance(message, CardReply):
+                gun.card_answered(message)
             elif isinstance(message, Start):
                 yield from gun.start(message, frame, connection)
             elif isinstance(message, Stop):

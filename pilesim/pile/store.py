@@ -55,6 +55,8 @@ class Record:
     """None while the charge runs."""
     pieces: tuple[Piece, ...] = ()
     meter_start_cwns: int = 0
+    vin: str = ""
+    """Of the car, as its BMS told it; "" where it told none."""
     unstored_cwns: int = 0
     """What the meter counted between the last stored instant and the power loss."""
 
@@ -75,6 +77,8 @@ class KeptBill:
     """On which connection it last left; 0: on none."""
     left_ns: int = 0
     times_left: int = 0
+    times_left_here: int = 0
+    """Of these, on that connection."""
 
     @property
     def order(self) -> str:
@@ -97,6 +101,10 @@ class Store:
     arrivals_ns: dict[int, int] = field(default_factory=dict)
     """By gun: when the cable that is in was plugged in."""
     meters_cwns: dict[int, int] = field(default_factory=dict)
+    model: str = ""
+    """By what number the platform calls the tariff that the pile has; "" while it has none."""
+    tariff: Tariff | None = None
+    """What orders are charged at that bring no tariff of their own."""
 
     @property
     def orders(self) -> tuple[str, ...]:

@@ -61,7 +61,9 @@ class Uplink:
         self._redial_ns = REDIAL_NS
         self._silence: Activity | None = None
         self._deaf = False
+        self.connected = False
         self.up = False
+        """Connected, and let in: where the platform accepts each connection first, nothing is told before."""
         self.connection = 0
 
     def take_actions(self) -> list[Action]:
@@ -73,12 +75,24 @@ class Uplink:
 
     def line_up(self) -> None:
         """A new connection: nothing is left of the old one's bytes and numbers."""
-        self.up = True
+        self.connected = True
         self.connection += 1
-        self._redial_ns = REDIAL_NS
         self._deaf = False
         self._framer = self._protocol.framer(Direction.DOWN)
         self._session.reset()
+
+    def let_in(self) -> None:
+        """From here on the connection may be used for whatever there is to tell."""
+        self.up = True
+        self._redial_ns = REDIAL_NS
+
+    def carries(self, kind: type[Message]) -> bool:
+        """Whether the protocol has such a message."""
+        return self._protocol.carries(kind)
+
+    def account(self, account: str) -> str:
+        """An account, as messages carry it."""
+        return self._protocol.normal_account(account)
 
     def line_down(self) -> None:
         """The connection is gone, or could not be had: dial again, less and less often."""
@@ -100,7 +114,7 @@ class Uplink:
         self._actions.append(HangUp())
 
     def _lose(self) -> None:
-        self.up = False
+        self.connected = self.up = False
         if self._silence:
             self._silence.call_off()
 
@@ -122,7 +136,7 @@ class Uplink:
 
     def send(self, message: Message, answering: Frame | None = None) -> None:
         """Send `message`, or drop it where there is no line. Raises EncodingError where it has no layout."""
-        if not self.up:
+        if not self.connected:
             return
         message = self._behaviour.outgoing(message)
         if answering is not None:
@@ -137,7 +151,7 @@ class Uplink:
 
     def receive(self, data: bytes) -> None:
         """Bytes from the platform."""
-        if not self.up:
+        if not self.connected:
             return
         self._take(self._framer.feed(data, self._timeline.now_ns))
         if self._silence:
@@ -158,7 +172,7 @@ class Uplink:
                 self._deaf = not self._behaviour.hears_on_after_garbage()
                 continue
             decoded = self._protocol.decode(item)
-            if item.pile != self._number or not 1 <= (item.gun or 1) <= self._guns:
+            if item.pile not in (None, self._number) or not 1 <= (item.gun or 1) <= self._guns:
                 continue
             if decoded.message is None or any(p.kind in _DISBELIEVED for p in decoded.problems):
                 continue

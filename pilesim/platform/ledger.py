@@ -11,7 +11,7 @@ the order whose bill brought it first (szds-25, 26). "Energy lost" is a bill wit
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -114,11 +114,18 @@ class _Entry:
 class Ledger:
     """Bills in, rows out; the orders' facts come from the book."""
 
-    def __init__(self, book: OrderBook, settings: Settings, world_start_ns: int) -> None:
+    def __init__(
+        self,
+        book: OrderBook,
+        settings: Settings,
+        world_start_ns: int,
+        normal: Callable[[str], str] = lambda account: account,
+    ) -> None:
+        """`normal` makes of an account's number what messages carry."""
         self._book = book
         self._settings = settings
         self._world_start_ns = world_start_ns
-        self._balances_mfen = {card.account: card.balance_mfen for card in settings.cards}
+        self._balances_mfen = {normal(card.account): card.balance_mfen for card in settings.cards}
         self._entries: dict[tuple[str, str], _Entry] = {}
         self._strangers: dict[tuple[str, Bill], tuple[int, bool]] = {}
         """Bills of orders that are not known, by pile: when they came first, and whether they came again."""

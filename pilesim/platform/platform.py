@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pilesim.contract.contract import Contract
+from pilesim.contract.contract import Contract, Refusal
 from pilesim.errors import EncodingError, RigError
 from pilesim.faulty import FaultChoice, Mishap
 from pilesim.platform.behaviour import Behaviour
@@ -28,11 +28,14 @@ from pilesim.wire.frame import Direction, End, Frame, Garbage
 from pilesim.wire.messages import (
     AccountAsk,
     AccountTell,
+    Alive,
+    AliveReply,
     Authorise,
     AuthoriseReply,
     Bill,
     BillReply,
     CardAsk,
+    CardReply,
     Ended,
     GunReport,
     GunReportReply,
@@ -50,15 +53,16 @@ from pilesim.wire.messages import (
     StartReply,
     Stop,
     StopAsk,
+    StopReason,
     StopReply,
     Tariff,
+    TariffAsk,
+    TariffTell,
     TimeAsk,
     TimeTell,
 )
 from pilesim.wire.protocol import GAP_NS, Protocol
 from pilesim.wire.protocol import Session as WireSession
-
-ACCOUNT_LENGTH = 17
 
 # Why a request is refused, by EV-Link's lists of 0x0F, 0x08 and 0x26.
 WRONG_PASSWORD, NO_SUCH_USER, REFUSED_OTHER = 1, 2, 5
@@ -69,9 +73,9 @@ SILENT_BEATS = 3
 """A pile that has missed this many heartbeats is off-line, whatever its connection looks like."""
 
 
-def account_of(order: str) -> str:
-    """A made-up account for an order that was given none: its last 17 characters."""
-    return order[-ACCOUNT_LENGTH:].rjust(ACCOUNT_LENGTH, "0")
+def account_of(order: str, digits: int) -> str:
+    """A made-up account of `digits` digits for an order that was given none: the end of its number."""
+    return order[-digits:].rjust(digits, "0")
 
 
 class Platform:
@@ -92,7 +96,7 @@ class Platform:
         self.world_start_ns = world_start_ns
         self.settings = settings or Settings()
         self.book = OrderBook()
-        self.ledger = Ledger(self.book, self.settings, world_start_ns)
+        self.ledger = Ledger(self.book, self.settings, world_start_ns, protocol.normal_account)
         self.dead = False
         """Garbage has killed it: only a fault does that."""
         self._mishaps: list[Mishap] = []
@@ -160,11 +164,15 @@ class PlatformSession:
         self._heard_ns = 0
         self._firmware = ""
         self._replies: deque[_Reply] = deque()
+        self._tell_time_ns: int | None = None
+        """When the pile is next told the time unasked."""
         self._due_basis: tuple[object, ...] = ()
         self._due_ns: int | None = None
         self._actions: list[Action] = []
         self._handlers: dict[type[Message], Callable[[int, Any], Message | None]] = {
             Hello: self._hello,
+            Alive: self._alive,
+            TariffAsk: self._tariff_ask,
             TimeAsk: self._time_ask,
             GunReport: self._gun_report,
             Bill: self._bill,
@@ -221,6 +229,8 @@ class PlatformSession:
 
     def next_wakeup_ns(self) -> int | None:
         due_ns = [self._replies[0].due_ns] if self._replies else []
+        if self._tell_time_ns is not None:
+            due_ns.append(self._tell_time_ns)
         if self._framer.pending:
             due_ns.append(self._heard_ns + GAP_NS)
         orders_due_ns = self._orders_due_ns()
@@ -236,6 +246,7 @@ class PlatformSession:
     def _new_connection(self) -> None:
         self._framer = self._protocol.framer(Direction.UP)
         self._replies.clear()
+        self._tell_time_ns = None
         self._identified = False
         self._confirmed = False
 
@@ -243,6 +254,8 @@ class PlatformSession:
         while self._replies and self._replies[0].due_ns <= now_ns:
             reply = self._replies.popleft()
             self._reply(reply)
+        if self._tell_time_ns is not None and self._tell_time_ns <= now_ns:
+            self._tell_time(now_ns)
         if self._framer.pending and self._heard_ns + GAP_NS <= now_ns:
             self._take(self._framer.gap(), now_ns)
         for order in self._open_orders():
@@ -273,7 +286,8 @@ class PlatformSession:
         return pile == self._pile
 
     def _online(self, now_ns: int) -> bool:
-        return self._is_up and now_ns - self._heard_ns <= SILENT_BEATS * self._platform.contract.beat_idle_ns
+        contract = self._platform.contract
+        return self._is_up and now_ns - self._heard_ns <= SILENT_BEATS * (contract.alive_ns or contract.beat_idle_ns)
 
     def _take(self, found: list[Frame | Garbage], now_ns: int) -> None:
         for item in found:
@@ -342,13 +356,15 @@ class PlatformSession:
     ) -> None:
         """Send an order to a gun, as a scan does. A balance given becomes the account's; None takes the account's.
 
+        Where the start itself carries the order, nothing is sent before that: the order is kept here for it.
+
         ValueError when the pile has had this order number.
         """
         self._come_to(now_ns)
         number = self._protocol.normal_order(order)
         if self._book.find(self._pile, number) is not None:
             raise ValueError(f"expected a new order, found {number}, which this pile has had")
-        account = account or account_of(number)
+        account = self._account(account or account_of(number, self._protocol.account_digits))
         if balance_mfen is None:
             balance_mfen = max(0, self._ledger.balance_mfen(account) or 0)
         made = Order(
@@ -362,8 +378,11 @@ class PlatformSession:
             firmware=self._firmware,
             authorised_ns=now_ns,
         )
-        reached = self.send(now_ns, _authorisation(made))
         self._ledger.set_balance(account, balance_mfen)
+        if not self._protocol.carries(Authorise):
+            self._book.add(replace(made, answered_ns=now_ns))
+            return
+        reached = self.send(now_ns, _authorisation(made))
         self._book.add(replace(made, reached=reached))
         if reached and self._platform.behaviour.starts_at_once(now_ns, made):
             self._send_start(now_ns, made)
@@ -371,14 +390,22 @@ class PlatformSession:
     def start(self, now_ns: int, gun: int, account: str | None = None) -> None:
         """Start the gun's latest order (of `account`); an account without an order on this gun is started as it is.
 
+        Where the start itself carries the order, an account without one that is open gets a new one.
+
         ValueError when there is neither an order nor an account.
         """
         self._come_to(now_ns)
+        account = account and self._account(account)
         order = self._book.last(self._pile, gun, lambda order: account in (None, order.account))
         if order is None:
             if account is None:
                 raise ValueError(f"expected an account to start, since gun {gun} has had no order")
-            self.send(now_ns, Start(gun=gun, account=account))
+            if self._protocol.carries(Authorise):
+                self.send(now_ns, Start(gun=gun, account=account))
+            else:
+                self._send_start(now_ns, self._fresh_order(now_ns, gun, account, Login.QR))
+        elif not order.open and not self._protocol.carries(Authorise):
+            self._send_start(now_ns, self._fresh_order(now_ns, gun, order.account, order.login))
         elif order.answered_ns is not None:
             self._send_start(now_ns, order)
         elif order.open:
@@ -390,6 +417,7 @@ class PlatformSession:
         ValueError when there is neither an order nor an account.
         """
         self._come_to(now_ns)
+        account = account and self._account(account)
         order = self._book.running(self._pile, gun)
         if order is None or account not in (None, order.account):
             order = self._book.last(self._pile, gun, lambda order: order.account == account)
@@ -403,6 +431,16 @@ class PlatformSession:
     def order(self, gun: int) -> Order | None:
         """What charges on the gun, else its latest order."""
         return self._book.running(self._pile, gun)
+
+    def _fresh_order(self, now_ns: int, gun: int, account: str, login: Login) -> Order:
+        """A new order for `account`, in the book."""
+        number = self._platform.new_order(self._pile, gun, now_ns)
+        order = self._made(now_ns, gun, number, account, login)
+        self._book.add(order)
+        return order
+
+    def _account(self, account: str) -> str:
+        return self._protocol.normal_account(account)
 
     def _send_start(self, now_ns: int, order: Order) -> None:
         message = Start(
@@ -452,16 +490,38 @@ class PlatformSession:
         if order.seen is not None:
             self._ledger.make_own_bill(order, offline=not self._online(now_ns))
             self._book.put(replace(order, own_bill_ns=now_ns))
-        elif self._platform.behaviour.cancels(now_ns, order):
-            self._send_stop(now_ns, order)
-        else:
+        elif not self._platform.behaviour.cancels(now_ns, order):
             self._book.put(replace(order, kept_ns=now_ns))
+        elif order.start_ns is None and not self._protocol.carries(Authorise):
+            # The pile has never heard of it: it is over by being crossed out here.
+            self._book.put(replace(order, held_start_ns=None, stop_ns=now_ns))
+        else:
+            self._send_stop(now_ns, order)
 
     # ------------------------------------------------------------- what the pile says, and what is answered
 
     def _hello(self, now_ns: int, hello: Hello) -> HelloReply:
         self._firmware = hello.firmware.strip()
+        if self._platform.contract.time_tell_ns is not None:
+            # It follows the answer, which lets the pile in.
+            self._tell_time_ns = now_ns + 2 * self._settings.reply_delay_ns
         return HelloReply(gun=hello.gun)
+
+    def _tell_time(self, now_ns: int) -> None:
+        every_ns = self._platform.contract.time_tell_ns
+        self._tell_time_ns = None if every_ns is None else now_ns + every_ns
+        told_ns = self._platform.behaviour.told_epoch_ns(now_ns, self._platform.world_start_ns + now_ns)
+        self.send(now_ns, TimeTell(platform_time=Stamp(told_ns)))
+
+    def _alive(self, now_ns: int, alive: Alive) -> AliveReply:
+        return AliveReply(gun=alive.gun)
+
+    def _tariff_ask(self, now_ns: int, ask: TariffAsk) -> TariffTell:
+        """Whether the pile's tariff is the one in force, or that itself."""
+        model = self._settings.tariff_model
+        if ask.model is not None:
+            return TariffTell(model=model, same=ask.model == model)
+        return TariffTell(model=model, tariff=self._settings.tariff)
 
     def _time_ask(self, now_ns: int, ask: TimeAsk) -> TimeTell:
         # The time is that of the sending, not of the asking.
@@ -486,7 +546,8 @@ class PlatformSession:
         self._ledger.take_bill(now_ns, self._pile, bill)
         order = self._book.find(self._pile, bill.order)
         if order is not None and order.billed_ns is None:
-            self._book.put(replace(order, billed_ns=now_ns))
+            failed = bill.stop_reason is StopReason.START_FAILED
+            self._book.put(replace(order, billed_ns=now_ns, ended_ns=now_ns if failed else order.ended_ns))
         acknowledged = self._platform.behaviour.acknowledged_order(now_ns, bill)
         return BillReply(gun=bill.gun, order=acknowledged)
 
@@ -497,16 +558,25 @@ class PlatformSession:
             self._book.put(replace(order, held_start_ns=None, stop_ns=now_ns))
         return Stop(gun=ask.gun, login=ask.login, account=ask.account, accepted=accepted)
 
-    def _card_ask(self, now_ns: int, ask: CardAsk) -> Authorise:
+    def _card_ask(self, now_ns: int, ask: CardAsk) -> Authorise | CardReply:
         refusal = self._card_refusal(ask)
         number = "" if refusal else self._platform.new_order(self._pile, ask.gun, now_ns)
         made = self._asked_order(now_ns, ask, number)
         if not refusal:
             self._book.add(made)
+        if self._protocol.carries(CardReply):
+            return CardReply(
+                gun=ask.gun,
+                account=made.account,
+                order=made.number,
+                balance_mfen=made.balance_mfen,
+                accepted=not refusal,
+                refusal=refusal,
+            )
         return replace(_authorisation(made), credential=ask.credential, accepted=not refusal, refusal=refusal)
 
     def _card_refusal(self, ask: CardAsk) -> int:
-        card = next((card for card in self._settings.cards if card.account == ask.account), None)
+        card = next((card for card in self._settings.cards if self._account(card.account) == ask.account), None)
         if card is None:
             return NO_SUCH_USER
         if card.credential not in ("", ask.credential):
@@ -522,14 +592,18 @@ class PlatformSession:
             self._book.put(replace(order, held_start_ns=None, start_ns=now_ns))
 
     def _asked_order(self, now_ns: int, ask: CardAsk | StartAsk, number: str) -> Order:
-        """An order that the pile asked for: there is no answer to wait for."""
+        """An order that the pile asked for."""
+        return self._made(now_ns, ask.gun, number, ask.account, ask.login)
+
+    def _made(self, now_ns: int, gun: int, number: str, account: str, login: Login) -> Order:
+        """An order with what the account has, of which the pile has no answer to give."""
         return Order(
             pile=self._pile,
-            gun=ask.gun,
+            gun=gun,
             number=number,
-            account=ask.account,
-            login=ask.login,
-            balance_mfen=max(0, self._ledger.balance_mfen(ask.account) or 0),
+            account=account,
+            login=login,
+            balance_mfen=max(0, self._ledger.balance_mfen(account) or 0),
             tariff=self._settings.tariff,
             firmware=self._firmware,
             authorised_ns=now_ns,
@@ -595,14 +669,20 @@ class PlatformSession:
 
     def _start_reply(self, now_ns: int, reply: StartReply) -> None:
         order = self._book.last(
-            self._pile, reply.gun, lambda order: order.account == reply.account and order.start_ns is not None
+            self._pile, reply.gun, lambda order: _answers(reply, order) and order.start_ns is not None
         )
-        if order is not None:
-            self._book.put(replace(order, start_answered_ns=now_ns))
+        if order is None:
+            return
+        contract = self._platform.contract
+        # A start that was refused for want of a cable may yet begin, and be answered once more.
+        wants_cable = contract.plug_wait_ns and reply.reason == contract.start_refusals.get(Refusal.NO_CABLE)
+        refused = reply.accepted is False and not wants_cable
+        ended_ns = now_ns if refused and order.seen is None else order.ended_ns
+        self._book.put(replace(order, start_answered_ns=now_ns, ended_ns=ended_ns))
 
     def _stop_reply(self, now_ns: int, reply: StopReply) -> None:
         order = self._book.last(
-            self._pile, reply.gun, lambda order: order.account == reply.account and order.stop_ns is not None
+            self._pile, reply.gun, lambda order: _answers(reply, order) and order.stop_ns is not None
         )
         if order is not None:
             self._book.put(replace(order, stop_answered_ns=now_ns))
@@ -614,6 +694,13 @@ class PlatformSession:
         )
         if order is not None:
             self._book.put(replace(order, held_start_ns=None, ended_ns=now_ns))
+
+
+def _answers(reply: StartReply | StopReply, order: Order) -> bool:
+    """Whether a reply may be about the order: it names the order, or the account, or nothing."""
+    if isinstance(reply, StartReply) and reply.order is not None:
+        return reply.order == order.number
+    return reply.account in (None, order.account)
 
 
 def _authorisation(order: Order) -> Authorise:

@@ -66,6 +66,8 @@ class Settings:
     stops_at_balance: bool = True
     """A stop at a used-up balance is the platform's doing in this system (szds-33), with `auto` or without."""
     tariff: Tariff = DEFAULT_TARIFF
+    tariff_model: str = "0001"
+    """By what number the tariff goes, where piles hold it and ask whether it is still in force."""
     cards: tuple[Card, ...] = ()
     duration_tolerance_ns: int = 90 * S
     """By how much a bill's duration may differ from the heartbeats' before it is marked (zpd-7, code 9)."""

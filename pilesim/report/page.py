@@ -111,6 +111,8 @@ class RuleFailure:
 class RunView:
     anchor: str
     pile: str
+    firmware: str
+    """As the pile told it; "" where it told none. Two results of one port are told apart by it."""
     verdict: Verdict
     summary: str
     counts: tuple[tuple[Verdict, int], ...]
@@ -163,6 +165,7 @@ def run_view(run: RunResult, number: int) -> RunView:
         anchor=f"run{number}",
         pile=run.pile,
         verdict=run.verdict,
+        firmware=run.facts.get("firmware heard", ""),
         summary=summary(run),
         counts=counts(run),
         facts=(

@@ -129,7 +129,13 @@ def print_summary(console: Console, run: RunResult) -> None:
         if (count := sum(scenario.verdict is verdict for scenario in run.scenarios))
     )
     word = verdict_word(run.verdict, bool(site))
-    console.print(f"{word} {escape(run.pile)}: {_scenarios(len(run.scenarios))}: {counts}")
+    left = len(run.planned) - len(run.scenarios)
+    parts = [
+        _scenarios(len(run.scenarios)),
+        *([counts] if counts else []),
+        *([f"{left} not played"] if left > 0 else []),
+    ]
+    console.print(f"{word} {escape(run.pile)}: {': '.join(parts)}", soft_wrap=True)
 
 
 def _scenarios(count: int) -> str:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from urllib.parse import parse_qsl
 
 from pilesim.errors import UsageError
+from pilesim.link.serial import SerialLink
 from pilesim.link.urls import LINK_FORMS, link_of
 from pilesim.wire.frame import End
 
@@ -101,6 +102,15 @@ def _link(url: str, value: str) -> SimLink:
     if value not in list(SimLink):
         raise UsageError(f"expected link as one of {', '.join(SimLink)}; found {value!r} in {url!r}")
     return SimLink(value)
+
+
+def port_facts(target: Target) -> dict[str, str]:
+    """The port at which a real pile is, and its baud rate where it has one; nothing of a simulated pile."""
+    if isinstance(target, SimTarget):
+        return {}
+    link = link_of(target.url)
+    baud = {"baud": str(link.settings.baud)} if isinstance(link, SerialLink) else {}
+    return {"port": target.url.partition("?")[0], **baud}
 
 
 def wire_ns_per_byte(pile: str | None, platform: str | None, clock_rate: float) -> dict[End, int]:

@@ -12,11 +12,14 @@ from pilesim.trace.decoder import Seen
 from pilesim.wire.messages import (
     AccountAsk,
     AccountTell,
+    Alive,
+    AliveReply,
     Authorise,
     AuthoriseReply,
     Bill,
     BillReply,
     CardAsk,
+    CardReply,
     GunReport,
     GunReportReply,
     Hello,
@@ -31,6 +34,8 @@ from pilesim.wire.messages import (
     Stop,
     StopAsk,
     StopReply,
+    TariffAsk,
+    TariffTell,
     TimeAsk,
     TimeTell,
 )
@@ -52,7 +57,7 @@ class Answered(Rule):
             duty = self._waiting.pop(at.request.seen.index, None)
             if duty is not None:
                 self.met(duty, seen.t_ns)
-        if seen.direction is self._hears and isinstance(message, self.requests) and not at.asked:
+        if seen.direction is self._hears and self._asks(message) and not at.asked:
             if seen.altered:
                 self.open("suspended: the line altered the request")
                 return
@@ -65,6 +70,9 @@ class Answered(Rule):
                 gun=message.gun,
                 order=at.order,
             )
+
+    def _asks(self, message: Message) -> bool:
+        return isinstance(message, self.requests) and type(message) in self.contract.replies
 
     def _reply_to(self, seen: Seen) -> str:
         """The reply's number and names, as the catalogue gives them."""
@@ -108,10 +116,11 @@ class StopAnswered(Answered):
 class PlatformReplies(Answered):
     """The platform answers what a pile asks."""
 
-    requests = (Hello, TimeAsk, GunReport, Reserve, StopAsk, CardAsk, AccountAsk, LockAsk)
+    requests = (Hello, Alive, TimeAsk, TariffAsk, GunReport, Reserve, StopAsk, CardAsk, AccountAsk, LockAsk)
     wants = (
         *requests,
-        *(HelloReply, TimeTell, GunReportReply, ReserveReply, Stop, Authorise, AccountTell, LockTell),
+        *(HelloReply, AliveReply, TimeTell, TariffTell, GunReportReply, ReserveReply, Stop, Authorise, CardReply),
+        *(AccountTell, LockTell),
     )
 
 

@@ -132,7 +132,9 @@ class OrderInBeat(Rule):
 
     def on_seen(self, seen: Seen, message: Message) -> None:
         assert isinstance(message, GunReport)
-        if message.state is not GunState.CHARGING or message.start is None or is_empty(message.start):
+        if message.state is not GunState.CHARGING or (message.start is None and message.order is None):
+            return
+        if message.start is not None and is_empty(message.start):
             # A heartbeat without its start time carries no record of a charge at all: beat.start-time tells that.
             return
         order = self.facts.at.order
@@ -145,23 +147,29 @@ class OrderInBeat(Rule):
     def _problem(self, order: Order | None, message: GunReport) -> tuple[str, str] | None:
         if message.order == "":
             return f"order {order.number}" if order is not None else "an order", "no order"
-        if order is None or order.first_record is None or message.start is None:
+        if order is None or order.first_record is None:
             return None
-        first = order.first_record.message.start
-        if first is not None and not is_empty(first) and message.start != first and self._clock_stood(order):
-            return f"one constant start time, {shown(first)}", shown(message.start)
-        if order.start_ns is not None and message.start.epoch_ns is not None:
-            # The pile's clock may be off by what clock.synced allows.
-            earliest = self.facts.epoch_ns(order.start_ns) - self.scene.limit("clock.synced").value
-            if self.facts.told_ns is not None and message.start.epoch_ns < earliest:
-                return f"a start time not before {format_local(self.facts.epoch_ns(order.start_ns))}", shown(
-                    message.start
-                )
+        problem = self._start_problem(order, order.first_record.message.start, message.start)
+        if problem is not None:
+            return problem
         before = order.previous_record.message if order.previous_record is not None else None
         if before is not None:
             was, now = before.energy_dwh, message.energy_dwh
             if was is not None and now is not None and now < was:
                 return f"an energy of at least {format_kwh(was)}", format_kwh(now)
+        return None
+
+    def _start_problem(self, order: Order, first: Stamp | None, now: Stamp | None) -> tuple[str, str] | None:
+        """What is wrong with a start time that was told as `first` before."""
+        if now is None:
+            return None
+        if first is not None and not is_empty(first) and now != first and self._clock_stood(order):
+            return f"one constant start time, {shown(first)}", shown(now)
+        if order.start_ns is not None and now.epoch_ns is not None:
+            # The pile's clock may be off by what clock.synced allows.
+            earliest = self.facts.epoch_ns(order.start_ns) - self.scene.limit("clock.synced").value
+            if self.facts.told_ns is not None and now.epoch_ns < earliest:
+                return f"a start time not before {format_local(self.facts.epoch_ns(order.start_ns))}", shown(now)
         return None
 
     def _clock_stood(self, order: Order) -> bool:

@@ -14,6 +14,7 @@ from pilesim.rules.clock import shown
 from pilesim.rules.facts import Order, SettledBill, Span
 from pilesim.rules.rule import Rule
 from pilesim.units import (
+    DAY,
     FEN_MFEN,
     MINUTE,
     S,
@@ -25,7 +26,7 @@ from pilesim.units import (
     minute_of_day,
     round_half_up,
 )
-from pilesim.wire.messages import Bill, GunState, Stamp, StopReason
+from pilesim.wire.messages import Bill, GunState, Stamp, StopReason, Tariff
 
 ENERGY_PER_HUNDRED = 1
 """Of the meter's difference, in percent: what bill.energy allows beside its limit."""
@@ -232,6 +233,9 @@ class Amount(_Charge):
         if order.tariff is None or bill.start.epoch_ns is None:
             self.open("the tariff, or the start, is not known")
             return
+        if bill.periods:
+            self._by_rate(settled, bill, order, order.tariff)
+            return
         if bill.charge_fee_mfen is None or bill.service_fee_mfen is None:
             self.open("the bill does not tell its fees apart")
             return
@@ -256,6 +260,46 @@ class Amount(_Charge):
                 )
                 return
             self.passed(off // max(1, len(bill.stages_dwh)))
+
+    def _by_rate(self, settled: SettledBill, bill: Bill, order: Order, tariff: Tariff) -> None:
+        """Energy only at rates that were in force, each at the tariff's price, its amount by its energy, their sum."""
+        idle = [n for n, period in enumerate(bill.periods) if period.energy_dwh and n not in _rates_of(bill, tariff)]
+        if idle:
+            energy = format_kwh(bill.periods[idle[0]].energy_dwh)
+            expected = f"no energy at rate {idle[0] + 1}, which no half-hour of the charge has"
+            self.failed(expected, energy, seen=settled.seen, order=order)
+            return
+        prices = [rate.energy_mfen + rate.service_mfen for rate in tariff.rates]
+        checks: list[tuple[str, int, int]] = [
+            (f"the price of rate {n + 1}", price, period.price_mfen)
+            for n, (price, period) in enumerate(zip(prices, bill.periods, strict=False))
+        ]
+        checks += [
+            (f"the amount of rate {n + 1}", round_half_up(p.energy_dwh * p.price_mfen, 10_000), p.amount_mfen)
+            for n, p in enumerate(bill.periods)
+        ]
+        checks.append(("the amount of all rates", sum(p.amount_mfen for p in bill.periods), bill.fees_mfen))
+        for name, right, told in checks:
+            off = abs(right - told)
+            if off > self.limit.value:
+                self.failed(
+                    f"{name} {format_yuan(right)}, within {format_yuan(self.limit.value)}",
+                    format_yuan(told),
+                    seen=settled.seen,
+                    order=order,
+                    measured=off,
+                )
+                return
+            self.passed(off)
+
+
+def _rates_of(bill: Bill, tariff: Tariff) -> set[int]:
+    """The rates of the half-hours from the bill's start to its end; all of them where it tells no end."""
+    start_ns, end_ns = bill.start.epoch_ns, bill.end.epoch_ns if bill.end is not None else None
+    if start_ns is None or end_ns is None or end_ns - start_ns >= DAY:
+        return set(tariff.rate_of)
+    instants = (*range(start_ns, end_ns, 30 * MINUTE), end_ns)
+    return {tariff.rate_of[half_hour_of_day(instant_ns)] for instant_ns in instants}
 
 
 class Occupancy(_Charge):
@@ -354,7 +398,8 @@ class BilledReason(_Charge):
 
     def _by_itself(self, bill: Bill, order: Order) -> set[StopReason]:
         allowed: set[StopReason] = set()
-        if order.after is not None and order.after.message.state is GunState.OCCUPIED_FULL:
+        full = order.after is not None and order.after.message.state is GunState.OCCUPIED_FULL
+        if full or order.by_battery:
             allowed.add(StopReason.FULL)
         fees = bill.fees_mfen
         if order.balance_mfen is not None and fees >= order.balance_mfen - order.gain_mfen - FEN_MFEN:

@@ -147,7 +147,11 @@ class _AfterLeave(Rule):
 
     def _left_already(self, leave: Span | None, sent_ns: int) -> None:
         """The bill is seen before the end of the occupancy is: perhaps it left within the instant of that end."""
-        longest_ns = None if leave is None or leave.early_ns is None else sent_ns - leave.early_ns
+        longest_ns = None
+        if leave is not None and leave.early_ns is not None:
+            # As a duty does, it counts from when line and power were there for it.
+            back_ns = self.facts.back_ns if self.facts.back_ns is not None and self.facts.back_ns <= sent_ns else 0
+            longest_ns = sent_ns - max(leave.early_ns, back_ns)
         if longest_ns is None or longest_ns < 0:
             self.open("the bill left before the occupancy was over; bill.after-unplug judges that")
         elif longest_ns <= self.limit.value:
@@ -451,6 +455,8 @@ class Resent(Rule):
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
         self._waiting: dict[str, Duty] = {}
+        self._sent: dict[str, tuple[int, int]] = {}
+        """By order: in which connection its bill was last sent, and how often there."""
 
     def on_seen(self, seen: Seen, message: Message) -> None:
         order = self.facts.at.order
@@ -459,16 +465,25 @@ class Resent(Rule):
         duty = self._waiting.pop(order.number, None)
         if isinstance(message, BillReply):
             self.drop(duty)
+            self._sent.pop(order.number, None)
             return
         if duty is not None:
             self.met(duty, seen.t_ns)
-        if order.acked_ns is None:
+        if order.acked_ns is None and self._comes_again(order):
             self._waiting[order.number] = self.expect(
                 "the bill again, or its acknowledgement", since_ns=seen.t_ns, waits=Waits.UP, asked=seen, order=order
             )
 
+    def _comes_again(self, order: Order) -> bool:
+        """Whether the protocol has the bill that was just seen sent once more on this connection."""
+        connection, times = self._sent.get(order.number, (self.facts.connection, 0))
+        times = times + 1 if connection == self.facts.connection else 1
+        self._sent[order.number] = (self.facts.connection, times)
+        return self.contract.bill_resends is None or times <= self.contract.bill_resends
+
     def on_forgotten(self, order: Order) -> None:
         self.drop(self._waiting.pop(order.number, None))
+        self._sent.pop(order.number, None)
 
 
 class SurvivesOutage(Rule):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pilesim.rules.rule import Rule
 from pilesim.trace.decoder import Seen
 from pilesim.units import format_duration, format_local
-from pilesim.wire.messages import GunReport, Message, Stamp, TimeAsk, TimeTell
+from pilesim.wire.messages import GunReport, Message, Stamp, TimeAsk, TimeTell, TimeTold
 
 
 def shown(stamp: Stamp) -> str:
@@ -21,10 +21,10 @@ def shown(stamp: Stamp) -> str:
 class Synced(Rule):
     """Once told the time the pile's clock stays with the platform's."""
 
-    wants = (TimeAsk, GunReport)
+    wants = (TimeAsk, TimeTold, GunReport)
 
     def on_seen(self, seen: Seen, message: Message) -> None:
-        stamp = message.pile_time if isinstance(message, TimeAsk) else None
+        stamp = message.pile_time if isinstance(message, TimeAsk | TimeTold) else None
         if isinstance(message, GunReport):
             stamp = message.time
         if stamp is None:

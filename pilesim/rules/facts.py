@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pilesim.contract.contract import Contract
+from pilesim.contract.contract import BillDue, Contract, Refusal
 from pilesim.trace.decoder import Seen
 from pilesim.trace.events import Header, LineDown, LineUp, Reachable, Stimulus
 from pilesim.units import KWH_DWH, MINUTE, S, parse_world_start_ns
@@ -21,6 +21,7 @@ from pilesim.wire.messages import (
     AuthoriseReply,
     Bill,
     BillReply,
+    BmsStop,
     CardAsk,
     CardReply,
     Ended,
@@ -38,8 +39,10 @@ from pilesim.wire.messages import (
     StopAsk,
     StopReply,
     Tariff,
+    TariffTell,
     TimeTell,
 )
+from pilesim.wire.protocol import protocol_named
 
 ORDERS_KEPT = 256
 """Orders remembered before the oldest settled one is forgotten: days of a busy pile."""
@@ -117,6 +120,8 @@ class Order:
     fault_seen: bool = False
     emergency: bool = False
     power_lost: bool = False
+    by_battery: bool = False
+    """The pile has passed on that the battery ended the charge."""
     before: Report | None = None
     """The report before the first charging one."""
     first: Report | None = None
@@ -146,6 +151,8 @@ class Order:
     leave: Span | None = None
     """The end of the occupancy: the cable was pulled, or a new start came on the same cable."""
     leave_by_start: bool = False
+    leave_by_end: bool = False
+    """The bill does not wait for the cable: the end of the charge is that of the order."""
     parking: tuple[int, int] = (0, 0)
     """Reports of a free and of another parking place, between the end of the charge and the leave."""
     bill_seen: Seen | None = None
@@ -184,7 +191,7 @@ class Order:
     @property
     def leave_before_over(self) -> bool:
         """The cable was pulled before the charge was seen to be over: that may have ended it."""
-        if self.leave is None or self.leave_by_start or self.over is None:
+        if self.leave is None or self.leave_by_start or self.leave_by_end or self.over is None:
             return False
         early = self.leave.early_ns
         return early is None or early < self.over.late_ns or self.leave.late_ns <= self.over.late_ns
@@ -259,16 +266,23 @@ class SettledBill:
     order: Order | None
 
 
-def identity(message: Message) -> str | None:
-    """Whom or what a message is about: the order of a bill or a lock, the account of the rest, else None."""
-    match message:
-        case Bill() | BillReply() | LockAsk() | LockTell():
-            return message.order
-        case Start() | StartReply():
-            return message.account if message.account is not None else message.order
-        case Authorise() | AuthoriseReply() | Stop() | StopReply() | StopAsk() | CardAsk() | CardReply() | Ended():
-            return message.account
-    return None
+_NAMED_BY: tuple[tuple[str, tuple[type[Message], ...]], ...] = (
+    ("order", (Bill, BillReply, LockAsk, LockTell)),
+    ("account", (Authorise, AuthoriseReply, Start, StartReply, Stop, StopReply, StopAsk, CardAsk, Ended)),
+    ("order", (Start, StartReply)),
+)
+
+
+def identities(one: Message, other: Message) -> tuple[str | None, str | None]:
+    """Whom or what two messages are about, by what both tell: the order of bills and locks, the account of the rest,
+    the order of starts that do not both carry an account. None twice where they tell nothing in common.
+    """
+    for name, kinds in _NAMED_BY:
+        if isinstance(one, kinds) and isinstance(other, kinds):
+            told = getattr(one, name), getattr(other, name)
+            if None not in told:
+                return told
+    return None, None
 
 
 class Facts:
@@ -308,6 +322,8 @@ class Facts:
         self.settled: list[SettledBill] = []
         self.forgotten: list[Order] = []
         self._beat_period_ns = beat_period_ns
+        self._tariff: Tariff | None = None
+        """What the platform has told, where orders bring none."""
         self._requests: dict[type[Message], list[Request]] = {}
         self._reply_of: dict[type[Message], type[Message]] = dict(contract.replies)
         self._requests_of: dict[type[Message], list[type[Message]]] = {}
@@ -320,6 +336,7 @@ class Facts:
             Authorise: self._take_authorise,
             AuthoriseReply: self._take_authorise_reply,
             StartAsk: self._take_start_ask,
+            CardReply: self._take_card_reply,
             Start: self._take_start,
             StartReply: self._take_start_reply,
             Stop: self._take_stop,
@@ -327,6 +344,8 @@ class Facts:
             Ended: self._take_ended,
             Bill: self._take_bill,
             BillReply: self._take_bill_reply,
+            BmsStop: self._take_battery_stop,
+            TariffTell: self._take_tariff,
             TimeTell: self._take_time,
         }
 
@@ -430,11 +449,15 @@ class Facts:
                 gun.fault = ""
             elif event.kind in ("stop-button", "card"):
                 order = charge or gun.waiting
-                if event.kind == "card" and order is not None and event.detail.get("account") != order.account:
+                if event.kind == "card" and order is not None and self._account_of(event) != order.account:
                     # Another card than the order's own ends nothing.
                     continue
                 if order is not None and order.at_pile_ns is None:
                     order.at_pile_ns = event.began_ns
+
+    def _account_of(self, event: Stimulus) -> str:
+        """Of the card that was held to the pile, as messages carry it."""
+        return protocol_named(self.header.protocol).normal_account(str(event.detail.get("account", "")))
 
     def settle(self, now_ns: int, everything: bool = False) -> None:
         """Give out the bills about which all is known, or that have waited long enough, as `settled`."""
@@ -488,6 +511,8 @@ class Facts:
             if gun.running is not None and gun.running.charging:
                 gun.running.over = Span(_last_ns(gun.running, event.began_ns), event.t_ns)
                 gun.running.gapless = False
+                if self.contract.bill_due is BillDue.END:
+                    self._ends(gun.running)
 
     def _power_on(self, event: Stimulus) -> None:
         self.powered = True
@@ -539,6 +564,12 @@ class Facts:
             if gun.running.over is not None:
                 gun.running = None
 
+    def _ends(self, order: Order) -> None:
+        """The charge is over, and the order with it: nothing of it waits for the cable."""
+        assert order.over is not None
+        order.leave_by_end = True
+        self._leaves(order, order.over)
+
     def _leaves(self, order: Order, span: Span) -> None:
         if order.leave is not None:
             return
@@ -578,10 +609,9 @@ class Facts:
     def _choose(self, waiting: list[Request], seen: Seen, message: Message) -> Request | None:
         unasked = isinstance(message, Authorise | Stop)
         if unasked:
-            waiting = [
-                r for r in waiting if seen.t_ns - r.seen.t_ns <= ASKED_NS and identity(r.message) == identity(message)
-            ]
-        same_gun = [r for r in waiting if r.message.gun == message.gun]
+            waiting = [r for r in waiting if seen.t_ns - r.seen.t_ns <= ASKED_NS and _alike(r.message, message)]
+        gunless = seen.decoded.frame.gun is None
+        same_gun = [r for r in waiting if gunless or r.message.gun == message.gun]
         if not same_gun:
             return waiting[0] if len(waiting) == 1 and not unasked else None
         answers = seen.decoded.frame.answers
@@ -591,7 +621,7 @@ class Facts:
             change = not isinstance(asked, GunReport | GunReportReply) or asked.change == getattr(
                 message, "change", False
             )
-            return (change, identity(asked) == identity(message), bool(answers) and answers == _number(request))
+            return (change, _alike(asked, message), bool(answers) and answers == _number(request))
 
         return max(same_gun, key=likeness)
 
@@ -607,6 +637,10 @@ class Facts:
             self.told_ns = seen.t_ns
             self.told_offset_ns = message.platform_time.epoch_ns - (self.start_epoch_ns + seen.t_ns)
 
+    def _take_tariff(self, seen: Seen, message: Message) -> None:
+        assert isinstance(message, TariffTell)
+        self._tariff = message.tariff or self._tariff
+
     def _take_authorise(self, seen: Seen, message: Message) -> None:
         assert isinstance(message, Authorise)
         if message.accepted and message.order:
@@ -620,6 +654,20 @@ class Facts:
                     tariff=message.tariff,
                 )
             )
+
+    def _take_card_reply(self, seen: Seen, message: Message) -> None:
+        """Where the answer to a card brings the order, the pile starts it by itself."""
+        assert isinstance(message, CardReply)
+        if message.accepted and message.order and message.order not in self.orders:
+            new = Order(message.order, message.gun, message.account, seen.t_ns, message.balance_mfen, self._tariff)
+            self._authorise(new)
+            if new is self.gun(message.gun).waiting:
+                self._begins(new, seen.t_ns)
+
+    def _take_battery_stop(self, seen: Seen, message: Message) -> None:
+        gun = self.gun(message.gun)
+        if gun.charging and gun.running is not None:
+            gun.running.by_battery = True
 
     def _take_start_ask(self, seen: Seen, message: Message) -> None:
         assert isinstance(message, StartAsk)
@@ -676,7 +724,14 @@ class Facts:
         gun = self.gun(message.gun)
         if message.order and message.order not in self.orders:
             self._authorise(
-                Order(message.order, message.gun, message.account, seen.t_ns, balance_mfen=message.balance_mfen)
+                Order(
+                    message.order,
+                    message.gun,
+                    message.account,
+                    seen.t_ns,
+                    balance_mfen=message.balance_mfen,
+                    tariff=self._tariff,
+                )
             )
         order = gun.waiting if gun.waiting is not None and _concerns(message, gun.waiting) else None
         if order is None and gun.running is not None and gun.running.charging and _concerns(message, gun.running):
@@ -710,8 +765,14 @@ class Facts:
         return [o for o in reversed(self.orders.values()) if o.gun == gun.number and o.on_charging and o.suspended]
 
     def _take_start_reply(self, seen: Seen, message: Message) -> None:
+        assert isinstance(message, StartReply)
         gun = self.gun(message.gun)
-        self.at.order = gun.waiting or gun.running
+        order = self.at.order = gun.waiting or gun.running
+        # One that is refused for want of a cable may yet begin, and is answered once more.
+        wants_cable = message.reason and message.reason == self.contract.start_refusals.get(Refusal.NO_CABLE)
+        refused = message.accepted is False and not wants_cable
+        if refused and order is not None and order is gun.waiting and message.order in (None, order.number):
+            self._fails(gun, order, seen.t_ns)
 
     def _take_stop(self, seen: Seen, message: Message) -> None:
         assert isinstance(message, Stop)
@@ -734,6 +795,12 @@ class Facts:
         self.at.order = order
         if order is not None and order.at_pile_ns is None:
             order.at_pile_ns = seen.t_ns
+
+    def _fails(self, gun: Gun, order: Order, now_ns: int) -> None:
+        """The pile has told that the waiting order comes to nothing."""
+        order.ended_ns = now_ns
+        self._close(order, now_ns)
+        gun.waiting = None
 
     def _take_ended(self, seen: Seen, message: Message) -> None:
         assert isinstance(message, Ended)
@@ -768,6 +835,9 @@ class Facts:
             order.bill_connection = self.connection
             if order.bill is None:
                 order.bill, order.bill_seen = message, seen
+            gun = self.gun(order.gun)
+            if order is gun.waiting and order.start_ns is not None and self.contract.bill_of_failed_start:
+                self._fails(gun, order, seen.t_ns)
         if not self.at.repeated:
             self._unsettled.append(SettledBill(seen, message, order))
 
@@ -884,6 +954,8 @@ class Facts:
             gun.full = gun.full or message.state is GunState.OCCUPIED_FULL
             if order.leave is not None:
                 self._left(order)
+            elif self.contract.bill_due is BillDue.END:
+                self._ends(order)
             elif gun.cable is False:
                 self._leaves(order, gun.unplugged or Span(order.over.early_ns, report.t_ns))
             if order.leave is not None:
@@ -912,6 +984,11 @@ def charge_age(order: Order) -> int:
 
 def _last_ns(order: Order, default_ns: int) -> int:
     return order.last.t_ns if order.last is not None else default_ns
+
+
+def _alike(asked: Message, reply: Message) -> bool:
+    was, now = identities(asked, reply)
+    return was == now
 
 
 def _number(request: Request) -> int:

@@ -5,7 +5,7 @@ Owns what is expected of frames as such. Must not know orders or charges.
 
 from __future__ import annotations
 
-from pilesim.rules.facts import Request, identity
+from pilesim.rules.facts import Request, identities
 from pilesim.rules.rule import Duty, Rule, RuleRow, Scene, Waits
 from pilesim.trace.decoder import Noise, Seen
 from pilesim.trace.events import LineDown, LineUp, Reachable
@@ -88,10 +88,9 @@ class Echo(Rule):
         request = self.facts.at.request
         if request is None or seen.direction is not self._sends or seen.altered:
             return
-        asked = request.message
-        for what, was, now in _echoes(asked, message):
+        for what, was, now in _echoes(request, seen, message):
             if was != now:
-                self.failed(f"{what} {was!r} of its request", f"{what} {now!r}", seen=seen, gun=asked.gun)
+                self.failed(f"{what} {was!r} of its request", f"{what} {now!r}", seen=seen, gun=request.message.gun)
                 return
         self.passed()
         self._numbers(seen, request)
@@ -104,10 +103,15 @@ class Echo(Rule):
             )
 
 
-def _echoes(asked: Message, reply: Message) -> list[tuple[str, object, object]]:
-    pairs: list[tuple[str, object, object]] = [("gun", asked.gun, reply.gun)]
-    if identity(asked) is not None and identity(reply) is not None:
-        pairs.append(("account or order", identity(asked), identity(reply)))
+def _echoes(request: Request, seen: Seen, reply: Message) -> list[tuple[str, object, object]]:
+    """What both tell, and should tell alike: the name of it, as asked, as replied."""
+    asked = request.message
+    pairs: list[tuple[str, object, object]] = []
+    if request.seen.decoded.frame.gun is not None and seen.decoded.frame.gun is not None:
+        pairs.append(("gun", asked.gun, reply.gun))
+    was, now = identities(asked, reply)
+    if was is not None:
+        pairs.append(("account or order", was, now))
     if isinstance(asked, GunReport) and isinstance(reply, GunReportReply):
         pairs.append(("kind of report", asked.change, reply.change))
     if isinstance(asked, TimeAsk) and isinstance(reply, TimeTell) and reply.pile_time is not None:
@@ -124,7 +128,7 @@ class PlatformFrames(Valid):
         request = self.facts.at.request
         if request is None or seen.direction is not Direction.DOWN or seen.altered:
             return
-        for what, was, now in _echoes(request.message, message):
+        for what, was, now in _echoes(request, seen, message):
             if was != now:
                 self.failed(f"{what} {was!r} of its request", f"{what} {now!r}", seen=seen, gun=request.message.gun)
 

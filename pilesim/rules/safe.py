@@ -8,7 +8,7 @@ from __future__ import annotations
 from pilesim.rules.rule import Rule, RuleRow, Scene
 from pilesim.trace.decoder import Seen
 from pilesim.trace.events import Stimulus
-from pilesim.wire.messages import Ended, GunReport, GunState, Message, Start
+from pilesim.wire.messages import Bill, Ended, GunReport, GunState, Message, Start, StopReason
 
 
 class UnplugStops(Rule):
@@ -68,7 +68,7 @@ class UnplugStops(Rule):
 class Insulation(Rule):
     """A failed insulation test never energises."""
 
-    wants = (Start, Ended, GunReport)
+    wants = (Start, Ended, Bill, GunReport)
 
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
@@ -90,7 +90,7 @@ class Insulation(Rule):
         began_ns = self._started.get(gun.number)
         if began_ns is None:
             return
-        if isinstance(message, Ended):
+        if isinstance(message, Ended) or (isinstance(message, Bill) and message.stop_reason is StopReason.START_FAILED):
             del self._started[gun.number]
             self.passed()
         elif isinstance(message, GunReport):

@@ -14,6 +14,7 @@ from pilesim.trace.events import Stimulus
 from pilesim.units import format_kwh, format_yuan
 from pilesim.wire.messages import (
     Authorise,
+    Bill,
     Ended,
     EndReason,
     GunFault,
@@ -32,7 +33,7 @@ INSULATION = frozenset({GunFault.INSULATION, GunFault.INSULATION_TEST})
 class Outcome(Rule):
     """An answered start becomes a charging heartbeat or is told to have failed."""
 
-    wants = (StartReply, GunReport, Ended, Stop)
+    wants = (StartReply, GunReport, Ended, Bill, Stop)
 
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
@@ -45,6 +46,9 @@ class Outcome(Rule):
             self._stopped_ns[message.gun] = seen.t_ns
         if isinstance(message, StartReply):
             request = self.facts.at.request
+            if message.accepted is False and request is not None:
+                self.passed(seen.t_ns - request.seen.t_ns)
+                return
             if request is None or (duty is not None and not duty.closed) or self.facts.gun(message.gun).charging:
                 return
             if self._stopped_ns.get(message.gun, -1) >= request.seen.t_ns:
@@ -62,13 +66,17 @@ class Outcome(Rule):
             return
         elif isinstance(message, Stop):
             self.drop(self._waiting.pop(message.gun), "a stop came before the outcome")
-        elif isinstance(message, Ended):
+        elif isinstance(message, Ended) or self._billed(message, duty):
             self.met(self._waiting.pop(message.gun), seen.t_ns)
         elif isinstance(message, GunReport):
             if message.state is GunState.CHARGING:
                 self.met(self._waiting.pop(message.gun), seen.t_ns)
             elif message.cable is False and not self.scene.header.stimuli:
                 self.drop(self._waiting.pop(message.gun), "the cable was pulled before the outcome")
+
+    def _billed(self, message: Message, duty: Duty) -> bool:
+        """A bill of the order tells how its start ended."""
+        return isinstance(message, Bill) and duty.order is not None and message.order == duty.order.number
 
     def on_stimulus(self, event: Stimulus) -> None:
         if event.kind in ("unplug", "stop-button", "card"):
@@ -89,7 +97,7 @@ class _Hopeless:
 class FailureTold(Rule):
     """A start that cannot be is told to have failed, and why it could not where that is the insulation."""
 
-    wants = (Start, Ended, GunReport, Stop)
+    wants = (Start, StartReply, Ended, Bill, GunReport, Stop)
 
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
@@ -108,6 +116,10 @@ class FailureTold(Rule):
                 self.drop(self._hopeless.pop(message.gun).duty)
                 self.failed("reason by-pile-or-user", f"reason {message.reason}", seen=seen, gun=message.gun)
                 return
+        elif isinstance(message, StartReply):
+            hopeless.told = hopeless.told or message.accepted is False
+        elif isinstance(message, Bill):
+            hopeless.told = hopeless.told or message.stop_reason is StopReason.START_FAILED
         elif isinstance(message, Stop):
             self.drop(self._hopeless.pop(message.gun).duty, "a stop came before the outcome")
             return
@@ -130,7 +142,7 @@ class FailureTold(Rule):
         cause = why_hopeless(gun, self.facts.at.order, self.facts.whole_history())
         if not cause or gun.charging or self.facts.at.repeated or gun.number in self._hopeless:
             return
-        insulation = cause == "the insulation test fails"
+        insulation = cause == "the insulation test fails" and GunFault.INSULATION_TEST in self.contract.faults_told
         duty = self.expect(
             f"an ended (by pile or user), since {cause}" + (", and the insulation fault shown" if insulation else ""),
             since_ns=seen.t_ns,

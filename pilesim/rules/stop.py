@@ -140,6 +140,8 @@ class FaultTold(Rule):
         if duty is None or message.state is GunState.CHARGING:
             return
         shows = message.fault in faults if faults else message.fault not in (None, GunFault.NONE)
+        if faults and not faults & self.contract.faults_told:
+            shows = message.state is GunState.FAULT
         if shows:
             del self._waiting[message.gun]
             self.met(duty, seen.t_ns)

@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from pilesim.errors import UsageError
 from pilesim.link.base import Link
 from pilesim.rig.impairments import parse_impairment
@@ -23,7 +25,7 @@ from pilesim.scenario.view import View, holds
 from pilesim.trace.events import Note
 from pilesim.trace.recorder import Recorder
 from pilesim.units import MINUTE, S, format_duration
-from pilesim.wire.messages import GunState
+from pilesim.wire.messages import MESSAGE_TYPES, Authorise, GunState
 from pilesim.wire.protocol import Protocol as WireProtocol
 
 READY_NS = 60 * S
@@ -92,6 +94,8 @@ class Player:
         self.timed_out: list[LinedStep] = []
         self.orders: dict[str, str] = {}
         """Order numbers by the scenario's labels."""
+        self._unseen: dict[int, str] = {}
+        """By gun: the label of the order that its next start will show."""
         self._protocol = protocol
         self._pile = pile
         self._view = view
@@ -158,7 +162,8 @@ class Player:
             case steps.At(time=time):
                 yield _Wait(self._now_ns + until_time_of_day_ns(self.scenario.start_ns + self._now_ns, time))
             case steps.Until():
-                yield from self._await(lined, step.within, lambda: self._holds(step))
+                until = self._as_carried(lined, step)
+                yield from self._await(lined, until.within, lambda: self._holds(until))
             case steps.Impair(spec=spec):
                 if self._line is not None:
                     self._line.impair(parse_impairment(spec))
@@ -191,15 +196,29 @@ class Player:
                 self.cut_short = f"not done within {waited}: {' '.join(hands.pending())}"
                 return
 
+    def _as_carried(self, lined: LinedStep, until: steps.Until) -> steps.Until:
+        """`until` without a message that the protocol does not have: there is nothing to wait for."""
+        if until.message is None or self._protocol.carries(MESSAGE_TYPES[until.message]):
+            return until
+        text = f"{lined.words}: not waited for, {self._protocol.name} has no {until.message}"
+        self._recorder.record(Note(t_ns=self._now_ns, text=text, line=lined.line))
+        return msgspec.structs.replace(until, message=None)
+
     def _command(self, lined: LinedStep, step: steps.Command) -> Iterator[_Wait]:
         if self._desk is not None:
             self._tell(self._desk, step)
             if not self._indirect:
                 return
+        if isinstance(step, steps.Authorise) and not self._protocol.carries(Authorise):
+            # It shows on the line by the start, which carries the order.
+            self._unseen[step.gun] = step.order
+            return
         # Another end sends it, whoever told it to: so it is waited for, and its order is the one on the line.
         yield from self._await(lined, OTHER_END_NS, lambda: self._view.seen(lined.key, step.gun) > 0)
         if isinstance(step, steps.Authorise) and step.gun in self._view.orders:
             self.orders[step.order] = self._view.orders[step.gun]
+        if isinstance(step, steps.Start) and step.gun in self._unseen and step.gun in self._view.orders:
+            self.orders[self._unseen.pop(step.gun)] = self._view.orders[step.gun]
 
     def _tell(self, desk: Desk, command: steps.Command) -> None:
         match command:
@@ -243,6 +262,9 @@ class Player:
         """
         view, guns = self._view, self.scenario.guns
         if not view.connected or (self._needs_time and not view.time_told):
+            return False
+        if not view.has_tariff and self._now_ns < SETTLING_NS:
+            # Without a tariff it cannot charge; one that has it from elsewhere does not ask.
             return False
         if self._hands is None:
             return all(gun in view.reports for gun in guns)

@@ -8,11 +8,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
+from pilesim.contract.contracts import contract_of
 from pilesim.scenario.steps import Until
 from pilesim.trace.decoder import Decoder, Seen
 from pilesim.trace.events import AnyEvent, Chunk, LineDown, LineUp
-from pilesim.wire.frame import End
-from pilesim.wire.messages import Authorise, Bill, GunReport, GunReportReply, GunState, Message, TimeTell
+from pilesim.wire.frame import Direction, End
+from pilesim.wire.messages import (
+    AliveReply,
+    Authorise,
+    Bill,
+    GunReport,
+    GunReportReply,
+    GunState,
+    Hello,
+    Message,
+    Start,
+    TariffTell,
+    TimeTell,
+)
 from pilesim.wire.protocol import Protocol
 
 
@@ -27,14 +40,19 @@ class View:
         self.answered: set[int] = set()
         """Guns of which the other end has answered a heartbeat on this connection: it has seen them."""
         self.orders: dict[int, str] = {}
-        """Last order authorised on each gun."""
+        """Last order authorised on each gun, or started with its order."""
         self.bills: Counter[str] = Counter()
         """How often each order's bill has been seen."""
+        self.number = self.firmware = ""
+        """What the pile has told of itself; "" until it has."""
         self.time_told = False
         """The platform has told the time on this connection."""
+        self.has_tariff = not protocol.carries(TariffTell)
+        """The pile has been told its tariff on this connection, or that the one it has holds; or needs none."""
         self.billed_ns: int | None = None
         """When the last bill was seen."""
         self._protocol = protocol
+        self._states = contract_of(protocol.name).legal_moves.keys()
         self._decoder = Decoder(protocol)
         self._since_mark: Counter[tuple[str, int]] = Counter()
         self._metered_before: dict[int, int] = {}
@@ -47,6 +65,7 @@ class View:
                 self.connected = True
             case LineDown(end=self.end):
                 self.connected = self.time_told = False
+                self.has_tariff = not self._protocol.carries(TariffTell)
                 self.answered.clear()
             case Chunk(end=self.end):
                 pass
@@ -54,6 +73,8 @@ class View:
                 return
         for item in self._decoder.feed(event):
             if isinstance(item, Seen) and item.decoded.message is not None:
+                if item.direction is Direction.UP and item.decoded.frame.sound:
+                    self.number = item.decoded.frame.pile or self.number
                 self._message(item.decoded.message, item.t_ns)
 
     def _message(self, message: Message, t_ns: int) -> None:
@@ -62,16 +83,26 @@ class View:
                 self.reports[message.gun] = message
                 if message.state is not GunState.CHARGING and message.meter_dwh is not None:
                     self._metered_before[message.gun] = message.meter_dwh
-            case GunReportReply(change=False):
+            case GunReportReply(change=False) | AliveReply():
                 self.answered.add(message.gun)
-            case Authorise(accepted=True):
-                self.orders[message.gun] = message.order
+            case Hello():
+                self.firmware = message.firmware
+            case Authorise(accepted=True) | Start(order=str()):
+                self.orders[message.gun] = message.order or ""
+            case TariffTell():
+                self.has_tariff = message.tariff is not None or message.same is True
             case TimeTell():
                 self.time_told = True
             case Bill():
                 self.bills[message.order] += 1
                 self.billed_ns = t_ns
         self._since_mark[message.name, message.gun] += 1
+
+    @property
+    def heard(self) -> dict[str, str]:
+        """What the pile has told of itself, name to text."""
+        told = {"pile number": self.number, "firmware": self.firmware}
+        return {name: text for name, text in told.items() if text}
 
     def energy_dwh(self, gun: int) -> int:
         """What has flowed under the gun's running order: its own figure, else what the meter went on by."""
@@ -81,6 +112,12 @@ class View:
         if report.energy_dwh is not None or report.meter_dwh is None:
             return report.energy_dwh or 0
         return report.meter_dwh - self._metered_before.get(gun, report.meter_dwh)
+
+    def state_is(self, report: GunReport, wanted: str) -> bool:
+        """Whether it shows a state of `SHOWN_STATES`; where the protocol has no occupied gun, such a one is idle."""
+        if wanted.startswith("occupied") and not any(state.occupied for state in self._states):
+            return report.state is GunState.IDLE and report.cable is True
+        return report.state.occupied if wanted == "occupied" else report.state == wanted
 
     def mark(self) -> None:
         """From here on `seen` counts anew."""
@@ -98,14 +135,10 @@ def holds(until: Until, view: View, order_of: Callable[[str], str]) -> bool:
     gun = until.gun or 1
     report = view.reports.get(gun)
     return (
-        (until.state is None or (report is not None and _state_is(report, until.state)))
+        (until.state is None or (report is not None and view.state_is(report, until.state)))
         and (until.cable is None or (report is not None and report.cable is until.cable))
         and (until.energy is None or view.energy_dwh(gun) >= until.energy)
         and (until.message is None or view.seen(until.message, until.gun) > 0)
         and (until.bill is None or view.bills[order_of(until.bill)] > 0)
         and (until.connected is None or view.connected is until.connected)
     )
-
-
-def _state_is(report: GunReport, wanted: str) -> bool:
-    return report.state.occupied if wanted == "occupied" else report.state == wanted

@@ -85,7 +85,8 @@ class Recorder:
         self._last_ns = event.t_ns
         if self._keep:
             self.events.append(event)
-        self._write(encode_event(event))
+        if self._sink is not None:
+            self._write(encode_event(event))
         for observer in tuple(self.observers):
             observer(event)
 

@@ -113,12 +113,26 @@ class LengthFramer(Framer):
 
     def feed(self, data: bytes, now_ns: int) -> list[Frame | Garbage]:
         found: list[Frame | Garbage] = []
-        if self._last_ns is not None and now_ns - self._last_ns > GAP_NS:
+        if self._last_ns is not None and now_ns - self._last_ns > GAP_NS and (self._held or self._garbage):
             found += self.gap()
         if data:
             self._last_ns = now_ns
-            self._search(self._held + data, found, more=True)
+            whole = None if self._held or self._garbage else self._whole(data)
+            if whole is not None:
+                found.append(whole)
+            else:
+                self._search(self._held + data, found, more=True)
         return found
+
+    def _whole(self, data: bytes) -> Frame | None:
+        """What most chunks are: one frame, and nothing beside it."""
+        head = data[: self._envelope.head_size]
+        if len(head) < self._envelope.head_size or self._envelope.total(head) != len(data):
+            return None
+        if not data.startswith(self._envelope.start):
+            return None
+        frame = self._envelope.examine(data, self._direction)
+        return frame if isinstance(frame, Frame) else None
 
     def gap(self) -> list[Frame | Garbage]:
         found: list[Frame | Garbage] = []

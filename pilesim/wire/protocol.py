@@ -91,6 +91,10 @@ class Protocol(ABC):
     catalogue: tuple[Row, ...]
     pile_digits: int
     """As many decimal digits make a pile number."""
+    account_digits: int
+    """As many digits an account has at most."""
+    firmware_length: int
+    """As many characters of the firmware's version a Hello has room for."""
     options: Mapping[str, str]
     """What a name may choose among the protocol's ways, all of them, as they are chosen."""
 
@@ -122,6 +126,14 @@ class Protocol(ABC):
     @abstractmethod
     def normal_order(self, order: str) -> str:
         """An order number as messages carry it: a person's text, padding removed."""
+
+    def normal_account(self, account: str) -> str:
+        """An account as messages carry it."""
+        return account
+
+    def carries(self, kind: type[Message]) -> bool:
+        """Whether any of its messages means `kind`."""
+        return any(row.means is kind for row in self.catalogue)
 
     def pile_number(self, text: str) -> str:
         """`text`, which is a pile number of this protocol; UsageError where it is none."""

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -214,8 +215,11 @@ def test_it_ends_with_3_and_a_sentence_where_a_command(bench: Bench, code: str, 
     scenario = bench.scenario("commanded", "plug: {gun: 1}", "wait: 20s")
     rig = bench.rig(hands={"plug": {"command": [PYTHON, "-c", code, "gun {gun}"], "timeout": "1s"}})
     bench.pile()
-    done = bench.run(scenario, "--rig", rig, "--json", "r.json")
+    done = bench.run(scenario, "--rig", rig, "--json", "r.json", "--junit", "r.xml", "--html", "r.html")
     assert done.returncode == 3, done.stdout
+    assert done.stdout.endswith("Broken off. The same command and --resume r.json goes on.\n")
+    assert ET.parse(bench.folder / "r.xml").getroot().get("tests") == "0"
+    assert "1 of 1 planned scenarios were not played: own/commanded." in (bench.folder / "r.html").read_text()
     (sentence,) = done.stderr.splitlines()
     assert sentence.startswith("pilesim: plug: the command [")
     assert re.search(said, sentence), sentence
@@ -233,6 +237,39 @@ def test_it_opens_no_port_where_nobody_is_there_to_do_anything(bench: Bench) -> 
     assert "0 of 1 scenarios can be played here, in about 0s." in done.stdout
     assert "line 6: plug needs an operator, and there is none" in done.stdout
     assert bench.verdicts == {"plugged": "not-applicable"}
+
+
+def test_it_opens_no_port_for_a_rig_whose_command_is_missing(bench: Bench) -> None:
+    scenario = bench.scenario("plugged", "plug: {gun: 1}")
+    rig = bench.rig(hands={"plug": {"command": ["no-such-relay", "{act}"]}})
+    done = bench.run(scenario, "--rig", rig)
+    sentence = "bench.yaml: plug: expected a command that can be run, found no 'no-such-relay'"
+    assert (done.returncode, done.stdout, done.stderr) == (3, "", f"pilesim: {sentence}\n")
+
+
+def test_it_ends_with_3_where_the_real_platform_is_not_there(bench: Bench) -> None:
+    scenario = bench.scenario("idle", "wait: 20s")
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"tcp://127.0.0.1:{nobody.getsockname()[1]}"
+        (bench.folder / "real.yaml").write_text(f"pile: sim:reference\nplatform: {{url: '{url}'}}\n")
+        done = bench.run(scenario, "--rig", "real.yaml", "--timeout-scale", "0.5")
+    assert done.returncode == 3, done.stdout
+    assert done.stderr.startswith(f"pilesim: {url}: nobody connected within ")
+
+
+def test_it_says_again_by_the_file_of_a_scenario_of_ones_own(bench: Bench) -> None:
+    unproven = bench.scenario("unproven", "wait: 20s", proves="[bill.prompt]")
+    done = bench.run(unproven)
+    assert done.returncode == 1
+    assert f"again: pilesim conform {unproven} --pile sim:reference" in done.stdout
+
+
+def test_it_says_where_captures_cannot_be_kept(bench: Bench) -> None:
+    (bench.folder / "file").write_text("")
+    done = bench.run("order/short", "--captures", "file/kept")
+    assert done.returncode == 2
+    assert done.stderr.startswith("pilesim: file/kept/order-short.jsonl: expected a capture that can be written: ")
 
 
 @pytest.mark.realtime

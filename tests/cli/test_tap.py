@@ -298,9 +298,10 @@ def test_it_leaves_a_capture_that_reads_when_it_is_killed(tmp_path: Path) -> Non
 
 
 @pytest.mark.realtime
-def test_it_ends_by_itself_after_the_time_it_was_given(tmp_path: Path) -> None:
+def test_it_ends_by_itself_after_the_time_it_was_given_and_says_that_nobody_came(tmp_path: Path) -> None:
     with between(tmp_path, "--for", "10m", "--clock-rate", "600") as made:
-        assert made.tap.process.wait(timeout=20) == 0
+        assert made.tap.process.wait(timeout=20) == 3
+        made.tap.says("pilesim: tcp-listen://127.0.0.1:0: nobody connected")
         (finish,) = made.tap.events("finish")
         assert finish["t_ns"] == pytest.approx(600e9, rel=0.2)
 

@@ -6,7 +6,7 @@ The platform here is the tests' own and knows only messages; nothing of pilesim.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +19,8 @@ from pilesim.units import MINUTE, MS, YUAN_MFEN, S, parse_world_start_ns
 from pilesim.wire.actions import Dial, HangUp, Send
 from pilesim.wire.frame import Direction, End, Frame
 from pilesim.wire.messages import (
+    Alive,
+    AliveReply,
     Authorise,
     Band,
     Bill,
@@ -30,12 +32,16 @@ from pilesim.wire.messages import (
     Hello,
     HelloReply,
     Message,
+    Rate,
     Stamp,
     Start,
     Stop,
     Tariff,
+    TariffAsk,
+    TariffTell,
     TimeAsk,
     TimeTell,
+    TimeTold,
 )
 from pilesim.wire.protocol import protocol_named
 
@@ -53,6 +59,16 @@ TARIFF = Tariff(
     occupancy=(Band(0, 1440, 80_000),),
     free_minutes=15,
 )
+
+RATED = replace(
+    TARIFF,
+    energy_mfen=(100_000,) * 24 + (60_000,) * 24,
+    service_mfen=(40_000,) * 48,
+    rates=(Rate(100_000, 40_000), Rate(60_000, 40_000)),
+    rate_of=(0,) * 24 + (1,) * 24,
+)
+"""For protocols that bill by rate: dear until noon."""
+MODEL = "0007"
 
 M = TypeVar("M", bound=Message)
 
@@ -87,9 +103,15 @@ class Bench:
     acknowledges: bool = True
     """Whether bills are acknowledged."""
     tells_time: bool = True
+    protocol_name: str = "lhc"
+    lets_in: bool = True
+    """Whether a Hello is accepted."""
+    hears_alive: bool = True
+    """Whether a gun that says it is there is answered."""
 
     def __post_init__(self) -> None:
-        self.protocol = protocol_named("lhc")
+        self.protocol = protocol_named(self.protocol_name)
+        self.number = NUMBER[: self.protocol.pile_digits]
         self.start_ns = parse_world_start_ns(self.start)
         self.now_ns = 0
         self.up = False
@@ -102,7 +124,7 @@ class Bench:
         """Sequence numbers of the commands told."""
         self._due: list[tuple[int, int, Callable[[], None]]] = []
         self._serial = 0
-        self._session = self.protocol.session(End.PLATFORM, NUMBER)
+        self._session = self.protocol.session(End.PLATFORM, self.number)
         self._framer = self.protocol.framer(Direction.UP)
         self.pile = self.new_pile()
         self._carry()
@@ -110,9 +132,9 @@ class Bench:
     def new_pile(self) -> Pile:
         return Pile(
             protocol=self.protocol,
-            contract=contract_of("lhc"),
+            contract=contract_of(self.protocol_name),
             profile=self.profile,
-            number=NUMBER,
+            number=self.number,
             guns=self.guns,
             world_start_ns=self.start_ns,
             seed=self.seed,
@@ -209,14 +231,25 @@ class Bench:
 
     def _reply(self, message: Message) -> Message | None:
         if isinstance(message, Hello):
-            return HelloReply()
+            if self.lets_in and self.tells_time and self.protocol.carries(TimeTold):
+                self.at(2 * LATENCY_NS, self._tell_time)
+            return HelloReply(accepted=self.lets_in)
+        if isinstance(message, Alive):
+            return AliveReply(gun=message.gun) if self.hears_alive else None
+        if isinstance(message, TariffAsk):
+            if message.model is None:
+                return TariffTell(model=MODEL, tariff=RATED)
+            return TariffTell(model=MODEL, same=message.model == MODEL)
         if isinstance(message, TimeAsk) and self.tells_time:
             return TimeTell(pile_time=message.pile_time, platform_time=Stamp(self.start_ns + self.now_ns))
-        if isinstance(message, GunReport):
+        if isinstance(message, GunReport) and self.protocol.carries(GunReportReply):
             return GunReportReply(gun=message.gun, change=message.change)
         if isinstance(message, Bill) and self.acknowledges:
             return BillReply(gun=message.gun, order=message.order)
         return None
+
+    def _tell_time(self) -> None:
+        self.push(self._session.build(TimeTell(platform_time=Stamp(self.start_ns + self.now_ns))))
 
     def tell(self, message: Message) -> None:
         """A command from the platform, and its outcome within two seconds."""

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from pilesim.contract.contracts import contract_of
 from pilesim.faulty import FaultChoice
+from pilesim.platform import platform as platforms
 from pilesim.platform.platform import Platform, PlatformSession
 from pilesim.platform.settings import Settings
 from pilesim.units import MINUTE, YUAN_MFEN, S, parse_world_start_ns
@@ -33,6 +34,11 @@ ORDER_A = "20200303123645436010"
 ORDER_B = "20200303131500000002"
 BALANCE_MFEN = 50 * YUAN_MFEN
 M = TypeVar("M", bound=Message)
+
+
+def account_of(order: str) -> str:
+    """The account that the platform makes up for an order of EV-Link."""
+    return platforms.account_of(order, protocol_named("lhc").account_digits)
 
 
 class PileSide:

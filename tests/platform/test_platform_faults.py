@@ -6,13 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pileside import BALANCE_MFEN, ORDER_A, START_NS, PileSide, report
+from pileside import BALANCE_MFEN, ORDER_A, START_NS, PileSide, account_of, report
 
 from pilesim.errors import UsageError
 from pilesim.faulty import FaultChoice, choose_fault
 from pilesim.platform.behaviour import Behaviour
 from pilesim.platform.faults import FAULTS, Fault
-from pilesim.platform.platform import account_of
 from pilesim.platform.settings import Settings
 from pilesim.units import FEN_MFEN, MINUTE, S
 from pilesim.wire.messages import (

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from pileside import BALANCE_MFEN, ORDER_A, ORDER_B, PILE, START_NS, PileSide, report
+from pileside import BALANCE_MFEN, ORDER_A, ORDER_B, PILE, START_NS, PileSide, account_of, report
 
 from pilesim.platform.ledger import Anomaly, BillSource, Row
-from pilesim.platform.platform import account_of
 from pilesim.platform.settings import Settings
 from pilesim.units import DAY, HOUR, MINUTE, MS, YUAN_MFEN, S
 from pilesim.wire.messages import (

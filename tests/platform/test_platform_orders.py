@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from pileside import BALANCE_MFEN, ORDER_A, ORDER_B, PILE, PileSide, report
+from pileside import BALANCE_MFEN, ORDER_A, ORDER_B, PILE, PileSide, account_of, report
 
 from pilesim.errors import RigError
-from pilesim.platform.platform import account_of
 from pilesim.platform.settings import DEFAULT_TARIFF, Settings
 from pilesim.units import FEN_MFEN, MINUTE, MS, YUAN_MFEN, S
 from pilesim.wire.messages import (

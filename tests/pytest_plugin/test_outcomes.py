@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import sys
 from xml.etree import ElementTree
 
 import pytest
@@ -34,7 +36,7 @@ def copied(pytester: pytest.Pytester, name: str) -> str:
 def no_port(pytester: pytest.Pytester) -> tuple[str, str]:
     """A rig whose pile's port is not there, with a command for each act, so that no operator is asked for."""
     path = pytester.path / "rig.yaml"
-    hands = "{plug: {command: [robot, in]}, unplug: {command: [robot, out]}}"
+    hands = json.dumps({act: {"command": [sys.executable, "-c", "", act]} for act in ("plug", "unplug")})
     path.write_text(f"pile: serial://no-such-port-anywhere\nworld-time: true\nhands: {hands}\n", encoding="utf-8")
     return "--rig", str(path)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from recorded import GREEN, RED, result_in, run_of
+from recorded import GREEN, NUMBER, RED, result_in, run_of
 
 from pilesim.cli.main import run
 from pilesim.cli.report import find_capture
@@ -39,6 +39,35 @@ def test_judge_shows_one_recording(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "order/start-lost" in page.read_text(encoding="utf-8")
     assert 'class="chart"' in page.read_text(encoding="utf-8")
     assert len(list(ET.parse(junit).getroot().iter("failure"))) == 1
+
+
+def test_the_pile_number_and_firmware_that_were_heard_are_told_by_conform_and_judge(tmp_path: Path) -> None:
+    result, page, kept = tmp_path / "r.json", tmp_path / "r.html", tmp_path / "kept"
+    where = ["order/short", "--pile", "sim:robinson-gen5-0303", "--json", str(result), "--captures", str(kept)]
+    assert run(["conform", *where]) == 0
+    facts = decode_result(result.read_bytes(), "r.json").facts
+    assert facts == {"pile number heard": NUMBER, "firmware heard": "ROBINSON G5 0303"}
+    assert run(["judge", str(kept / "order-short.jsonl"), "--html", str(page)]) == 0
+    assert "<dt>firmware heard<dd>ROBINSON G5 0303" in page.read_text(encoding="utf-8")
+
+
+def test_two_results_of_one_port_are_told_apart_by_the_firmware_that_was_heard(tmp_path: Path) -> None:
+    for name in ("2.0.3", "2.0.4"):
+        result = run_of(result_in(GREEN), pile="serial://COM3", facts={"firmware heard": name})
+        (tmp_path / name).write_bytes(encode_result(result))
+    page = tmp_path / "r.html"
+    assert run(["report", str(tmp_path / "2.0.3"), str(tmp_path / "2.0.4"), "--html", str(page)]) == 0
+    matrix = page.read_text(encoding="utf-8").partition('class="matrix"')[2].partition("</thead>")[0]
+    assert "<small>2.0.3</small>" in matrix and "<small>2.0.4</small>" in matrix
+
+
+def test_report_says_what_a_run_that_was_broken_off_has_left(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken_off = replace(run_of(result_in(GREEN)), planned=(result_in(GREEN).id, "order/whole"))
+    (tmp_path / "r.json").write_bytes(encode_result(broken_off))
+    assert run(["report", str(tmp_path / "r.json")]) == 0
+    assert capsys.readouterr().out == "PASS sim:tested: 1 scenario: 1 pass: 1 not played\n"
 
 
 def test_report_joins_results_and_says_each_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pilesim.errors import UsageError
-from pilesim.rig.targets import LinkTarget, SimLink, SimTarget, Target, parse_target
+from pilesim.rig.targets import LinkTarget, SimLink, SimTarget, Target, parse_target, port_facts
 
 TARGETS: list[tuple[str, Target]] = [
     ("sim:reference", SimTarget(url="sim:reference", profile="reference")),
@@ -65,3 +65,17 @@ def test_it_tells_what_it_expected(url: str, told: str) -> None:
     with pytest.raises(UsageError) as error:
         parse_target(url)
     assert told in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("sim:reference", {}),
+        ("tcp-listen://0.0.0.0:9000", {"port": "tcp-listen://0.0.0.0:9000"}),
+        ("serial:///dev/ttyUSB0?parity=even&baud=9600", {"port": "serial:///dev/ttyUSB0", "baud": "9600"}),
+        ("serial://COM3", {"port": "serial://COM3", "baud": "115200"}),
+        ("rfc2217://host:2217?baud=2400", {"port": "rfc2217://host:2217", "baud": "2400"}),
+    ],
+)
+def test_it_tells_the_port_and_its_baud_rate_for_the_reports(url: str, told: dict[str, str]) -> None:
+    assert port_facts(parse_target(url)) == told

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
+from pilesim.contract.contract import Refusal
 from pilesim.faulty import NoParameters
-from pilesim.pile.behaviour import NO_BALANCE
 from pilesim.pile.faults.fault import Fault
 from pilesim.pile.store import Authorisation
 from pilesim.quantities import Duration
@@ -37,9 +37,9 @@ class TapsClearOrder(Fault[NoParameters]):
             self.happened(f"a tap clears order {held.order!r}")
         return replace(self.inner.tapped(held), order="", balance_mfen=0)
 
-    def refuses_start(self, authorisation: Authorisation | None, obstacles: tuple[str, ...]) -> str | None:
+    def refuses_start(self, authorisation: Authorisation | None, obstacles: tuple[Refusal, ...]) -> Refusal | None:
         if authorisation is not None and not authorisation.order:
-            obstacles = tuple(o for o in obstacles if o != NO_BALANCE)
+            obstacles = tuple(o for o in obstacles if o is not Refusal.NO_BALANCE)
         return self.inner.refuses_start(authorisation, obstacles)
 
     def shows_charging_in_start(self, authorisation: Authorisation) -> bool:

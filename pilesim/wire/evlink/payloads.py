@@ -56,6 +56,8 @@ INFERRED = Trust.INFERRED
 PROVISIONAL = Trust.PROVISIONAL
 
 HALF_HOURS = 48
+ACCOUNT_DIGITS = 17
+FIRMWARE_SIZE = 20
 BAND_SLOTS = 12
 ORDER_SIZE = 32
 STAGES_FROM = "from the half-hour in which the charge began (inferred)"
@@ -308,7 +310,7 @@ _PRICES = series(_PRICE, HALF_HOURS, _show_prices)
 # Fields that several messages have.
 
 _LOGIN = Field("login", _u8, codes=LOGIN)
-_ACCOUNT = Field("account", text(17))
+_ACCOUNT = Field("account", text(ACCOUNT_DIGITS))
 _PASSWORD = Field("password", text(32), note="upper-case hex MD5")
 _ORDER_FIELD = Field("order", _ORDER)
 _USER = (_LOGIN, _ACCOUNT)
@@ -322,7 +324,7 @@ _HOMED = Field("homed", _u8, codes=HOMED, blank=0)
 
 # The messages, by number.
 
-VERSION = (Field("firmware", text(20)),)
+VERSION = (Field("firmware", text(FIRMWARE_SIZE)),)
 VERSION_REPLY = (
     Field("update", _u8, codes=UPDATE),
     Field("version", text(20), blank=""),

@@ -14,7 +14,7 @@ from __future__ import annotations
 from pilesim.units import local_datetime
 from pilesim.wire.evlink.catalogue import entries_of
 from pilesim.wire.evlink.envelope import PILE_DIGITS, EvlinkEnvelope, seal
-from pilesim.wire.evlink.payloads import normal_order
+from pilesim.wire.evlink.payloads import ACCOUNT_DIGITS, FIRMWARE_SIZE, normal_order
 from pilesim.wire.evlink.versions import VERSIONS, Version
 from pilesim.wire.fields import Values
 from pilesim.wire.frame import Direction, End, Frame
@@ -33,6 +33,8 @@ class EvlinkProtocol(TabledProtocol):
 
     number_field = "command"
     pile_digits = PILE_DIGITS
+    account_digits = ACCOUNT_DIGITS
+    firmware_length = FIRMWARE_SIZE
 
     def __init__(self, version: Version) -> None:
         super().__init__()

@@ -44,6 +44,8 @@ from pilesim.wire.ykc import codes
 HALF_HOURS = 48
 PILE_SIZE = 7
 ORDER_SIZE = 16
+CARD_SIZE = 8
+SOFTWARE_SIZE = 8
 RATES = ("sharp", "peak", "flat", "valley")
 V1_6, V1_7 = "V1.6", "V1.7"
 PROTOCOL_VERSION = 0x10
@@ -128,8 +130,8 @@ _GUN = replace(
     ),
 )
 _ORDER = bcd(ORDER_SIZE, none=True)
-_LOGIC_CARD = bcd(8, strip=True)
-_PHYSICAL_CARD = bcd(8, strip=True, decimal=False)
+_LOGIC_CARD = bcd(CARD_SIZE, strip=True)
+_PHYSICAL_CARD = bcd(CARD_SIZE, strip=True, decimal=False)
 _GROUP = bcd(6)
 _PRICE = number(4, places=5)
 _BALANCE = number(4, scale=FEN_MFEN, places=2)
@@ -172,7 +174,7 @@ LOGIN = (
     Field("kind", _u8, codes=codes.PILE_KIND, blank=0),
     Field("guns", _u8, blank=1),
     Field("protocol", _HEX, blank=PROTOCOL_VERSION, note="ten times its version"),
-    Field("software", text(8)),
+    Field("software", text(SOFTWARE_SIZE)),
     Field("network", _u8, codes=codes.NETWORK, blank=0),
     Field("sim", bcd(10, none=True, decimal=False), blank=""),
     Field("operator", _u8, codes=codes.OPERATOR, blank=4),

@@ -21,7 +21,7 @@ from pilesim.wire.protocol import Protocol, Session
 from pilesim.wire.tabled import TabledProtocol, TabledSession
 from pilesim.wire.ykc.catalogue import REPLIES, Bodies, entries_of
 from pilesim.wire.ykc.envelope import AUTO, CRC_ORDERS, YkcEnvelope, seal
-from pilesim.wire.ykc.payloads import CURRENT_SIGNS, ORDER_SIZE, PILE_SIZE
+from pilesim.wire.ykc.payloads import CARD_SIZE, CURRENT_SIGNS, ORDER_SIZE, PILE_SIZE, SOFTWARE_SIZE
 
 NAME = "ykc-1.6"
 SEQUENCES = 0x10000
@@ -46,6 +46,8 @@ class YkcProtocol(TabledProtocol):
 
     number_field = "type"
     pile_digits = PILE_DIGITS
+    account_digits = 2 * CARD_SIZE
+    firmware_length = SOFTWARE_SIZE
     provisional = ""
 
     def __init__(self, options: Mapping[str, str]) -> None:
@@ -81,6 +83,10 @@ class YkcProtocol(TabledProtocol):
         """All 32 digits, zeros at both ends included; "" where there are only zeros."""
         digits = order.strip("\0")
         return digits.zfill(ORDER_DIGITS) if digits.strip("0") else ""
+
+    def normal_account(self, account: str) -> str:
+        """Without the zeros on its left, which fill the field of a card."""
+        return account.lstrip("0")
 
 
 @lru_cache

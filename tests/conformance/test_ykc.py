@@ -1,0 +1,82 @@
+"""The field's scenarios under YKC: what that protocol can carry of them is played and judged, the rest is said."""
+
+from __future__ import annotations
+
+import pytest
+
+from pilesim.conformance.result import ScenarioResult
+from pilesim.conformance.runner import Options, result_of, run_scenario, simulated_number
+from pilesim.library import scenario_folder
+from pilesim.rig.targets import parse_target
+from pilesim.rules.table import RULES
+from pilesim.rules.verdict import Verdict
+from pilesim.scenario.scenario import load_scenarios
+from pilesim.trace.events import Note
+from pilesim.wire.protocol import protocol_named
+
+YKC = "ykc-1.6"
+SCENARIOS = load_scenarios(scenario_folder(), [row.id for row in RULES])
+LIFE = (
+    *("order/short", "order/full", "order/unplugged", "order/whole", "order/two-guns", "order/card", "order/balance"),
+    *("start/no-cable", "start/insulation-fails", "start/handshake-fails", "start/twice", "start/unplugged-in-start"),
+    *("stop/phone-cable-in", "stop/then-idle", "stop/twice", "stop/foreign-account"),
+    *("bill/half-hours", "bill/backlog", "bill/power-cut-in-charge", "safe/unplug-stops", "line/refused"),
+)
+
+
+def result(scenario: str, *, pile: str = "sim:reference", protocol: str = YKC) -> ScenarioResult:
+    return result_of(SCENARIOS[scenario], Options(target=parse_target(pile), protocol=protocol, seed=1))
+
+
+@pytest.mark.parametrize("scenario", LIFE)
+def test_the_reference_pile_passes_the_life_of_an_order(scenario: str) -> None:
+    played = result(scenario)
+    assert (played.verdict, played.reason) == (Verdict.PASS, "")
+
+
+def test_it_proves_what_the_protocol_can_carry_and_says_why_not_the_rest() -> None:
+    rules = {row.id: row for row in result("order/short").rules}
+    assert rules["bill.prompt"].verdict is Verdict.PASS
+    assert rules["auth.answered"].verdict is Verdict.NOT_APPLICABLE
+    assert "no authorisation" in rules["auth.answered"].reason
+
+
+def test_it_is_not_applicable_before_any_traffic_where_the_protocol_can_carry_nothing_of_it() -> None:
+    played = result("auth/expires")
+    assert (played.verdict, played.rules, played.world_ns) == (Verdict.NOT_APPLICABLE, (), 0)
+    assert "the start, which carries the order" in played.reason
+
+
+def test_it_does_not_wait_for_a_message_that_the_protocol_has_not() -> None:
+    run = run_scenario(SCENARIOS["order/short"], Options(target=parse_target("sim:reference"), protocol=YKC, seed=1))
+    notes = [event.text for event in run.trace.events if isinstance(event, Note)]
+    assert "until: {gun: 1, message: authorise-reply}: not waited for, ykc-1.6 has no authorise-reply" in notes
+    assert run.result.waited_in_vain == ()
+
+
+def test_it_wants_an_unanswered_bill_again_only_as_often_as_the_protocol_has_it_sent() -> None:
+    # The platform is deaf to more of them than a pile of this protocol sends.
+    rules = {row.id: row for row in result("bill/unacknowledged").rules}
+    assert rules["bill.resent"].verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("scenario", "fault", "rule"),
+    [
+        ("order/short", "bill-lost", "bill.prompt"),
+        ("order/short", "wrong-price", "bill.amount"),
+        ("bill/unacknowledged", "bill-not-resent", "bill.resent"),
+        ("order/unplugged", "unplug-lag", "bill.prompt"),
+        ("order/short", "stop-ignored", "stop.ends-charge"),
+    ],
+)
+def test_a_fault_of_the_pile_shows_under_this_protocol_too(scenario: str, fault: str, rule: str) -> None:
+    played = result(scenario, pile=f"sim:reference?fault={fault}")
+    assert rule in {row.id for row in played.rules if row.verdict is Verdict.FAIL}
+
+
+@pytest.mark.parametrize(("name", "digits"), [("lhc", 20), (YKC, 14)])
+def test_a_simulated_pile_has_a_number_of_the_protocols_digits(name: str, digits: int) -> None:
+    protocol = protocol_named(name)
+    assert protocol.pile_number(simulated_number(protocol)).isdecimal()
+    assert len(simulated_number(protocol)) == digits
