@@ -21,10 +21,13 @@ lint: $(STAMP)
 types: $(STAMP)
 	$(BIN)/mypy
 
-# What plays in real time comes last and by itself: it waits most of the time, and wants a processor when it does not.
+# What plays in real time comes last: it waits most of the time, so more of it runs at once than there are processors,
+# and it wants one when it does not wait. Tests start many a Python, and each reads what an earlier one has compiled.
+unit: export PYTHONDONTWRITEBYTECODE =
 unit: $(STAMP)
-	$(BIN)/pytest -m "not realtime" --numprocesses auto --seeds $(SEEDS)
-	$(BIN)/pytest -m realtime tests/cli tests/conformance tests/firmware tests/pytest_plugin
+	$(BIN)/pytest -m "not realtime" --numprocesses auto --dist loadfile --seeds $(SEEDS)
+	$(BIN)/pytest -m realtime --numprocesses 4 --dist loadfile --seeds $(SEEDS) \
+		$$(grep -rl --include='test_*.py' mark.realtime tests/firmware tests)
 
 # Figures for people, of this machine: nothing in them can fail.
 bench: $(STAMP)

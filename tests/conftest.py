@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 SEEDS_OF_CI = 20
+
+# No test asserts on time, and a busy machine takes as long as it takes.
+settings.register_profile("pilesim")
+settings.load_profile("pilesim")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -18,7 +23,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "matrix_seed" in metafunc.fixturenames:
         metafunc.parametrize("matrix_seed", range(1, seeds + 1))
     if "reference_seed" in metafunc.fixturenames:
-        metafunc.parametrize("reference_seed", range(1, seeds + 1) if seeds >= SEEDS_OF_CI else [1])
+        metafunc.parametrize("reference_seed", range(1, seeds + 1) if has_time(metafunc.config) else [1])
+
+
+def has_time(config: pytest.Config) -> bool:
+    """Whether there is time for many seeds, and then for what takes long too."""
+    return bool(config.getoption("--seeds") >= SEEDS_OF_CI)
+
+
+@pytest.fixture(scope="session")
+def time_enough(request: pytest.FixtureRequest) -> bool:
+    return has_time(request.config)
 
 
 @pytest.fixture(scope="session")

@@ -134,8 +134,8 @@ def test_it_keeps_to_its_layer(module: str) -> None:
     assert problems(module, MODULES[module].read_text(encoding="utf-8")) == []
 
 
-FAMILIES = frozenset({"evlink", "ykc"})
-"""The packages of one protocol each. Only the registry, and a family's contract, may name them."""
+FAMILIES = {"evlink": "pilesim.wire.evlink", "lhc": "pilesim.wire.evlink", "ykc": "pilesim.wire.ykc"}
+"""Families, or a version of one, and their packages. Only these, the registry and the contracts may name them."""
 
 
 def family_names(source: str) -> set[str]:
@@ -145,17 +145,18 @@ def family_names(source: str) -> set[str]:
     alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     constants = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and id(n) not in alone]
     texts = [text for text in constants if isinstance(text, str)]
+    names = list(_imports(tree))
     return {
         family
         for family in FAMILIES
-        if any(name.startswith(f"pilesim.wire.{family}") for name in _imports(tree))
+        if any(name.startswith(f"pilesim.wire.{family}") for name in names)
         or any(family in text.lower() for text in texts)
     }
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_it_names_no_family_but_in_its_own_package_and_the_registry(module: str) -> None:
-    own = {family for family in FAMILIES if module.startswith((f"pilesim.wire.{family}", "pilesim.contract."))}
+    own = {family for family, home in FAMILIES.items() if module.startswith((home, "pilesim.contract."))}
     assert module == "pilesim.wire.protocol" or family_names(MODULES[module].read_text(encoding="utf-8")) <= own
 
 
@@ -166,6 +167,7 @@ def test_it_names_no_family_but_in_its_own_package_and_the_registry(module: str)
         ("def late():\n    import pilesim.wire.evlink.payloads", {"evlink"}),
         ('if protocol.name == "ykc-1.6":\n    pass', {"ykc"}),
         ('NAMES = ("evlink-2.5", "ykc-1.6")', {"evlink", "ykc"}),
+        ('if header.protocol == "lhc":\n    pass', {"lhc"}),
         ('"""As in ykc-1.6."""\nimport pilesim.wire.frame', set()),
     ],
 )

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import msgspec
 import pytest
+import yaml
 
 from pilesim import strictyaml
 from pilesim.errors import FileError
@@ -120,3 +121,19 @@ def test_it_knows_the_line_of_every_key() -> None:
     assert document.line(("balances", "A")) == 6
     assert document.line(("balances", "B", "C")) == 5
     assert str(document.error(("last",), "expected more")) == "f:7: expected more"
+
+
+TEXTS = ["{", "a: 1\n b: 2", "a: [1\n", "a: *y", "--- 1\n--- 2", "a: \x01", "\ud800", "# nothing", "a: '1'\nb: 2.50"]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_it_says_the_same_by_either_parser(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def said() -> object:
+        try:
+            return strictyaml.read(text, "one.yaml")
+        except FileError as error:
+            return str(error)
+
+    quick = said()
+    monkeypatch.setattr(strictyaml, "_QUICK_LOADER", yaml.SafeLoader)
+    assert said() == quick

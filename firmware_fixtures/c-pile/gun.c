@@ -8,6 +8,7 @@ enum {
     HANDSHAKE_MS = 10000,          /* a car that answers has answered by then */
     HANDSHAKE_PATIENCE_MS = 30000, /* and one that has not by now never will */
     INSULATION_TEST_MS = 8000,     /* after the handshake */
+    BMS_PATIENCE_MS = 5000,
     QUESTION_MS = 8000,
     METER_STEP_MS = 500,           /* how often energy is counted, and stored */
     PILE_MOST_W = 120000,
@@ -212,7 +213,7 @@ static void advance_start(struct gun *gun)
     if (!gun->car.insulation || gun->insulation_broken) {
         gun->found_fault = INSULATION_TEST;
         give_up(gun, BY_PILE_OR_USER);
-    } else if (gun->car.stored_mj >= gun->car.full_mj) {
+    } else if (gun->car.withholds || gun->car.silent || gun->car.stored_mj >= gun->car.full_mj) {
         give_up(gun, BY_PILE_OR_USER); /* its BMS asks for no current */
     } else {
         energise(gun);
@@ -279,6 +280,8 @@ void gun_advance(struct gun *gun)
         advance_start(gun);
     else if (gun->phase == CHARGING)
         advance_charge(gun);
+    if (gun->phase == CHARGING && gun->car.silent && now_ms - gun->silent_since_ms >= BMS_PATIENCE_MS)
+        gun->found_fault = BMS_COMMUNICATION;
     if (gun->authorisation.valid && gun->phase != STARTING && now_ms - gun->authorisation.since_ms >= AUTHORISATION_MS)
         give_up(gun, TIMED_OUT);
     if (gun->stop_question.asked && now_ms >= gun->stop_question.until_ms)
@@ -496,6 +499,14 @@ void gun_insulation(struct gun *gun, bool ok)
         gun->found_fault = NO_FAULT;
     if (!ok && gun->phase == CHARGING)
         gun->found_fault = INSULATION; /* it is measured only under voltage */
+}
+
+void gun_bms(struct gun *gun, bool withholds, bool silent)
+{
+    if (silent && !gun->car.silent)
+        gun->silent_since_ms = gun->cabinet->now_ms;
+    gun->car.withholds = withholds;
+    gun->car.silent = silent;
 }
 
 bool gun_maintenance(struct gun *gun, bool on)

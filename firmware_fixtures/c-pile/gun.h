@@ -27,6 +27,8 @@ struct car {
     int64_t most_w;
     bool handshake;  /* its BMS answers */
     bool insulation; /* its battery is not tied to earth */
+    bool withholds;  /* its BMS answers, and keeps back what a start needs */
+    bool silent;     /* its BMS keeps back what a charge needs all the time */
 };
 
 enum phase { AT_REST, STARTING, CHARGING, OCCUPIED };
@@ -83,6 +85,7 @@ struct gun {
     struct authorisation authorisation;
     int64_t started_ms;
     int64_t metered_ms;
+    int64_t silent_since_ms;
     uint8_t found_fault; /* by a measurement; stands until it is well again or the cable is out */
     struct question stop_question;
     struct question card_question;
@@ -119,6 +122,7 @@ void gun_unplug(struct gun *gun);
 void gun_card(struct gun *gun, const char account[ACCOUNT_SIZE]);
 void gun_stop_button(struct gun *gun);
 void gun_insulation(struct gun *gun, bool ok);
+void gun_bms(struct gun *gun, bool withholds, bool silent);
 
 /* False where the gun is not idle: only an idle gun can be taken out of service. */
 bool gun_maintenance(struct gun *gun, bool on);

@@ -49,7 +49,14 @@ enum stop_reason {
 
 enum parking { BAY_FREE = 1, BAY_TAKEN, BAY_UNKNOWN };
 
-enum fault { NO_FAULT = 0, EMERGENCY_STOP = 1, INSULATION = 7, INSULATION_TEST = 24, OTHER_FAULT = 255 };
+enum fault {
+    NO_FAULT = 0,
+    EMERGENCY_STOP = 1,
+    INSULATION = 7,
+    INSULATION_TEST = 24,
+    BMS_COMMUNICATION = 29,
+    OTHER_FAULT = 255,
+};
 
 /* Who an order is for. */
 struct identity {

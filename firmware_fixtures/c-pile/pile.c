@@ -1,6 +1,7 @@
 /* The whole pile; see pile.h. */
 #include "pile.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define FIRMWARE "C1.0.0"
@@ -201,6 +202,36 @@ static const char *const FAULT_NAMES[] = {
     "fan",
 };
 
+/* Whether `lacks=` names one of `words`, which stand between spaces; refuses what is no word of a BMS. */
+static bool lacks(struct act *act, const char *words)
+{
+    static const char WORDS[] = " none bhm brm bcp bro bcs bcl bsm bst bsd ";
+    bool found = false;
+    for (const char *at = act_text(act, "lacks"); at != NULL && *at != '\0';) {
+        const size_t size = strcspn(at, ",");
+        char word[8];
+        if (snprintf(word, sizeof word, " %.*s ", (int)size, at) != (int)size + 2 || strstr(WORDS, word) == NULL)
+            return act_refuse(act, "%s: lacks: expected words of a BMS, found %s", act->words[0], at);
+        found = found || strstr(words, word) != NULL;
+        at += size + (at[size] == ',');
+    }
+    return found;
+}
+
+static const char OF_A_START[] = " bhm brm bcp bro ";
+static const char OF_A_CHARGE[] = " bcs bcl bsm ";
+
+static bool bms(struct pile *pile, struct gun *gun, struct act *act)
+{
+    (void)pile;
+    const bool withholds = lacks(act, OF_A_START), silent = lacks(act, OF_A_CHARGE);
+    if (act_text(act, "lacks") == NULL || !gun->cable)
+        return act_refuse(act, "bms: expected lacks= and a car at gun %d", gun->number);
+    if (act->refusal[0] == '\0')
+        gun_bms(gun, withholds, silent);
+    return true;
+}
+
 static bool plug(struct pile *pile, struct gun *gun, struct act *act)
 {
     (void)pile;
@@ -212,6 +243,8 @@ static bool plug(struct pile *pile, struct gun *gun, struct act *act)
         .most_w = act_number(act, "max_w", 120000, 1, 10000000),
         .handshake = act_flag(act, "handshake", true),
         .insulation = act_flag(act, "insulation", true),
+        .withholds = lacks(act, OF_A_START),
+        .silent = lacks(act, OF_A_CHARGE),
     };
     if (gun->cable)
         return act_refuse(act, "plug: expected the cable of gun %d out, found it in a car", gun->number);
@@ -352,7 +385,7 @@ static const struct act_kind {
     const char *keys; /* each with a space behind it */
     bool (*act)(struct pile *pile, struct gun *gun, struct act *act);
 } KINDS[] = {
-    {"plug", true, false, "capacity_dwh soc_permille max_w full_permille handshake insulation ", plug},
+    {"plug", true, false, "capacity_dwh soc_permille max_w full_permille handshake insulation lacks ", plug},
     {"unplug", true, false, "", unplug},
     {"tap", true, true, "", tap},
     {"card", true, true, "account ", card},
@@ -362,6 +395,7 @@ static const struct act_kind {
     {"power-off", false, false, "", power_off},
     {"power-on", false, false, "", power_on},
     {"insulation", true, false, "ok ", insulation},
+    {"bms", true, false, "lacks ", bms},
     {"fault", true, false, "fault ", fault},
     {"fault-cleared", true, false, "fault ", fault_cleared},
     {"maintenance", true, true, "on ", maintenance},

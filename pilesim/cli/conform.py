@@ -25,19 +25,20 @@ from pilesim.cli.report import (
     without_captures,
     writable,
     write_reports,
+    write_whole,
 )
 from pilesim.cli.scenarios import scenarios_named
 from pilesim.cli.terminal import ConsoleTerminal
-from pilesim.conformance.applicable import acts_asked, grouped, why_not
+from pilesim.conformance.applicable import acts_asked, grouped
 from pilesim.conformance.asked import DEFAULT_PLATFORM, Asked, options_of
 from pilesim.conformance.result import RunResult, ScenarioResult, encode_result
-from pilesim.conformance.runner import Options, in_memory, run_all
+from pilesim.conformance.runner import Options, in_memory, run_all, why_unplayed
 from pilesim.errors import UsageError
 from pilesim.report.text import print_beginning, print_list, print_scenario, print_summary
 from pilesim.rig.impairments import Impairment
 from pilesim.rig.targets import LinkTarget
 from pilesim.scenario.scenario import Scenario, choose
-from pilesim.trace.events import AnyEvent, LineDown, Note
+from pilesim.trace.events import AnyEvent, LineDown, LineUp, Note
 from pilesim.units import S, format_duration, format_since_start
 from pilesim.wire.frame import End
 from pilesim.wire.protocol import protocol_named
@@ -120,7 +121,7 @@ def command(
     """
     out = console()
     before = read_result(resume_file) if resume_file is not None else None
-    known, words = scenarios_named(scenarios or (before.planned if before is not None else ()))
+    known, words = scenarios_named(scenarios or _planned(before))
     chosen = choose(known, words)
     if only_list:
         print_list(out, ((s.id, s.case, s.title) for s in chosen))
@@ -157,30 +158,42 @@ def command(
     )
 
     latest: RunResult | None = None
+    gone = False
+    """The port of a serial line is."""
 
     def keep(so_far: RunResult) -> None:
         nonlocal latest
         latest = so_far
-        if on_real_line and json_file is not None:
-            # What takes hours must not be lost with the machine: whatever is there can be gone on from.
-            _write_whole(json_file, encode_result(so_far))
+        if on_real_line or not so_far.scenarios:
+            # What takes hours must not be lost with the machine: whatever is there can be read, and gone on from.
+            # In virtual time it takes seconds, and what stands there until then says that nothing was played yet.
+            report(so_far)
 
     def opened(name: str) -> None:
         if isinstance(target, LinkTarget) and name != target.url:
             out.print(f"{target.url} is {name}", soft_wrap=True)
 
     def begun(scenario: Scenario, so_far: RunResult) -> None:
-        keep(so_far)
-        if on_real_line and not why_not(scenario, target, options.bench_rig, options.terminal):
+        if latest is None:
+            keep(so_far)
+        if on_real_line and not why_unplayed(scenario, options):
             takes = format_duration(int(scenario.estimate_ns / clock_rate) // S * S)
             out.print(f"[dim]{scenario.id}: {escape(scenario.title)}: about {takes}[/]", soft_wrap=True)
 
     def watch(event: AnyEvent) -> None:
-        if isinstance(event, Note) and event.line:
-            out.print(f"[dim]  {format_since_start(event.t_ns)} {escape(event.text)}[/]")
+        nonlocal gone
+        if isinstance(event, Note):
+            style = "dim" if event.line else "bold"
+            out.print(f"[{style}]  {format_since_start(event.t_ns)} {escape(event.text)}[/]", soft_wrap=True)
         elif isinstance(event, LineDown) and event.end is End.PILE and not event.by and target.connectionless:
             # Nobody ends a serial line: its port is gone, and whoever stands there may put the plug back.
-            out.print(f"[bold]{format_since_start(event.t_ns)} {escape(event.reason)}[/]")
+            gone = True
+            out.print(f"[bold]{format_since_start(event.t_ns)} {escape(event.reason)}[/]", soft_wrap=True)
+        elif isinstance(event, LineUp) and event.end is End.PILE and gone:
+            gone = False
+            out.print(
+                f"[bold]{format_since_start(event.t_ns)} {escape(event.peer)}: the port is back[/]", soft_wrap=True
+            )
 
     def ended(result: ScenarioResult, so_far: RunResult) -> None:
         print_scenario(out, result, strict)
@@ -192,7 +205,7 @@ def command(
             run = without_captures(run)
         write_reports([run], lambda run, result: None, junit_file=junit_file)
         if json_file is not None:
-            _write_whole(json_file, encode_result(run))
+            write_whole(json_file, encode_result(run))
 
     on_real_line = not in_memory(options)
     if on_real_line:
@@ -216,13 +229,18 @@ def command(
     return run.exit_code
 
 
+def _planned(before: RunResult | None) -> tuple[str, ...]:
+    """What a run that was broken off was to play, in the words that it was given."""
+    return tuple(before.files.get(name, name) for name in before.planned) if before is not None else ()
+
+
 def _done_before(before: RunResult | None, options: Options) -> dict[str, ScenarioResult]:
     """What a run that was broken off has left to this one. UsageError where it was another run."""
     if before is None:
         return {}
     for name, was, now in (
         ("pile", before.pile, options.target.url),
-        ("protocol", before.protocol, options.protocol),
+        ("protocol", before.protocol, protocol_named(options.protocol).name),
         ("seed", before.seed, options.seed),
         ("strictness", before.strict, options.strict),
     ):
@@ -234,17 +252,10 @@ def _done_before(before: RunResult | None, options: Options) -> dict[str, Scenar
 def _print_day(out: Console, chosen: list[Scenario], options: Options) -> None:
     """What a day at the bench will take: time, and the acts that will be asked for."""
     rig = options.bench_rig
-    playable = [s for s in chosen if not why_not(s, options.target, rig, options.terminal)]
+    playable = [s for s in chosen if not why_unplayed(s, options)]
     takes = format_duration(int(sum(s.estimate_ns for s in playable) / options.clock_rate) // S * S)
     asked = Counter(act for scenario in playable for act in acts_asked(scenario, rig))
     acts = ", ".join(f"{count} x {act}" for act, count in asked.most_common()) or "nothing"
     out.print(f"{len(playable)} of {len(chosen)} scenarios can be played here, in about {takes}.", soft_wrap=True)
     if options.terminal is not None:
         out.print(f"The operator will be asked for {acts}.", soft_wrap=True)
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """All of it or, where this is broken off, what was there before."""
-    beside = path.with_name(path.name + ".part")
-    beside.write_bytes(data)
-    beside.replace(path)

@@ -10,7 +10,7 @@ import click
 import msgspec
 from rich.progress import track
 
-from pilesim.cli.options import console
+from pilesim.cli.options import console, protocol_option
 from pilesim.cli.scenarios import all_scenarios
 from pilesim.conformance.matrix import FAULTS, Proof, load_proofs, run_cells, shortcomings
 from pilesim.report.tables import print_faults, print_matrix
@@ -22,16 +22,17 @@ _PROCESSES = os.cpu_count() or 1
 @click.command()
 @click.option("--matrix", is_flag=True, help="Run every fault in every scenario: which rule caught it where.")
 @click.option("--shown", is_flag=True, help="With --matrix: only the scenarios that can show each fault.")
+@protocol_option
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(min=1), metavar="N", help="Seeds 1 to N.")
 @click.option("--jobs", default=_PROCESSES, show_default=True, type=click.IntRange(min=1), help="Processes.")
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write every cell here.")
-def command(matrix: bool, shown: bool, seeds: int, jobs: int, json_file: Path | None) -> int:
+def command(matrix: bool, shown: bool, protocol: str, seeds: int, jobs: int, json_file: Path | None) -> int:
     """List the faults of pile and platform; each goes into `--pile 'sim:reference?fault=NAME'` or --platform."""
     out = console()
     if not matrix:
         print_faults(out, FAULTS)
         return 0
-    scenarios, proofs = all_scenarios(), load_proofs()
+    scenarios, proofs = all_scenarios(), load_proofs(protocol)
     wanted = range(1, seeds + 1)
     work: list[tuple[Proof | None, Scenario, int]] = [
         (None, scenario, seed) for scenario in scenarios.values() for seed in wanted
@@ -44,8 +45,11 @@ def command(matrix: bool, shown: bool, seeds: int, jobs: int, json_file: Path | 
     ]
     out.print(f"{len(proofs)} faults, {len(scenarios)} scenarios, {seeds} seeds: {len(work)} runs, {jobs} side by side")
     quiet = not sys.stdout.isatty()
-    cells = list(track(run_cells(work, jobs), "runs", total=len(work), console=out, disable=quiet))
-    wrong = shortcomings(cells, wanted)
+    cells = list(track(run_cells(work, jobs, protocol), "runs", total=len(work), console=out, disable=quiet))
+    wrong = shortcomings(cells, wanted, protocol)
+    for proof in proofs:
+        if proof.not_applicable:
+            out.print(f"[dim]not applicable[/] {proof.name}: {proof.not_applicable}", soft_wrap=True)
     print_matrix(out, cells, wrong)
     if json_file is not None:
         json_file.write_bytes(msgspec.json.format(msgspec.json.encode({"cells": cells, "wrong": wrong}), indent=1))

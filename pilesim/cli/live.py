@@ -20,7 +20,6 @@ from pilesim.cli.scenarios import one_scenario
 from pilesim.conformance.judged import judged
 from pilesim.conformance.live import LiveOptions, play_live
 from pilesim.conformance.result import EXIT_CODES
-from pilesim.conformance.runner import PILE_NUMBER
 from pilesim.errors import RigError, UsageError
 from pilesim.pile.profiles import Profile
 from pilesim.report.text import print_scenario
@@ -57,7 +56,7 @@ def play(
     capture: Path | None,
     everything: bool,
     script: str | None = None,
-    number: str = PILE_NUMBER,
+    number: str = "",
     impairments: tuple[Impairment, ...] = (),
     for_ns: int | None = None,
     strict: bool = False,
@@ -91,7 +90,8 @@ def play(
         if scenario is None and options.own_end is not None:
             return 0
         if scenario is None and not any(isinstance(event, LineUp) for event in trace.events):
-            raise RigError(f"{pile}: nobody connected")
+            said = [f": {event.text}" for event in trace.events if isinstance(event, Note)]
+            raise RigError(f"{pile}: nobody connected{''.join(said[-1:])}")
         return _verdict(out, trace, options, capture, strict)
 
 

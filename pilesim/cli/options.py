@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import click
@@ -22,7 +22,11 @@ PLAIN_WIDTH = 140
 
 def protocol_option(function: F) -> F:
     return click.option(
-        "--protocol", default=DEFAULT_PROTOCOL, show_default=True, metavar="NAME", help="Protocol of the line."
+        "--protocol",
+        default=DEFAULT_PROTOCOL,
+        show_default=True,
+        metavar="NAME|FILE",
+        help="Protocol of the line, or a dialect's file.",
     )(function)
 
 
@@ -53,6 +57,11 @@ def impair_option(function: F) -> F:
 
 
 def _impairments(context: click.Context, option: click.Parameter, texts: tuple[str, ...]) -> tuple[Impairment, ...]:
+    return impairments_said(texts)
+
+
+def impairments_said(texts: Iterable[str]) -> tuple[Impairment, ...]:
+    """The impairments in the command line's words; UsageError names the one that is none."""
     impairments = []
     for text in texts:
         try:

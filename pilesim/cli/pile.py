@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from pilesim.cli.live import live_options, play, script_option
-from pilesim.conformance.runner import PILE_NUMBER
 from pilesim.errors import UsageError
 from pilesim.rig.firmware import profile_of
 from pilesim.rig.targets import SimTarget, parse_target
@@ -18,7 +17,9 @@ from pilesim.rig.targets import SimTarget, parse_target
 @click.option(
     "--firmware", default="reference", show_default=True, metavar="NAME[?fault=...]", help="The firmware it runs."
 )
-@click.option("--number", default=PILE_NUMBER, show_default=True, metavar="DIGITS", help="Its pile number.")
+@click.option(
+    "--number", default="", metavar="DIGITS", help="Its pile number.  [default: one with the protocol's digits]"
+)
 @script_option
 @live_options
 def command(url: str, firmware: str, number: str, **live: Any) -> int:

@@ -18,4 +18,4 @@ def command(url: str, **live: Any) -> int:
 
     It plays until Ctrl-C, or until the script is over. `pty:` makes a pseudo-terminal and says its name.
     """
-    return play(pile=url, platform=None, number="", **live)
+    return play(pile=url, platform=None, **live)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import click
 from msgspec.structs import replace
@@ -16,11 +17,12 @@ from msgspec.structs import replace
 from pilesim.cli.options import F, console
 from pilesim.conformance.result import RunResult, ScenarioResult, decode_result
 from pilesim.errors import UsageError
-from pilesim.report.html import Find, page_html
-from pilesim.report.junit import junit_xml
 from pilesim.report.text import print_summary
 from pilesim.trace.capture import read_capture
 from pilesim.trace.events import Trace
+
+if TYPE_CHECKING:
+    from pilesim.report.html import Find
 
 
 def report_options(function: F) -> F:
@@ -85,9 +87,13 @@ def write_reports(
 ) -> None:
     """Write what is asked for; `find` finds the recordings."""
     if junit_file is not None:
-        _write(junit_file, junit_xml(runs))
+        from pilesim.report.junit import junit_xml  # noqa: PLC0415 (heavy, and seldom asked for)
+
+        write_whole(junit_file, junit_xml(runs))
     if html_file is not None:
-        _write(html_file, page_html(runs, find).encode())
+        from pilesim.report.html import page_html  # noqa: PLC0415 (as above)
+
+        write_whole(html_file, page_html(runs, find).encode())
 
 
 def find_capture(result: ScenarioResult, beside: Path | None = None) -> Trace | None:
@@ -123,9 +129,15 @@ def _touch(path: Path) -> None:
         raise _unwritable(path, error) from None
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
+    """All of it or, where this is broken off, what was there before. UsageError where it cannot be written."""
+    beside = path.with_name(path.name + ".part")
     try:
-        path.write_bytes(content)
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)  # a pipe, or /dev/stdout
+            return
+        beside.write_bytes(content)
+        beside.replace(path)
     except OSError as error:
         raise _unwritable(path, error) from None
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from pilesim.cli.options import clock_rate_option, console, duration
 from pilesim.conformance.asked import text_in
-from pilesim.conformance.runner import PILE_NUMBER
+from pilesim.conformance.runner import simulated_number
 from pilesim.report.text import printable
 from pilesim.rig.bench import Bench
 from pilesim.rig.diagnosis import facts, missing_commands, suspicions
@@ -50,10 +50,11 @@ def check(file: Path, for_ns: int, clock_rate: float) -> int:
     rig_file = load_rig(text_in(file), str(file))
     out = console()
     missing = missing_commands(rig_file)
+    protocol = protocol_named(rig_file.protocol)
     heard = listen(
         rig_file.target,
-        protocol_named(rig_file.protocol),
-        number=rig_file.number or PILE_NUMBER,
+        protocol,
+        number=rig_file.number or simulated_number(protocol),
         for_ns=for_ns,
         clock_rate=clock_rate,
         opened=lambda bench: _print_beginning(out, rig_file, bench, for_ns),

@@ -7,10 +7,10 @@ from pathlib import Path
 from pilesim.errors import UsageError
 from pilesim.library import scenario_folder
 from pilesim.rules.table import RULES
-from pilesim.scenario.scenario import Scenario, load_scenario, load_scenarios
+from pilesim.scenario.scenario import Scenario, Scenarios, load_scenario, load_scenarios
 
 
-def all_scenarios() -> dict[str, Scenario]:
+def all_scenarios() -> Scenarios:
     """Every scenario that travels with pilesim."""
     return load_scenarios(scenario_folder(), rule_ids())
 
@@ -19,7 +19,7 @@ def rule_ids() -> list[str]:
     return [row.id for row in RULES]
 
 
-def scenarios_named(words: tuple[str, ...]) -> tuple[dict[str, Scenario], tuple[str, ...]]:
+def scenarios_named(words: tuple[str, ...]) -> tuple[Scenarios, tuple[str, ...]]:
     """All scenarios by id, those given as files among them, and the words with each file as its id.
 
     A word is a file where it ends in .yaml.
@@ -29,7 +29,7 @@ def scenarios_named(words: tuple[str, ...]) -> tuple[dict[str, Scenario], tuple[
     for word in words:
         if word.endswith((".yaml", ".yml")):
             scenario = load_scenario(Path(word), rule_ids())
-            known[scenario.id] = scenario
+            known.add(scenario)
             word = scenario.id  # noqa: PLW2901 (from here on the file goes by its id)
         ids.append(word)
     return known, tuple(ids)

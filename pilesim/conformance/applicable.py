@@ -19,12 +19,17 @@ from pilesim.rig.stimuli import ACT_OF, ACTS
 from pilesim.rig.targets import Target
 from pilesim.scenario import steps
 from pilesim.scenario.scenario import LinedStep, PlatformSettings, Scenario
+from pilesim.wire.messages import MESSAGE_TYPES
+from pilesim.wire.protocol import Protocol
 
 _PLATFORM_COMMANDS = {steps.Authorise: "authorise", steps.Start: "start", steps.Stop: "stop"}
 
 
-def unprovable(scenario: Scenario, contract: Contract) -> str:
+def unprovable(scenario: Scenario, protocol: Protocol, contract: Contract) -> str:
     """Why the protocol can carry nothing of what `scenario` proves, in a sentence; "" where it can some of it."""
+    lacking = [name for name in scenario.needs if not protocol.carries(MESSAGE_TYPES[name])]
+    if lacking:
+        return f"it is about {' and '.join(lacking)}, which {protocol.name} does not have"
     reasons = dict.fromkeys(contract.not_applicable.get(rule, "") for rule in scenario.proves)
     return "" if "" in reasons else "; ".join(reasons)
 
@@ -51,19 +56,19 @@ def _reasons(scenario: Scenario, target: Target, rig: Rig, terminal: Terminal | 
 def _why_not_step(lined: LinedStep, target: Target, rig: Rig, terminal: Terminal | None) -> str:
     match lined.step:
         case steps.Stimulus(kind=kind):
-            return _why_not_act(kind, rig, terminal)
+            return _why_not_act(kind, target, rig, terminal)
         case steps.Impair(spec=spec):
             return objection(parse_impairment(spec), connectionless=target.connectionless)
         case steps.At() if not rig.world_time:
             return "it needs a certain time of day, and this pile lives in the present"
         case steps.Command() as command if rig.platform is not None:
-            name = _PLATFORM_COMMANDS[type(command)]
+            name = _PLATFORM_COMMANDS.get(type(command), lined.key)
             return "" if rig.platform.does(name) else f"the rig says no way to tell the platform to {name}"
         case _:
             return ""
 
 
-def _why_not_act(kind: str, rig: Rig, terminal: Terminal | None) -> str:
+def _why_not_act(kind: str, target: Target, rig: Rig, terminal: Terminal | None) -> str:
     act = ACT_OF[kind]
     for claim in rig.lacks:
         if act in CLAIMS[claim].acts:
@@ -77,6 +82,8 @@ def _why_not_act(kind: str, rig: Rig, terminal: Terminal | None) -> str:
         return f"{kind} needs an operator, and there is none"
     if not terminal.has_key and kind not in SIGNS:
         return f"{kind} shows nowhere on the line, and there is no key to confirm it with"
+    if not terminal.has_key and kind == "power-off" and target.connectionless:
+        return "power-off shows as silence on a serial line, and there is no key to confirm it with"
     return ""
 
 

@@ -70,6 +70,7 @@ def options_of(asked: Asked, operator: Callable[[], Terminal], scenarios: Collec
         rig=bench.rig,
         terminal=None if asked.no_operator else operator() if real else Silence(),
         expected=_expected(asked.expect_file, scenarios),
+        expect_file=str(asked.expect_file or ""),
     )
 
 

@@ -29,7 +29,7 @@ from pilesim.rig.stimuli import SimulatedHands
 from pilesim.rules.verdict import Verdict
 from pilesim.scenario.steps import Until
 from pilesim.scenario.view import View, holds
-from pilesim.trace.events import AnyEvent, Finish, Header, Trace
+from pilesim.trace.events import AnyEvent, Finish, Header, LineDown, LineUp, Trace
 from pilesim.trace.recorder import Recorder
 from pilesim.units import MS, S
 from pilesim.wire.frame import End
@@ -68,6 +68,8 @@ class HostedEnd:
         self._stopping = False
         self._over = False
         self._failed: BaseException | None = None
+        self._far_up = False
+        """Whether the other end's connection stands: a pile is up before the platform it dials has refused it."""
         self._sink = capture.open("w", encoding="utf-8", newline="\n")
         try:
             self._recorder = Recorder(_header(options), self._sink)
@@ -105,7 +107,12 @@ class HostedEnd:
 
     def wait_for(self, until: Until) -> bool:
         """Whether what `until` describes is seen before its time, of this world, is over; it may be so already."""
-        return self._wait(lambda: holds(until, self._view, self._protocol.normal_order), until.within)
+
+        def met() -> bool:
+            stands = self._far_up or not until.connected
+            return stands and holds(until, self._view, self._protocol.normal_order)
+
+        return self._wait(met, until.within)
 
     def pass_time(self, ns: int) -> None:
         """Let so much of this world's time pass."""
@@ -115,7 +122,7 @@ class HostedEnd:
         """What this end knows of a gun, in words for a person who waited for something else."""
         with self._news:
             report = self._view.reports.get(gun)
-            if not self._view.connected:
+            if not self._view.connected or not self._far_up:
                 return "nobody is connected"
             if report is None:
                 return f"no heartbeat of gun {gun} has come"
@@ -203,6 +210,8 @@ class HostedEnd:
     def _see(self, event: AnyEvent) -> None:
         with self._news:
             self._view.see(event)
+            if isinstance(event, LineUp | LineDown) and event.end is not self.end:
+                self._far_up = isinstance(event, LineUp)
             self._news.notify_all()
 
     # --------------------------------------------------------------------------------------------- waiting

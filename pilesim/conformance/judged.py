@@ -14,6 +14,7 @@ from pilesim.conformance.result import FindingRow, RuleRow, ScenarioResult, scen
 from pilesim.rules.judge import judge
 from pilesim.rules.verdict import Verdict
 from pilesim.trace.events import Finish, Note, Trace
+from pilesim.units import format_since_start
 
 NONE_EXPECTED: Mapping[str, str] = MappingProxyType({})
 
@@ -34,19 +35,27 @@ def judged(
     """
     judgement = judge(trace.header, trace.events)
     steps = [event for event in trace.events if isinstance(event, Note) and event.line]
+    ends = [event for event in trace.events if isinstance(event, Finish)]
     rules = tuple(
         RuleRow.of(
             result,
             result.id in trace.header.proves,
-            tuple(FindingRow.of(finding, _step_line(steps, finding.t_ns)) for finding in result.findings),
+            tuple(
+                FindingRow.of(finding, finding.line or _step_line(steps, finding.t_ns)) for finding in result.findings
+            ),
             expected.get(result.id, ""),
         )
         for result in judgement.rules
     )
     verdict, reason = scenario_verdict(rules, strict)
-    unready = next((event.reason for event in trace.events if isinstance(event, Finish) and event.reason), "")
+    unready = next((event.reason for event in ends if event.reason), "")
     if unready and verdict is not Verdict.ERROR:
         verdict, reason = Verdict.INCONCLUSIVE, f"the run did not come to its end: {unready}"
+    if not ends:
+        # What has failed by then has failed; what has not may have been about to.
+        failed = verdict in (Verdict.ERROR, Verdict.FAIL)
+        reason = "; ".join([_broken_off(trace, file, steps, rules), *([reason] if failed else [])])
+        verdict = verdict if failed else Verdict.INCONCLUSIVE
     return ScenarioResult(
         id=trace.header.scenario or trace.header.target,
         title=title,
@@ -61,6 +70,15 @@ def judged(
         repeat=repeat,
         capture=capture,
     )
+
+
+def _broken_off(trace: Trace, file: str, steps: list[Note], rules: tuple[RuleRow, ...]) -> str:
+    """Where a recording without an end breaks off, and what nobody can say of it, in a sentence."""
+    where = format_since_start(trace.events[-1].t_ns) if trace.events else "its first line"
+    step = f", in the step {file}:{steps[-1].line} {steps[-1].text}" if steps else ""
+    unproven = [row.id for row in rules if row.proves and row.verdict is Verdict.INCONCLUSIVE]
+    undecided = f"not proven by then: {', '.join(unproven)}" if unproven else "what was to come is undecided"
+    return f"the recording breaks off at {where}{step}, and its end was never written; {undecided}"
 
 
 def _step_line(steps: list[Note], t_ns: int) -> int:

@@ -6,10 +6,11 @@ Owns the joining of a simulated end with a URL, or of two URLs. A script's steps
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TextIO
 
-from pilesim.conformance.runner import PILE_NUMBER, settings_of
+from pilesim.conformance.runner import settings_of, simulated_number
 from pilesim.errors import RigError
 from pilesim.faulty import FaultChoice
 from pilesim.link.urls import link_of
@@ -19,6 +20,7 @@ from pilesim.rig.bench import Bench, ReferencePlatform, SimulatedPile, make_benc
 from pilesim.rig.clock import RealClock
 from pilesim.rig.impairments import Impairment
 from pilesim.rig.onlooker import Onlooker
+from pilesim.rig.scribe import Scribe
 from pilesim.rig.stimuli import SimulatedHands
 from pilesim.rig.targets import wire_ns_per_byte
 from pilesim.scenario.player import OTHER_END_NS, Player
@@ -46,13 +48,17 @@ class LiveOptions:
     seed: int
     clock_rate: float
     world_start_ns: int
-    number: str = PILE_NUMBER
-    """Of the pile that is played."""
+    number: str = ""
+    """Of the pile that is played; "" takes the protocol's usual one."""
     script: Scenario | None = None
     impairments: tuple[Impairment, ...] = ()
     """Of the line, from the beginning."""
     until_ns: int | None = None
     """When to end, in the world's time; None: when told to stop."""
+
+    @property
+    def pile_number(self) -> str:
+        return self.number or simulated_number(protocol_named(self.protocol))
 
     @property
     def own_end(self) -> End | None:
@@ -77,20 +83,25 @@ def play_live(
 ) -> Trace:
     """Play until the script is over, until `until_ns`, or until `stop` says so; RigError where a port fails.
 
-    `sink` gets the capture, event by event; `opened` is told of the bench once its ports are there; `see` gets
-    every event after it was recorded, on a thread of its own, so that it never keeps the line waiting.
+    `sink` gets the capture, a moment after each event; `opened` is told of the bench once its ports are there; `see`
+    gets every event after it was recorded, on a thread of its own, so that it never keeps the line waiting.
     """
     protocol = protocol_named(options.protocol)
     script = options.script
     own_end = options.own_end
-    recorder = Recorder(header_of(options), sink)
+    recorder = Recorder(header_of(options))
     view = View(protocol, own_end) if own_end is not None else None
     if view is not None:
         recorder.observers.append(view.see)
     settings = settings_of(script.platform) if script else Settings(auto=True)
     bench = bench_of(options, recorder, settings=settings, clock_error_ns=script.pile.clock_error_ns if script else 0)
     reason = ""
-    with Onlooker(see) as onlooker:
+    with ExitStack() as stack:
+        # The line only forwards and collects: writing, decoding and showing have their own threads.
+        scribe = stack.enter_context(Scribe(recorder.header, sink)) if sink is not None else None
+        if scribe is not None:
+            recorder.observers.append(scribe.see)
+        onlooker = stack.enter_context(Onlooker(see))
         recorder.observers.append(onlooker.see)
         try:
             opened(bench)
@@ -99,7 +110,7 @@ def play_live(
                 player = Player(
                     script,
                     protocol=protocol,
-                    pile=options.number,
+                    pile=options.pile_number if own_end is End.PILE else options.number,
                     view=view,
                     recorder=recorder,
                     hands=SimulatedHands(bench.pile, recorder) if bench.pile is not None else None,
@@ -108,10 +119,12 @@ def play_live(
                     ready_ns=OTHER_END_NS,
                 )
                 bench.pump.add(player)
-            _run(bench, player, options, stop)
-            if player is not None and not bench.line.vanished:
-                reason = player.cut_short if player.done else "it was broken off"
-            if bench.line.vanished:
+            _run(bench, player, options, lambda: stop() or (scribe is not None and scribe.failed is not None))
+            # Whoever plays the other half of a script may leave, and take the port along, a moment before us.
+            vanished = bool(bench.line.vanished) and not (player is not None and player.played)
+            if player is not None and not vanished:
+                reason = player.cut_short if player.done or player.played else "it was broken off"
+            if vanished:
                 reason = f"the port vanished: {bench.line.vanished}"
                 raise RigError(reason)
         except KeyboardInterrupt:
@@ -142,7 +155,7 @@ def bench_of(
         pile=options.pile
         if isinstance(options.pile, str)
         else SimulatedPile(
-            profile=options.pile, number=options.number, seed=options.seed, clock_error_ns=clock_error_ns
+            profile=options.pile, number=options.pile_number, seed=options.seed, clock_error_ns=clock_error_ns
         ),
         platform=ReferencePlatform(settings=settings, seed=options.seed, faults=faults)
         if options.platform is None
@@ -174,7 +187,8 @@ def header_of(options: LiveOptions) -> Header:
     return Header(
         start=local_datetime(options.world_start_ns).isoformat(),
         protocol=protocol_named(options.protocol).name,
-        pile=options.number if isinstance(firmware, Profile) else "",
+        dialect=protocol_named(options.protocol).overlay,
+        pile=options.pile_number if isinstance(firmware, Profile) else "",
         guns=firmware.guns if isinstance(firmware, Profile) else 0,
         target=f"sim:{firmware.name}" if isinstance(firmware, Profile) else firmware,
         scenario=script.id if script else "",

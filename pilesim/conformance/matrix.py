@@ -1,19 +1,22 @@
 """Every fault against the scenarios: which rule caught it where, and whether the suite is worth anything.
 
-Owns the proof of the suite: each fault, once it really took effect, is caught by a rule that it names; each rule is
-failed by some fault; the reference fails nothing. Must not know how a rule or a fault does its work.
+Owns the proof of the suite, for each protocol that has one: each fault, once it really took effect, is caught by a rule
+that it names; each rule is failed by some fault; the reference fails nothing. Must not know how a rule or a fault does
+its work.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
 import msgspec
 
 from pilesim import strictyaml
-from pilesim.conformance.result import ScenarioResult
+from pilesim.conformance.applicable import unprovable
 from pilesim.conformance.runner import REFERENCE_PLATFORM, Options, run_scenario
+from pilesim.contract.contracts import contract_of
 from pilesim.errors import UsageError
 from pilesim.faulty import FaultKind
 from pilesim.library import firmware_folder
@@ -25,20 +28,25 @@ from pilesim.rules.table import RULES
 from pilesim.rules.verdict import Verdict
 from pilesim.scenario.scenario import Scenario
 from pilesim.wire.frame import End
-from pilesim.wire.protocol import DEFAULT_PROTOCOL
+from pilesim.wire.protocol import DEFAULT_PROTOCOL, protocol_named
 
 FAULTS: Mapping[End, Mapping[str, FaultKind]] = {End.PILE: PILE_FAULTS, End.PLATFORM: PLATFORM_FAULTS}
 """Every fault there is, by the end that has it."""
 
 
 class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where a fault can be seen: with which parameters, in which scenarios, and which rules fail there."""
+    """Where a fault can be seen: with which parameters, in which scenarios, and which rules fail there; or why nowhere.
+
+    Of `shown` and `not_applicable` it has one.
+    """
 
     end: End = End.PILE
     fault: str
     with_: dict[str, Word] = msgspec.field(name="with", default_factory=dict)
-    shown: dict[str, tuple[str, ...]]
+    shown: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     """Scenario id to the rules that fail in it, whatever the seed; all of its scenarios together catch the fault."""
+    not_applicable: str = msgspec.field(name="not-applicable", default="")
+    """Why a firmware that speaks this protocol cannot have the fault, or nobody could tell."""
 
     @property
     def kind(self) -> FaultKind:
@@ -58,14 +66,23 @@ class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         return Options(target=pile, platform=platform, protocol=protocol, seed=seed)
 
 
-def load_proofs() -> tuple[Proof, ...]:
-    """The table of where each fault can be seen, from the firmware fixtures; every fault stands in it."""
-    path = firmware_folder() / "proofs" / "faults.yaml"
+def load_proofs(protocol: str = DEFAULT_PROTOCOL) -> tuple[Proof, ...]:
+    """The table of where each fault can be seen, from the firmware fixtures; every fault stands in it.
+
+    UsageError where there is none for `protocol`, or where it is not whole.
+    """
+    folder = firmware_folder() / "proofs"
+    path = folder / f"{protocol.partition('?')[0]}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in folder.glob("*.yaml")))
+        raise UsageError(f"expected a protocol whose faults have a matrix, one of {known}; found {protocol!r}")
     proofs = strictyaml.load(path.read_text(encoding="utf-8"), str(path), tuple[Proof, ...], quantity)
     for proof in proofs:
         if proof.fault not in FAULTS[proof.end]:
             raise UsageError(f"{path}: expected a fault of the {proof.end}, found {proof.fault!r}")
-        if not set(proof.kind.catches) & {rule for rules in proof.shown.values() for rule in rules}:
+        if bool(proof.shown) is bool(proof.not_applicable):
+            raise UsageError(f"{path}: {proof.name}: expected either shown or not-applicable")
+        if proof.shown and not set(proof.kind.catches) & {rule for rules in proof.shown.values() for rule in rules}:
             raise UsageError(f"{path}: {proof.name}: expected one of {', '.join(proof.kind.catches)} to fail somewhere")
     for end, table in FAULTS.items():
         missing = [name for name in table if all((p.end, p.fault) != (end, name) for p in proofs)]
@@ -89,6 +106,8 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     unproven: tuple[str, ...]
     names: tuple[str, ...]
     """The rules that must catch the fault."""
+    not_applicable: str = ""
+    """Why the fault is none in this protocol; then it must not be caught by what it names."""
 
     @property
     def caught_by(self) -> tuple[str, ...]:
@@ -96,54 +115,69 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(rule for rule in self.names if rule in self.failed) if self.took_effect else ()
 
 
-def run_cell(proof: Proof | None, scenario: Scenario, seed: int) -> Cell:
-    """Play `scenario` with the fault of `proof`, or on the reference where that is None."""
+def run_cell(proof: Proof | None, scenario: Scenario, seed: int, protocol: str = DEFAULT_PROTOCOL) -> Cell:
+    """Play `scenario` with the fault of `proof`, or on the reference where that is None.
+
+    What the protocol cannot carry is not played.
+    """
     options = (
-        proof.options(seed)
+        proof.options(seed, protocol)
         if proof is not None
-        else Options(target=REFERENCE_PLATFORM, protocol=DEFAULT_PROTOCOL, seed=seed)
+        else Options(target=REFERENCE_PLATFORM, protocol=protocol, seed=seed)
     )
-    run = run_scenario(scenario, options)
-    return _cell(proof, run.result, seed, any(proof and mishap.fault == proof.fault for mishap in run.mishaps))
-
-
-def _cell(proof: Proof | None, result: ScenarioResult, seed: int, took_effect: bool) -> Cell:
-    return Cell(
+    cell = Cell(
         end=proof.end if proof else End.PILE,
         fault=proof.fault if proof else "",
         name=proof.name if proof else "reference",
-        scenario=result.id,
+        scenario=scenario.id,
         seed=seed,
-        took_effect=took_effect,
-        verdict=result.verdict,
-        failed=tuple(row.id for row in result.rules if row.verdict is Verdict.FAIL),
-        unproven=tuple(row.id for row in result.unproven),
+        took_effect=False,
+        verdict=Verdict.NOT_APPLICABLE,
+        failed=(),
+        unproven=(),
         names=proof.kind.catches if proof else (),
+        not_applicable=proof.not_applicable if proof else "",
+    )
+    if unprovable(scenario, protocol_named(protocol), contract_of(protocol)):
+        return cell
+    run = run_scenario(scenario, options)
+    return msgspec.structs.replace(
+        cell,
+        took_effect=any(proof and mishap.fault == proof.fault for mishap in run.mishaps),
+        verdict=run.result.verdict,
+        failed=tuple(row.id for row in run.result.rules if row.verdict is Verdict.FAIL),
+        unproven=tuple(row.id for row in run.result.unproven),
     )
 
 
-def run_cells(jobs: Sequence[tuple[Proof | None, Scenario, int]], processes: int) -> Iterator[Cell]:
+def run_cells(
+    jobs: Sequence[tuple[Proof | None, Scenario, int]], processes: int, protocol: str = DEFAULT_PROTOCOL
+) -> Iterator[Cell]:
     """Every cell, in the order of `jobs`, whatever the number of processes."""
+    run = partial(run_cell, protocol=protocol)
     if processes <= 1:
-        yield from (run_cell(*job) for job in jobs)
+        yield from (run(*job) for job in jobs)
         return
     with ProcessPoolExecutor(processes) as pool:
-        yield from pool.map(run_cell, *zip(*jobs, strict=True), chunksize=4)
+        yield from pool.map(run, *zip(*jobs, strict=True), chunksize=4)
 
 
-def shortcomings(cells: Iterable[Cell], seeds: Sequence[int]) -> list[str]:
+def shortcomings(cells: Iterable[Cell], seeds: Sequence[int], protocol: str = DEFAULT_PROTOCOL) -> list[str]:
     """What the cells do not prove, a sentence each; empty when the suite is worth its name.
 
-    Every fault took effect, and is caught by a rule that it names, for each seed; every rule is failed by some
-    fault; the reference fails nothing and leaves no named rule unproven.
+    Every fault took effect, and is caught by a rule that it names, for each seed; every rule that the protocol can
+    carry is failed by some fault; the reference fails nothing and leaves no named rule unproven. A fault that is said
+    to be none in this protocol is caught nowhere.
     """
     seen = list(cells)
     wrong = []
     for cell in seen:
-        if not cell.fault and cell.verdict is not Verdict.PASS:
+        if not cell.fault and cell.verdict not in (Verdict.PASS, Verdict.NOT_APPLICABLE):
             what = ", ".join((*cell.failed, *(f"{rule} not proven" for rule in cell.unproven))) or cell.verdict
             wrong.append(f"{cell.scenario} seed {cell.seed}: the reference: {what}")
-    faulty = [cell for cell in seen if cell.fault]
+        if cell.not_applicable and cell.caught_by:
+            wrong.append(f"{cell.name}: not applicable, it is said, but {cell.scenario} fails {cell.caught_by[0]}")
+    faulty = [cell for cell in seen if cell.fault and not cell.not_applicable]
     for name in dict.fromkeys(cell.name for cell in faulty):
         for seed in seeds:
             mine = [cell for cell in faulty if cell.name == name and cell.seed == seed]
@@ -154,5 +188,6 @@ def shortcomings(cells: Iterable[Cell], seeds: Sequence[int]) -> list[str]:
                 named = ", ".join(mine[0].names)
                 wrong.append(f"{name} seed {seed}: expected one of {named} to fail; found {', '.join(found) or 'none'}")
     failed = {rule for cell in faulty if cell.took_effect for rule in cell.failed}
-    wrong += [f"{row.id}: no fault makes it fail" for row in RULES if row.id not in failed]
+    carried = [row.id for row in RULES if row.id not in contract_of(protocol).not_applicable]
+    wrong += [f"{rule}: no fault makes it fail" for rule in carried if rule not in failed]
     return wrong

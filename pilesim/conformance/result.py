@@ -10,6 +10,7 @@ gives the same file. What comes from the bench instead (a port, a baud rate) lie
     1   the first
     2   facts, planned; a rule's expected
     3   heard
+    4   files, dialect
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ import msgspec
 
 from pilesim.errors import FileError
 from pilesim.rules.verdict import Blame, Finding, Level, Margin, RuleResult, Verdict
+from pilesim.wire.dialects import remember
 from pilesim.wire.frame import End
 
-RESULT_SCHEMA = 3
+RESULT_SCHEMA = 4
 
 _WORST_FIRST = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.NOT_APPLICABLE)
 
@@ -151,6 +153,8 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     seed: int
     pile: str
     protocol: str
+    dialect: str = ""
+    """The text of the overlay, where the protocol is a dialect; it is known by its name once the file is read."""
     provisional: str
     """What of the protocol is not published; empty where all is."""
     strict: bool
@@ -158,12 +162,20 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     scenarios: tuple[ScenarioResult, ...]
     planned: tuple[str, ...] = ()
     """Every scenario of the run, by id; more than there are results where it was broken off."""
+    files: dict[str, str] = {}
+    """The scenarios of the plan that do not travel with pilesim: id to file."""
     facts: dict[str, str] = {}
     """Of the bench, name to text: port, baud rate, what the rig file says, what was heard in all scenarios."""
 
     @property
     def exit_code(self) -> int:
         return EXIT_CODES[self.verdict]
+
+    @property
+    def left(self) -> list[str]:
+        """The scenarios of the plan that were not played, because it was broken off or goes on."""
+        played = {result.id for result in self.scenarios}
+        return [name for name in self.planned if name not in played]
 
 
 class _AnySchema(msgspec.Struct):
@@ -185,10 +197,13 @@ def decode_result(text: bytes, file: str) -> RunResult:
             raise FileError(
                 file, None, f"expected a result file of schema {RESULT_SCHEMA}, found schema {schema}: run it again"
             )
-        return msgspec.json.decode(text, type=RunResult)
+        run = msgspec.json.decode(text, type=RunResult)
     except msgspec.DecodeError as error:
         problem = str(error).removeprefix("JSON is malformed: ")
         raise FileError(file, None, f"expected a result file: {problem[:1].lower()}{problem[1:]}") from None
+    if run.dialect:
+        remember(run.dialect, f"{file}: dialect")
+    return run
 
 
 def heard_facts(results: Iterable[ScenarioResult]) -> dict[str, str]:

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import TextIO
@@ -27,8 +27,9 @@ from pilesim.conformance.result import RunResult, ScenarioResult, heard_facts, w
 from pilesim.contract.contracts import contract_of
 from pilesim.errors import EncodingError, InternalError, PilesimError, RigError, UsageError
 from pilesim.faulty import Mishap
+from pilesim.library import scenario_folder
 from pilesim.pile.profiles import Profile
-from pilesim.platform.settings import DEFAULT_TARIFF, Card, Settings
+from pilesim.platform.settings import DEFAULT_TARIFF, Card, Settings, check_tariff
 from pilesim.rig.bench import Bench, ReferencePlatform, SimulatedPile, make_bench
 from pilesim.rig.clock import RealClock, VirtualClock, present_ns
 from pilesim.rig.desk import ApiDesk
@@ -51,17 +52,18 @@ from pilesim.units import HOUR, format_duration, local_datetime
 from pilesim.wire.frame import End
 from pilesim.wire.protocol import Protocol, protocol_named
 
-PILE_NUMBER = "44030500040000200026"
+_PILE_NUMBER = "44030500040000200026"
 """The pile number of a simulated pile: the field's own, of szds-33."""
 REFERENCE_PLATFORM = SimTarget(url="sim:reference", profile="reference")
 NOTHING_DONE: Mapping[str, ScenarioResult] = MappingProxyType({})
+NO_FILES: Mapping[str, str] = MappingProxyType({})
 _SLACK_NS = 6 * HOUR
 """Past a scenario's own estimate: its conditions have deadlines, so only a fault of ours takes longer."""
 
 
 def simulated_number(protocol: Protocol) -> str:
     """The number of a simulated pile, with as many digits as the protocol has."""
-    return PILE_NUMBER[: protocol.pile_digits]
+    return _PILE_NUMBER[: protocol.pile_digits]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,8 @@ class Options:
     """Is told the name of the port at the pile's end, once it is there."""
     expected: Expected = field(default_factory=dict)
     """Failures that are known."""
+    expect_file: str = ""
+    """Where they are told."""
 
     @property
     def bench_rig(self) -> Rig:
@@ -121,30 +125,35 @@ def run_all(
     """
     planned = tuple(scenario.id for scenario in scenarios)
     results = [done[name] for name in planned if name in done]
+    files = {scenario.id: scenario.file for scenario in scenarios if _word_of(scenario) != scenario.id}
     left = [scenario for scenario in scenarios if scenario.id not in done]
     with ExitStack() as stack:
         running = _side_by_side(left, options, stack) if in_memory(options) else None
         for scenario in left:
-            begun(scenario, run_result(results, planned, options))
+            begun(scenario, run_result(results, planned, options, files))
             result = result_of(scenario, options) if running is None else next(running)
             results.append(result)
-            ended(result, run_result(results, planned, options))
-    return run_result(results, planned, options)
+            ended(result, run_result(results, planned, options, files))
+    return run_result(results, planned, options, files)
 
 
-def run_result(results: Sequence[ScenarioResult], planned: tuple[str, ...], options: Options) -> RunResult:
-    """The run as far as it has come."""
+def run_result(
+    results: Sequence[ScenarioResult], planned: tuple[str, ...], options: Options, files: Mapping[str, str] = NO_FILES
+) -> RunResult:
+    """The run as far as it has come; `files` are those of the scenarios that do not travel with pilesim, by id."""
     protocol = protocol_named(options.protocol)
     return RunResult(
         pilesim=__version__,
         seed=options.seed,
         pile=options.target.url,
         protocol=protocol.name,
+        dialect=protocol.overlay,
         provisional=protocol.provisional,
         strict=options.strict,
         verdict=worst(result.verdict for result in results),
         scenarios=tuple(results),
         planned=planned,
+        files=dict(files),
         facts={**port_facts(options.target), **options.bench_rig.facts, **heard_facts(results)},
     )
 
@@ -160,11 +169,16 @@ def _side_by_side(scenarios: list[Scenario], options: Options, stack: ExitStack)
     return (begun[scenario.id].result() for scenario in scenarios)
 
 
-def result_of(scenario: Scenario, options: Options) -> ScenarioResult:
-    """The result of a scenario, even where this program fails in it: the others are still run."""
-    reason = unprovable(scenario, contract_of(options.protocol)) or why_not(
+def why_unplayed(scenario: Scenario, options: Options) -> str:
+    """Why `scenario` is not applicable here, in a sentence; "" where it is."""
+    return unprovable(scenario, protocol_named(options.protocol), contract_of(options.protocol)) or why_not(
         scenario, options.target, options.bench_rig, options.terminal
     )
+
+
+def result_of(scenario: Scenario, options: Options) -> ScenarioResult:
+    """The result of a scenario, even where this program fails in it: the others are still run."""
+    reason = why_unplayed(scenario, options)
     if reason:
         return _unplayed(scenario, options, Verdict.NOT_APPLICABLE, reason)
     try:
@@ -200,11 +214,14 @@ def run_scenario(scenario: Scenario, options: Options) -> Run:
     target, rig = options.target, options.bench_rig
     # A real platform's clock runs at 1, and what it tells the pile is held against this world's.
     scenario = fitted(scenario, rig, present_ns(1 if rig.platform is not None else options.clock_rate))
+    if rig.platform is None:
+        check_tariff(settings_of(scenario.platform).tariff, protocol, f"{scenario.file}: platform: tariff")
     simulated = isinstance(target, SimTarget)
     profile = profile_of(target) if isinstance(target, SimTarget) else None
     header = Header(
         start=local_datetime(scenario.start_ns).isoformat(),
         protocol=protocol.name,
+        dialect=protocol.overlay,
         pile=simulated_number(protocol) if simulated else options.pile_number,
         guns=profile.guns if profile else rig.guns,
         target=target.url,
@@ -316,7 +333,8 @@ def _play(
         real += [rig.platform.url] if rig.platform is not None else []
         if real and player.cut_short == NOBODY_CONNECTED:
             waited = format_duration(int((SETTLING_NS + READY_NS) * options.timeout_scale))
-            raise RigError(f"{' and '.join(real)}: {player.cut_short} within {waited}")
+            why = f": {bench.line.refused}" if bench.line.refused else ""
+            raise RigError(f"{' and '.join(real)}: {player.cut_short} within {waited}{why}")
     finally:
         for participant in (hands, desk):
             if isinstance(participant, RigHands | ApiDesk):
@@ -383,20 +401,41 @@ def settings_of(asked: PlatformSettings) -> Settings:
 
 def _word_of(scenario: Scenario) -> str:
     """What the command line calls a scenario: one that travels with pilesim by its id, another by its file."""
-    return scenario.id if scenario.file == f"{scenario.id}.yaml" else scenario.file
+    travels = scenario.file == f"{scenario.id}.yaml" and (scenario_folder() / scenario.file).is_file()
+    return scenario.id if travels else scenario.file
+
+
+_UNSAID = ("terminal", "watch", "opened", "captures", "expected")
+"""Fields of Options that say where a run is shown and kept, and not what it is; `expected` goes by its file."""
+
+
+def _said(options: Options) -> dict[str, tuple[str, ...]]:
+    """What the command line says of each field of Options, whatever it holds, but for those that are `_UNSAID`."""
+    rig = options.bench_rig
+    return {
+        "target": () if rig.file else ("--pile", options.target.url),
+        "rig": ("--rig", rig.file) if rig.file else (),
+        "seed": ("--seed", str(options.seed)),
+        "protocol": ("--protocol", options.protocol),
+        "platform": ("--platform", options.platform.url),
+        "impairments": tuple(word for each in options.impairments for word in ("--impair", impairment_text(each))),
+        "strict": ("--strict",),
+        "timeout_scale": ("--timeout-scale", f"{options.timeout_scale:g}"),
+        "clock_rate": ("--clock-rate", f"{options.clock_rate:g}"),
+        "pile_number": ("--pile-number", options.pile_number),
+        "expect_file": ("--expect", options.expect_file),
+    }
 
 
 def repeat_command(scenario: str, options: Options) -> str:
-    """The command that runs one scenario again as this one was run."""
-    rig = options.bench_rig
-    words = ["pilesim", "conform", scenario, *(("--rig", rig.file) if rig.file else ("--pile", options.target.url))]
-    words += ["--seed", str(options.seed), "--protocol", options.protocol]
-    if options.platform != REFERENCE_PLATFORM:
-        words += ["--platform", options.platform.url]
-    for impairment in options.impairments:
-        words += ["--impair", impairment_text(impairment)]
-    if options.strict:
-        words.append("--strict")
-    if options.clock_rate != 1:
-        words += ["--clock-rate", f"{options.clock_rate:g}"]
+    """The command that runs one scenario again as this one was run: what is not at its default is said."""
+    words = ["pilesim", "conform", scenario]
+    for field_of, said in _said(options).items():
+        if getattr(options, field_of) != _DEFAULTS[field_of]:
+            words += said
+    # A terminal is an object of the run; only that there is none was said.
+    words += ["--no-operator"] if options.terminal is None else []
     return shlex.join(words)
+
+
+_DEFAULTS = {each.name: each.default for each in fields(Options)}

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from pilesim.quantities import Duration, Kwh, Yuan, quantity
+from pilesim.units import FEN_MFEN
 from pilesim.wire.messages import GunFault, GunState, Message
 
 
@@ -43,6 +45,15 @@ class Limit:
     value: int
     unit: str
     source: str
+
+    def read(self, said: object) -> int:
+        """A value that a file gives in place of this one; ValueError says what was expected and what was found."""
+        kinds: Mapping[str, type[int]] = {"s": Duration, "kWh": Kwh, "yuan": Yuan}
+        if self.unit in kinds:
+            return int(quantity(kinds[self.unit], said))
+        if isinstance(said, int) and not isinstance(said, bool) and said >= 0:
+            return said
+        raise ValueError(f"expected a number of {self.unit}, found {said!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +96,12 @@ class Contract:
     """The platform tells the time unasked, after the Hello and then so often; None: the pile asks."""
     tells_battery: bool = False
     """The pile passes on what the car's BMS tells of its battery."""
+    keeps_reports: bool = False
+    """A change that cannot be told for want of a line is told once there is one, before the bills."""
+    bill_energy_dwh: int = 100
+    """The energies of a bill are multiples of this."""
+    bill_money_mfen: int = FEN_MFEN
+    """The fees of a bill are multiples of this."""
     plug_wait_ns: int = 0
     """So long after a start that is refused for want of a cable, one that is plugged in starts it after all."""
     bill_due: BillDue = BillDue.LEAVE
@@ -98,5 +115,7 @@ class Contract:
     """The protocol's own numbers, where a refused start is answered with one."""
     nothing_to_stop: int = 0
     """The protocol's own number in the answer to a stop of nothing."""
+    nobody_charges: int = 0
+    """The protocol's own number in the answer to a balance of somebody who does not charge there."""
     not_applicable: Mapping[str, str] = field(default_factory=dict)
     """Rules that this protocol cannot carry, with the reason."""

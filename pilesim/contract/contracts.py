@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import cast
 
 from pilesim.contract import evlink, ykc
 from pilesim.contract.contract import Contract
+from pilesim.contract.dialect import dialect_contract
 from pilesim.errors import UsageError
+from pilesim.wire.offered import offered
 from pilesim.wire.protocol import protocol_named
 
 _Maker = Callable[[Mapping[str, str]], Contract]
@@ -24,9 +27,33 @@ _MAKERS: Mapping[str, _Maker] = {
 """What makes a protocol's contract of the options that its name chooses."""
 
 
+_OFFERED = "pilesim.contracts"
+"""The entry points of other packages: a protocol's name to its Contract, or to what makes one of its options."""
+
+
 def contract_of(protocol: str) -> Contract:
     """The contract of the protocol called `protocol`, with the options of its name; UsageError where there is none."""
-    base = protocol.partition("?")[0]
-    if base not in _MAKERS:
-        raise UsageError(f"expected a protocol with a contract, one of {', '.join(_MAKERS)}; found {protocol!r}")
-    return _MAKERS[base](protocol_named(protocol).options)
+    spoken = protocol_named(protocol)
+    if spoken.overlay:
+        return dialect_contract(contract_of(spoken.origin), spoken, protocol_named(spoken.origin))
+    return _maker(spoken.name.partition("?")[0])(spoken.options)
+
+
+def _maker(name: str) -> _Maker:
+    if name in _MAKERS:
+        return _MAKERS[name]
+    found = offered(_OFFERED, name, _no_contract)
+    if isinstance(found, Contract):
+        return _whatever(found)
+    if callable(found):
+        return cast(_Maker, found)
+    raise UsageError(
+        f"expected a protocol with a contract, one of {', '.join(_MAKERS)}, or one whose package offers its contract "
+        f"({_OFFERED}); found {name!r}"
+    )
+
+
+def _no_contract(name: str, found: object) -> str:
+    if isinstance(found, Contract):
+        return "" if found.protocol == name else f"expected the contract of {name!r}, found that of {found.protocol!r}"
+    return "" if callable(found) else f"expected a contract (pilesim.contract.contract.Contract), found {found!r}"

@@ -79,6 +79,21 @@ LIMITS: dict[str, Limit] = {
     "platform.stops-at-balance": Limit(2, "beats", "szds-33"),
 }
 
+_NOT_REFUSED = "the answer to a start accepts or refuses nothing here; an ended that follows it does"
+_NOTHING_TO_HOLD_IT_AGAINST = "neither heartbeat nor bill of this protocol tells the like of it"
+_NOTHING_OF_BATTERIES = "piles of this protocol pass nothing on of the car's battery"
+
+NOT_APPLICABLE: dict[str, str] = {
+    "beat.charging": "one limit holds here whether a gun charges or not: that of beat.period",
+    "beat.alive": "a gun's heartbeat is its report here, which beat.period has",
+    "start.refused": _NOT_REFUSED,
+    "bill.begun": "here a start that came to nothing has no bill",
+    "battery.output": _NOTHING_TO_HOLD_IT_AGAINST,
+    "battery.temperature": _NOTHING_TO_HOLD_IT_AGAINST,
+    "battery.summary": _NOTHING_TO_HOLD_IT_AGAINST,
+    "battery.vin": _NOTHING_TO_HOLD_IT_AGAINST,
+}
+
 LHC = Contract(
     protocol="lhc",
     limits=LIMITS,
@@ -114,6 +129,11 @@ LHC = Contract(
         GunState.FAULT: _OCCUPIED | {GunState.IDLE},
         GunState.MAINTENANCE: frozenset({GunState.IDLE, GunState.FAULT}),
     },
+    not_applicable={
+        **NOT_APPLICABLE,
+        "battery.soc": _NOTHING_OF_BATTERIES,
+        "battery.demand": _NOTHING_OF_BATTERIES,
+    },
 )
 
 _NO_TAIL = "the heartbeat of this version carries no order, start time, energy or amount"
@@ -121,7 +141,10 @@ _NO_TAIL = "the heartbeat of this version carries no order, start time, energy o
 EVLINK = replace(
     LHC,
     protocol="evlink-2.6",
+    # 0x19, 0x1A, 0x1B, 0x1E, 0x23 and 0x24 are published; the field, whose piles speak lhc, has shown none.
+    tells_battery=True,
     not_applicable={
+        **NOT_APPLICABLE,
         "beat.order": _NO_TAIL,
         "beat.start-time": _NO_TAIL,
         "auth.second-scan": _NO_TAIL,

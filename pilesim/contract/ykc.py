@@ -14,6 +14,8 @@ from pilesim.units import DAY, FEN_MFEN, MINUTE, MS, S
 from pilesim.wire.messages import (
     Alive,
     AliveReply,
+    BalanceTell,
+    BalanceTold,
     Bill,
     BillReply,
     CardAsk,
@@ -22,6 +24,8 @@ from pilesim.wire.messages import (
     GunState,
     Hello,
     HelloReply,
+    Reboot,
+    RebootReply,
     ReportAsk,
     Start,
     StartReply,
@@ -32,6 +36,8 @@ from pilesim.wire.messages import (
     TariffTold,
     TimeTell,
     TimeTold,
+    WorkTell,
+    WorkTold,
 )
 from pilesim.wire.ykc.codes import FAULTS
 
@@ -48,6 +54,8 @@ LIMITS: Mapping[str, Limit] = {
     "link.flap-keeps-order": Limit(2 * MINUTE, "s", "P: (szds-33)"),
     "clock.synced": Limit(MINUTE, "s", "P: (szds-16)"),
     "beat.period": Limit(5 * MINUTE + 5 * S, "s", "0x13 every 5 min when idle, and 5 s to spare"),
+    "beat.charging": Limit(20 * S, "s", "(11) 0x13 every 15 s while charging, and 5 s to spare"),
+    "beat.alive": Limit(15 * S, "s", "(11) some 0x03 every 10 s, and 5 s to spare"),
     "beat.shows-unplug": _CHANGE,
     "start.answered": _REPLY,
     "start.outcome": _OUTCOME,
@@ -56,12 +64,15 @@ LIMITS: Mapping[str, Limit] = {
     "stop.ends-charge": Limit(10 * S, "s", "(3); P: the seconds"),
     "fault.told": _CHANGE,
     "bill.prompt": Limit(30 * S, "s", "(7)"),
+    "bill.at-once": Limit(5 * S, "s", "(5) when the gun is pulled; P: the seconds"),
+    "bill.begun": Limit(2 * MINUTE, "s", "(9) 90 s for the start (1) and 30 s for its bill (7)"),
     "bill.not-stale": Limit(5 * S, "s", "P: an acknowledgement and a bill may cross"),
     "bill.survives-outage": Limit(MINUTE, "s", "stored bills leave after the log-in; P: the seconds"),
     "bill.times": Limit(MINUTE, "s", "P"),
     "bill.duration": Limit(90 * S, "s", "P: (zpd-7)"),
     "bill.energy": Limit(500, "kWh", "P: this, and 1 % of the meter's difference"),
     "bill.amount": Limit(FEN_MFEN, "yuan", "(8) for each rate; piles in use send two decimals of the four"),
+    "battery.summary": Limit(1_000, "kWh", "as 0x19 carries it: 0.1 kWh"),
     "safe.unplug-stops": Limit(1, "beats", "(5)"),
     "platform.replies": _REPLY,
     "platform.bill-acked": _REPLY,
@@ -87,7 +98,6 @@ NOT_APPLICABLE: Mapping[str, str] = {
     "bill.plug-times": _NO_OCCUPANCY,
     "bill.occupancy": _NO_OCCUPANCY,
     "occupied.parking": _NO_OCCUPANCY,
-    "bill.at-once": "a bill that leaves within 30 s is in time here",
     "bill.none-unstarted": "here a start that was begun has a bill, whether anything charged or not",
     "beat.start-time": "the report of this protocol carries no start time",
 }
@@ -106,6 +116,9 @@ YKC = Contract(
         Start: StartReply,
         Stop: StopReply,
         Bill: BillReply,
+        BalanceTell: BalanceTold,
+        WorkTell: WorkTold,
+        Reboot: RebootReply,
     },
     # 0x13: every 5 min when idle, every 15 s while charging; 0x03: every 10 s, three missed are off-line.
     beat_idle_ns=5 * MINUTE,
@@ -124,8 +137,13 @@ YKC = Contract(
     # 0x56 after the log-in and daily; the pile has no message to ask with.
     time_ask_ns=DAY,
     time_tell_ns=DAY,
-    # 0x15, 0x17, 0x19, 0x1D, 0x21, 0x23 and 0x25 of a DC pile.
+    # 0x15, 0x17, 0x19, 0x1B, 0x1D, 0x21, 0x23 and 0x25 of a DC pile.
     tells_battery=True,
+    # Log-in: stored 0x13s go before the stored 0x3Bs.
+    keeps_reports=True,
+    # Energies and amounts of 0x3B have four decimals.
+    bill_energy_dwh=1,
+    bill_money_mfen=10,
     # (7), (5): within 30 s of the end, with the cable in or out.
     bill_due=BillDue.END,
     # (9): failed or not; a start that was refused has none.
@@ -146,6 +164,8 @@ YKC = Contract(
         Refusal.NO_ROOM: 3,
     },
     nothing_to_stop=2,
+    # 0x41: 2 wrong card.
+    nobody_charges=2,
     # The bits of 0x13.
     faults_told=frozenset(fault for fault, _ in FAULTS),
     # (4): never idle while charging. A gun is idle with its cable in too.

@@ -147,6 +147,10 @@ class Behaviour:
         """A heartbeat or a change on its way out; None: it is not sent."""
         return report
 
+    def says_alive(self, gun: int) -> bool:
+        """Whether the gun tells, when it is time, that it is there, where that is not its report."""
+        return True
+
     # --- bills
 
     def keeps_bill(self, record: Record) -> bool:

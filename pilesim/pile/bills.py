@@ -16,17 +16,15 @@ from pilesim.pile.clock import Clock
 from pilesim.pile.store import BILLS_KEPT, KeptBill, Record, Store
 from pilesim.pile.timeline import Activity, Timeline
 from pilesim.pile.uplink import Uplink
-from pilesim.units import FEN_MFEN, KWH_DWH, MINUTE, MS, S, minute_of_day, round_half_up
-from pilesim.wire.messages import Bill, BillPeriod, Rate
+from pilesim.units import KWH_DWH, MINUTE, MS, S, minute_of_day, round_half_up
+from pilesim.wire.messages import Bill, BillPeriod, Login, Rate
 
-_STAGE_DWH = 100
-"""A stage's energy is rounded to 0.01 kWh."""
 _WAIT_FOR_TIME_NS = 3 * S
 """How long bills wait on a new connection for the first time since power-up; then they leave as they are."""
 _LOOK_NS = 100 * MS
 
 
-def write_bill(record: Record, clock: Clock, behaviour: Behaviour) -> Bill:
+def write_bill(record: Record, clock: Clock, contract: Contract, behaviour: Behaviour) -> Bill:
     """The bill of a record: stages by half-hour of the local day, fees by the tariff it was charged at.
 
     Where that has rates, the stages of each are summed up too, and what they cost.
@@ -37,7 +35,8 @@ def write_bill(record: Record, clock: Clock, behaviour: Behaviour) -> Bill:
     first = clock.reading_ns(booked.start_ns) // HALF_HOUR_NS
     energies_cwns = [halves.get(half, 0) for half in range(first, max(halves, default=first) + 1)]
     energies_cwns[-1] += booked.unstored_cwns
-    exact = [round_half_up(energy_cwns, _STAGE_DWH * CWNS_PER_DWH) * _STAGE_DWH for energy_cwns in energies_cwns]
+    step_dwh, step_mfen = contract.bill_energy_dwh, contract.bill_money_mfen
+    exact = [round_half_up(energy_cwns, step_dwh * CWNS_PER_DWH) * step_dwh for energy_cwns in energies_cwns]
     stages_dwh = behaviour.billed_dwh(booked, tuple(exact))
 
     charge_cost = service_cost = 0
@@ -49,7 +48,9 @@ def write_bill(record: Record, clock: Clock, behaviour: Behaviour) -> Bill:
         service_cost += energy_dwh * tariff.service_mfen[of_day]
         if tariff.rates:
             by_rate[tariff.rate_of[of_day]] += energy_dwh
-    periods = tuple(_period(rate, energy_dwh) for rate, energy_dwh in zip(tariff.rates, by_rate, strict=True))
+    periods = tuple(
+        _period(rate, energy_dwh, step_mfen) for rate, energy_dwh in zip(tariff.rates, by_rate, strict=True)
+    )
 
     end_ms = clock.reading_ns(booked.end_ns) // MS
     charge_minutes = (end_ms - clock.reading_ns(booked.start_ns) // MS) * MS // MINUTE
@@ -69,30 +70,31 @@ def write_bill(record: Record, clock: Clock, behaviour: Behaviour) -> Bill:
         stages_dwh=stages_dwh,
         meter_start_dwh=booked.meter_start_cwns // CWNS_PER_DWH,
         meter_end_dwh=(booked.meter_start_cwns + booked.energy_cwns) // CWNS_PER_DWH,
-        charge_fee_mfen=_to_fen(charge_cost, KWH_DWH),
-        service_fee_mfen=_to_fen(service_cost, KWH_DWH),
+        charge_fee_mfen=_rounded(charge_cost, KWH_DWH, step_mfen),
+        service_fee_mfen=_rounded(service_cost, KWH_DWH, step_mfen),
         occupancy_minutes=occupancy_minutes,
-        occupancy_fee_mfen=_to_fen(occupancy_mfen, 1),
+        occupancy_fee_mfen=_rounded(occupancy_mfen, 1, step_mfen),
         stop_reason=booked.reason,
+        stop_cause=booked.cause,
         periods=periods,
         amount_mfen=sum(period.amount_mfen for period in periods) if periods else None,
         vin=booked.vin or None,
         login=booked.authorisation.login,
-        account=booked.authorisation.account,
+        account=booked.authorisation.account if booked.authorisation.login is Login.CARD else None,
         traded=clock.stamp(booked.end_ns),
     )
     return behaviour.written(record, bill)
 
 
-def _period(rate: Rate, energy_dwh: int) -> BillPeriod:
+def _period(rate: Rate, energy_dwh: int, step_mfen: int) -> BillPeriod:
     price_mfen = rate.energy_mfen + rate.service_mfen
-    amount_mfen = _to_fen(energy_dwh * price_mfen, KWH_DWH)
+    amount_mfen = _rounded(energy_dwh * price_mfen, KWH_DWH, step_mfen)
     return BillPeriod(price_mfen=price_mfen, energy_dwh=energy_dwh, lossy_dwh=energy_dwh, amount_mfen=amount_mfen)
 
 
-def _to_fen(cost: int, per: int) -> int:
-    """`cost / per`, in mfen, rounded once to 0.01 yuan."""
-    return round_half_up(cost, per * FEN_MFEN) * FEN_MFEN
+def _rounded(cost: int, per: int, step_mfen: int) -> int:
+    """`cost / per`, in mfen, rounded once to a multiple of `step_mfen`."""
+    return round_half_up(cost, per * step_mfen) * step_mfen
 
 
 @dataclass(slots=True)
@@ -182,7 +184,7 @@ class BillBook:
     def _send(self, kept: KeptBill) -> None:
         if kept.bill is None:
             assert kept.record is not None
-            kept.bill = write_bill(kept.record, self.clock, self.behaviour)
+            kept.bill = write_bill(kept.record, self.clock, self.contract, self.behaviour)
         if kept.times_left:
             if not self.behaviour.resends(kept.bill):
                 self.store.bills.remove(kept)

@@ -6,12 +6,14 @@ time is an integer. Power is piecewise constant: it changes at whole percents on
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
 
 from pilesim.units import MINUTE
+from pilesim.wire.messages import BmsWord
 
 CWNS_PER_DWH = 36_000_000_000_000
 """0.1 Wh = 360 J, in 0.01 W x ns."""
@@ -19,7 +21,7 @@ CWNS_PER_DWH = 36_000_000_000_000
 _FLAT_UP_TO_PERCENT = 80
 _SHARE_STEP_PERMILLE = 45
 """From 80 % on the current falls by this share at each percent, to a tenth at 99 %."""
-_EMPTY_DV = 3_400
+EMPTY_DV = 3_400
 _DV_PER_PERCENT = 8
 """340 V empty to 420 V full: a common passenger car."""
 
@@ -39,6 +41,8 @@ class CarSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     full_permille: Permille = 1000
     """Where it says that it has had enough."""
     vin: str = "LPSMV4A10L0000017"
+    lacks: tuple[BmsWord, ...] = ()
+    """What its BMS never says, though it answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,8 @@ class Car:
     """One car at one gun; its content outlives a charge, not the cable."""
 
     def __init__(self, spec: CarSpec) -> None:
-        self.handshake = spec.handshake
+        self._handshake = spec.handshake
+        self._lacks: Collection[BmsWord] = spec.lacks
         self.insulation = spec.insulation
         self.vin = spec.vin
         self.capacity_dwh = spec.capacity_dwh
@@ -68,6 +73,14 @@ class Car:
         self._capacity_cwns = spec.capacity_dwh * CWNS_PER_DWH
         self._content_cwns = self._capacity_cwns * spec.soc_permille // 1000
         self._full_cwns = self._capacity_cwns * spec.full_permille // 1000
+
+    def hush(self, words: Collection[BmsWord]) -> None:
+        """From now on its BMS does not say these words, and all others."""
+        self._lacks = words
+
+    def lacking(self, words: Iterable[BmsWord]) -> BmsWord | None:
+        """The first of `words` that its BMS does not say."""
+        return next((word for word in words if word in self._lacks or not self._handshake), None)
 
     @property
     def percent(self) -> int:
@@ -81,7 +94,7 @@ class Car:
     @property
     def volts_dv(self) -> int:
         """0.1 V, of its battery now."""
-        return _EMPTY_DV + _DV_PER_PERCENT * self.percent
+        return EMPTY_DV + _DV_PER_PERCENT * self.percent
 
     @property
     def in_want(self) -> bool:
@@ -99,7 +112,7 @@ class Car:
             return NO_DRAW
         percent = min(self.percent, 99)
         share_permille = 1000 - _SHARE_STEP_PERMILLE * max(0, percent - _FLAT_UP_TO_PERCENT + 1)
-        volts_dv = _EMPTY_DV + _DV_PER_PERCENT * percent
+        volts_dv = EMPTY_DV + _DV_PER_PERCENT * percent
         amps_da = min(rated_w, self.most_w) * 100 * share_permille // 1000 // volts_dv
         return Draw(volts_dv, max(1, amps_da))
 

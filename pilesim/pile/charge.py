@@ -12,7 +12,7 @@ from pilesim.pile.clock import Clock
 from pilesim.pile.meter import Meter
 from pilesim.pile.store import Authorisation, Piece, Record
 from pilesim.units import KWH_DWH, MINUTE, half_hour_of_day
-from pilesim.wire.messages import StopReason, Tariff
+from pilesim.wire.messages import StopCause, StopReason, Tariff
 
 HALF_HOUR_NS = 30 * MINUTE
 KWH_CWNS = KWH_DWH * CWNS_PER_DWH
@@ -90,6 +90,11 @@ class Charge:
             self._pieces.append(piece)
         self.draw = self._car.draw(self._rated_w)
 
+    def limit(self, rated_w: int) -> None:
+        """From the last `advance` on the gun gives at most `rated_w`, W."""
+        self._rated_w = rated_w
+        self.draw = self._car.draw(rated_w)
+
     @property
     def full(self) -> bool:
         return self.draw is NO_DRAW
@@ -134,7 +139,7 @@ class Charge:
             waits.append(-(-left // rate))
         return min(waits)
 
-    def record(self, end_ns: int, reason: StopReason | None) -> Record:
+    def record(self, end_ns: int, reason: StopReason | None, cause: StopCause | None = None) -> Record:
         """The books as they stand at the last `advance`."""
         return Record(
             gun=self._gun,
@@ -143,6 +148,7 @@ class Charge:
             start_ns=self.start_ns,
             end_ns=end_ns,
             reason=reason,
+            cause=cause,
             pieces=tuple(self._pieces),
             meter_start_cwns=self._meter_start_cwns,
             vin=self._car.vin,

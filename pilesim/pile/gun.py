@@ -7,7 +7,7 @@ only waiting is an Activity.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from pilesim.contract.contract import BillDue, Contract, Refusal
@@ -30,6 +30,10 @@ from pilesim.wire.messages import (
     Alive,
     Authorise,
     AuthoriseReply,
+    BalanceTell,
+    BalanceTold,
+    BmsInfo,
+    BmsWord,
     CardAsk,
     CardReply,
     Ended,
@@ -39,12 +43,15 @@ from pilesim.wire.messages import (
     GunState,
     Login,
     Message,
+    Mischance,
     Parking,
+    PileKind,
     Start,
     StartAsk,
     StartReply,
     Stop,
     StopAsk,
+    StopCause,
     StopReason,
     StopReply,
 )
@@ -54,6 +61,10 @@ PROGRESS_NS = 15 * S
 STOP_ASK_NS = 5 * S
 """How long a stop at the pile waits for the platform's word."""
 CARD_ASK_NS = 10 * S
+BMS_WAIT_NS = 5 * S
+"""How long the charger waits for the next word of a BMS that has spoken before: the standard's longest but one."""
+_IN_CHARGE = (BmsWord.BCS, BmsWord.BCL, BmsWord.BSM)
+"""What the BMS says again and again while current flows."""
 _STAGGER_NS = 400 * MS
 """Between the first heartbeats of neighbouring guns, so that they do not all speak at once."""
 
@@ -112,7 +123,8 @@ class Gun:
 
         # The firmware's side. `_authorisation` and `_record` live in the store.
         self._cable = False
-        self._isolation = GunFault.NONE
+        self._of_car = GunFault.NONE
+        """A fault that goes with the car."""
         self._powered = False
         self._life: Activity | None = None
         self._starting: Activity | None = None
@@ -123,6 +135,7 @@ class Gun:
         self._card_ask: _Ask | None = None
         self._wants_cable: _Waiting | None = None
         self._battery_told: Activity | None = None
+        self._bms_awaited: Activity | None = None
         self._beats: Activity | None = None
         self._shown = self._seen
 
@@ -137,8 +150,27 @@ class Gun:
             return GunState.CHARGING
         record = self._record
         if record is None or not self._cable:
-            return GunState.MAINTENANCE if self._maintenance else GunState.IDLE
+            return GunState.MAINTENANCE if self._out_of_service else GunState.IDLE
         return GunState.OCCUPIED_FULL if record.reason is StopReason.FULL else GunState.OCCUPIED_NOT_FULL
+
+    @property
+    def busy(self) -> bool:
+        """A charge is under way, or a start."""
+        return self._charge is not None or self._starting is not None
+
+    @property
+    def _out_of_service(self) -> bool:
+        return self._maintenance or self._store.stopped
+
+    @property
+    def _rated_w(self) -> int:
+        """The most it may give now, W."""
+        return self._works.profile.rated_w * self._store.power_percent // 100
+
+    @property
+    def _hears_battery(self) -> bool:
+        """What the BMS says is passed on."""
+        return self._works.contract.tells_battery and self._works.profile.kind is PileKind.DC
 
     @property
     def _seems_to_charge(self) -> bool:
@@ -149,7 +181,7 @@ class Gun:
     def fault(self) -> GunFault:
         if self._emergency:
             return GunFault.EMERGENCY_STOP
-        return self._defect if self._defect is not GunFault.NONE else self._isolation
+        return self._defect if self._defect is not GunFault.NONE else self._of_car
 
     @property
     def screen(self) -> Page:
@@ -186,12 +218,12 @@ class Gun:
         """Wake up with what the store and the cable tell."""
         self._powered = True
         self._cable = self._car is not None
-        self._isolation = GunFault.NONE
+        self._of_car = GunFault.NONE
         record = self._record
         if record is not None and record.reason is None:
             # The charge does not resume. What flowed after the last stored instant, the meter knows.
             unstored_cwns = self._meter.reading_cwns - record.meter_start_cwns - record.energy_cwns
-            record = replace(record, reason=StopReason.FAULT, unstored_cwns=unstored_cwns)
+            record = replace(record, reason=StopReason.FAULT, cause=Mischance.POWER_LOST, unstored_cwns=unstored_cwns)
             self._store.records[self.number] = record
         if not self._cable:
             self._cable_is_out()
@@ -200,7 +232,7 @@ class Gun:
             self._close_at_end()
         held = self._authorisation
         if held is not None and held.starting:
-            self._start_failed(held)
+            self._start_failed(held, Mischance.POWER_LOST)
         elif held is not None:
             self._live(held)
         self._shown = self._seen
@@ -212,7 +244,7 @@ class Gun:
         self._powered = False
         self._charge = self._starting = self._current = self._unplugging = self._life = None
         self._stop_ask = self._card_ask = self._beats = None
-        self._wants_cable = self._battery_told = None
+        self._wants_cable = self._battery_told = self._bms_awaited = None
 
     # --- line
 
@@ -237,7 +269,8 @@ class Gun:
 
     def say_alive(self) -> None:
         """Say that the gun is there, where that is not its report."""
-        self._uplink.send(Alive(gun=self.number, faulty=self.fault is not GunFault.NONE))
+        if self._behaviour.says_alive(self.number):
+            self._uplink.send(Alive(gun=self.number, faulty=self.fault is not GunFault.NONE))
 
     def report_now(self, request: Frame) -> None:
         """The platform asks for the gun's report."""
@@ -273,8 +306,18 @@ class Gun:
             if self._works.contract.changes_apart:
                 self._report(change=True)
             self._beat_from(self._beat_period_ns)
+        elif self._works.contract.keeps_reports:
+            told = self._reported(change=False)
+            if told is not None:
+                self._uplink.tell(told)
 
     def _report(self, *, change: bool, answering: Frame | None = None) -> None:
+        told = self._reported(change=change)
+        if told is not None:
+            self._uplink.send(told, answering)
+
+    def _reported(self, *, change: bool) -> GunReport | None:
+        """What the firmware says of the gun; None: nothing."""
         charge, record = self._charge, self._record
         amount_mfen = 0
         if charge is not None:
@@ -304,9 +347,7 @@ class Gun:
             charged_minutes=(self._now_ns - charge.start_ns) // MINUTE if charge else None,
             remaining_minutes=charge.left_minutes if charge else None,
         )
-        told = self._behaviour.report(report)
-        if told is not None:
-            self._uplink.send(told, answering)
+        return self._behaviour.report(report)
 
     # --- the cable and the world around it
 
@@ -346,8 +387,8 @@ class Gun:
             return
         # Without a car there is no current, whatever the contact says.
         if self._charge is not None:
-            self._end_charge(StopReason.UNEXPECTED)
-        self._abort_start()
+            self._end_charge(StopReason.UNEXPECTED, Mischance.UNPLUGGED)
+        self._abort_start(Mischance.UNPLUGGED)
         self._unplugging = self._timeline.start(self._see_unplug(seen_after_ns))
 
     def _see_unplug(self, wait_ns: int) -> Iterator[int]:
@@ -356,14 +397,14 @@ class Gun:
 
     def _cable_is_out(self) -> None:
         self._cable = False
-        self._isolation = GunFault.NONE
+        self._of_car = GunFault.NONE
         self._store.arrivals_ns.pop(self.number, None)
         if self._unplugging is not None:
             self._unplugging.call_off()
             self._unplugging = None
-        self._abort_start()
+        self._abort_start(Mischance.UNPLUGGED)
         if self._charge is not None:
-            self._end_charge(StopReason.UNEXPECTED)
+            self._end_charge(StopReason.UNEXPECTED, Mischance.UNPLUGGED)
         self._end_occupancy()
         self._show()
 
@@ -371,6 +412,9 @@ class Gun:
         """The charge is over, and with it the order where its bill does not wait for the end of the occupancy."""
         if self._works.contract.bill_due is BillDue.END and self._charge is None:
             self._end_occupancy()
+            if self._out_of_service:
+                # What was put off while the order lasted.
+                self._show()
 
     def _end_occupancy(self) -> None:
         """The cable is out, or the next order begins on it: the ended charge's bill is due."""
@@ -402,10 +446,28 @@ class Gun:
         if self._car is not None:
             self._car.insulation = isolated
         if isolated:
-            self._isolation = GunFault.NONE
+            self._of_car = GunFault.NONE
         elif self._charge is not None and not self._behaviour.insulation_passes(self.number, isolated):
-            self._isolation = GunFault.INSULATION
+            self._of_car = GunFault.INSULATION
         self._mind_fault()
+
+    def set_bms(self, lacks: Collection[BmsWord]) -> None:
+        """What the BMS of the car at this gun does not say from now on. ValueError: there must be a car."""
+        if self._car is None:
+            raise ValueError(f"gun {self.number}: bms: no car is there")
+        self._car.hush(lacks)
+        if self._bms_awaited is not None:
+            self._bms_awaited.call_off()
+            self._bms_awaited = None
+        silent = self._car.lacking(_IN_CHARGE)
+        if self._charge is not None and silent is not None:
+            self._bms_awaited = self._timeline.start(self._await_bms(silent))
+
+    def _await_bms(self, silent: BmsWord) -> Iterator[int]:
+        yield BMS_WAIT_NS
+        if self._charge is not None:
+            self._of_car = GunFault.BMS_COMMUNICATION
+            self._end_charge(StopReason.FAULT, silent)
 
     def set_parking(self, taken: bool) -> None:
         self._parking = Parking.TAKEN if taken else Parking.FREE
@@ -415,9 +477,9 @@ class Gun:
         if not self._powered:
             return
         if self.fault is not GunFault.NONE:
-            self._abort_start()
+            self._abort_start(self.fault)
             if self._charge is not None:
-                self._end_charge(StopReason.FAULT)
+                self._end_charge(StopReason.FAULT, self.fault)
         self._show()
 
     # --- the user at the pile
@@ -581,6 +643,9 @@ class Gun:
         elif refusal is Refusal.NO_CABLE and self._works.contract.plug_wait_ns:
             patience = self._timeline.start(self._want_cable())
             self._wants_cable = _Waiting(order, message, request, connection, patience)
+        elif refusal is Refusal.TAKEN and message.order is not None:
+            # The order that it brought is refused; the one that charges, or is being started, goes on.
+            return
         elif refusal is not None:
             self._start_failed(order)
         else:
@@ -638,7 +703,7 @@ class Gun:
             (not self._cable, Refusal.NO_CABLE),
             (order is not None and order.balance_mfen <= 0, Refusal.NO_BALANCE),
             (self.fault is not GunFault.NONE, Refusal.FAULT),
-            (self._maintenance, Refusal.OUT_OF_SERVICE),
+            (self._out_of_service, Refusal.OUT_OF_SERVICE),
             (not self._works.bills.has_room, Refusal.NO_ROOM),
         )
         return self._behaviour.refuses_start(order, tuple(why for stands, why in obstacles if stands))
@@ -664,38 +729,55 @@ class Gun:
         """Handshake, insulation test, pre-charge; each can end the start."""
         takes = self._works.profile.start_takes
         car = self._car
-        if car is None or not car.handshake:
+        if car is None or car.lacking((BmsWord.BHM,)):
             yield takes.gives_up
-            self._start_failed(order)
+            self._bms_fails_start(order, BmsWord.BHM)
             return
         yield takes.handshake
-        if self._works.contract.tells_battery:
-            self._tell(battery.met(self.number, order.order, car, self._works.profile.rated_w))
+        silent = car.lacking((BmsWord.BRM, BmsWord.BCP))
+        if self._hears_battery:
+            self._tell(battery.met(self.number, order.order, car, self._rated_w, silent))
+        if silent is not None:
+            yield BMS_WAIT_NS
+            self._bms_fails_start(order, silent)
+            return
         yield takes.insulation_test
         if not self._behaviour.insulation_passes(self.number, car.insulation):
-            self._isolation = GunFault.INSULATION_TEST
+            self._of_car = GunFault.INSULATION_TEST
             self._show()
-            self._start_failed(order)
+            self._start_failed(order, GunFault.INSULATION_TEST)
             return
         yield takes.precharge
         if car.full:
-            self._start_failed(order)
+            self._start_failed(order, Mischance.NOTHING_WANTED)
+            return
+        silent = car.lacking((BmsWord.BRO, *_IN_CHARGE))
+        if silent is not None:
+            yield BMS_WAIT_NS
+            self._bms_fails_start(order, silent)
             return
         self._starting = None
-        self._energise(order)
+        held = self._authorisation
+        # Its balance may have been told anew meanwhile.
+        self._energise(held if held is not None and held.order == order.order else order)
 
-    def _abort_start(self) -> None:
+    def _bms_fails_start(self, order: Authorisation, silent: BmsWord) -> None:
+        if self._hears_battery:
+            self._tell(battery.unheard(self.number, order.order, silent))
+        self._start_failed(order, silent)
+
+    def _abort_start(self, cause: StopCause) -> None:
         held = self._authorisation
         if self._starting is not None and held is not None:
-            self._start_failed(held)
+            self._start_failed(held, cause)
 
-    def _start_failed(self, order: Authorisation) -> None:
+    def _start_failed(self, order: Authorisation, cause: StopCause | None = None) -> None:
         """The order ends without a charge: a start that cannot be, or a user who goes away."""
         self._forget_start()
         if self._behaviour.tells_failed_start(order):
             self._tell_ended(order.login, order.account, EndReason.BY_PILE_OR_USER)
         self._ended_without_charge(order)
-        self._bill_begun(order, StopReason.START_FAILED)
+        self._bill_begun(order, StopReason.START_FAILED, cause)
         early_ns = self._behaviour.bill_before_leave_ns(self.number)
         if early_ns is not None and self._cable and self._record is None:
             failed = Record(
@@ -709,9 +791,10 @@ class Gun:
             )
             self._timeline.start(self._bill_failed_start(early_ns, failed))
 
-    def _bill_begun(self, order: Authorisation, reason: StopReason) -> None:
+    def _bill_begun(self, order: Authorisation, reason: StopReason, cause: StopCause | None = None) -> None:
         """Bill a start that was begun and came to nothing, where such a one has a bill."""
-        if order.starting and self._works.contract.bill_of_failed_start:
+        told = self._works.contract.bill_of_failed_start and self._behaviour.tells_failed_start(order)
+        if order.starting and told:
             self._works.bills.close(
                 Record(
                     gun=self.number,
@@ -720,6 +803,7 @@ class Gun:
                     start_ns=order.since_ns,
                     end_ns=self._now_ns,
                     reason=reason,
+                    cause=cause,
                     meter_start_cwns=self._meter.reading_cwns,
                 )
             )
@@ -769,11 +853,38 @@ class Gun:
         if not message.accepted:
             return
         if charge is None:
+            if own.starting and not self._behaviour.obeys_stop(own):
+                return
             self._forget_start()
             self._ended_without_charge(own)
             self._bill_begun(own, StopReason.PLATFORM)
         elif self._behaviour.obeys_stop(own):
             self._end_charge(StopReason.AT_PILE if asked else StopReason.PLATFORM)
+
+    def take_balance(self, message: BalanceTell, request: Frame, connection: int) -> None:
+        """The order that runs, or is being started, may cost another sum from now on."""
+        charge = self._charge
+        own = charge.authorisation if charge is not None else self._authorisation
+        theirs = own is not None and message.account in ("", own.account)
+        refusal = 0 if theirs else self._works.contract.nobody_charges
+        reply = BalanceTold(gun=self.number, account=message.account, refusal=refusal)
+        self._uplink.reply(reply, request, connection)
+        if own is None or not theirs:
+            return
+        own = replace(own, balance_mfen=message.balance_mfen)
+        if charge is None:
+            self._authorisation = own
+        else:
+            charge.authorisation = own
+            self._flow_anew(charge)
+
+    def work_changed(self) -> None:
+        """The platform has said anew whether the pile may work, and with how much of its power."""
+        if self._charge is not None:
+            self._charge.advance(self._now_ns)
+            self._charge.limit(self._rated_w)
+            self._flow_anew(self._charge)
+        self._show()
 
     def _forget_stop_ask(self) -> None:
         if self._stop_ask is not None:
@@ -794,25 +905,32 @@ class Gun:
             car=car,
             meter=self._meter,
             clock=self._works.clock,
-            rated_w=self._works.profile.rated_w,
+            rated_w=self._rated_w,
         )
         self._charge = charge
         self._current = self._timeline.start(self._flow(charge))
         self._save_progress(charge)
         self._show()
-        if self._works.contract.tells_battery:
+        if self._hears_battery:
             self._battery_told = self._timeline.start(self._tell_battery(charge))
 
+    def _flow_anew(self, charge: Charge) -> None:
+        """What it waits for next may have come nearer, or gone farther."""
+        if self._current is not None:
+            self._current.call_off()
+        self._current = self._timeline.start(self._flow(charge))
+
     def _tell(self, messages: Iterable[Message]) -> None:
+        """Tell what can be told, of what the protocol has messages for."""
         for message in messages:
-            self._uplink.send(message)
+            if self._uplink.up and self._uplink.carries(type(message)):
+                self._uplink.send(message)
 
     def _tell_battery(self, charge: Charge) -> Iterator[int]:
         while True:
             yield self._works.contract.beat_charging_ns
-            if self._uplink.up:
-                charge.advance(self._now_ns)
-                self._tell(battery.charging(self.number, charge, self._now_ns))
+            charge.advance(self._now_ns)
+            self._tell(battery.charging(self.number, charge, self._now_ns, apart=not self._uplink.carries(BmsInfo)))
 
     def _flow(self, charge: Charge) -> Iterator[int]:
         """Wake where the current, the price or the balance changes, and often enough to store how far it got."""
@@ -832,12 +950,15 @@ class Gun:
         self._store.records[self.number] = record
         return record
 
-    def _end_charge(self, reason: StopReason) -> None:
+    def _end_charge(self, reason: StopReason, cause: StopCause | None = None) -> None:
         assert self._charge is not None
         self._charge.advance(self._now_ns)
-        record = self._charge.record(self._now_ns, reason)
+        record = self._charge.record(self._now_ns, reason, cause)
         self._store.records[self.number] = record
         self._charge = None
+        if self._bms_awaited is not None:
+            self._bms_awaited.call_off()
+            self._bms_awaited = None
         self._forget_stop_ask()
         if self._current is not None:
             self._current.call_off()
@@ -845,8 +966,7 @@ class Gun:
         if self._battery_told is not None:
             self._battery_told.call_off()
             self._battery_told = None
-            if self._uplink.up:
-                self._tell(battery.ended(record, self._car, self.fault))
+            self._tell(battery.ended(record, self._car, self._works.clock.stamp(self._now_ns)))
         self._show()
         self._close_at_end()
         early_ns = self._behaviour.bill_before_leave_ns(self.number)

@@ -34,13 +34,16 @@ from pilesim.wire.frame import Frame
 from pilesim.wire.messages import (
     AliveReply,
     Authorise,
+    BalanceTell,
     BillReply,
+    BmsWord,
     CardReply,
     GunFault,
     Hello,
     HelloReply,
     Message,
-    PileKind,
+    Reboot,
+    RebootReply,
     ReportAsk,
     Start,
     Stop,
@@ -50,6 +53,8 @@ from pilesim.wire.messages import (
     TimeAsk,
     TimeTell,
     TimeTold,
+    WorkTell,
+    WorkTold,
 )
 from pilesim.wire.protocol import Protocol
 
@@ -64,6 +69,10 @@ HELLOS = 3
 """So often a pile that has to be let in says who it is before it takes the line for lost."""
 NO_MODEL = "0000"
 """What a pile that has no tariff yet says it has."""
+REBOOT_NS = 20 * S
+"""How long the pile is gone when it is told to start anew."""
+_REBOOT_AFTER_NS = 1 * S
+"""After its answer to that; so often too it looks whether its guns are idle."""
 _COMMANDS_KEPT = 256
 """Commands that wait to be worked off; what comes beyond is lost, as in any small controller."""
 
@@ -154,7 +163,7 @@ class Pile:
 
     def _say_hello(self) -> None:
         version = self._profile.firmware[: self._protocol.firmware_length]
-        self._uplink.send(Hello(firmware=version, guns=len(self._guns), kind=PileKind.DC))
+        self._uplink.send(Hello(firmware=version, guns=len(self._guns), kind=self._profile.kind))
 
     def _ask_to_be_let_in(self, connection: int) -> Iterator[int]:
         """Say hello until the platform answers; a line on which nobody does is given up."""
@@ -313,7 +322,7 @@ class Pile:
         elif isinstance(message, BillReply):
             if message.accepted:
                 self._bills.acknowledged(message.order)
-        elif isinstance(message, Authorise | CardReply | Start | Stop) and len(self._commands) < _COMMANDS_KEPT:
+        elif isinstance(message, _COMMANDS) and len(self._commands) < _COMMANDS_KEPT:
             self._commands.append((message, frame, self._uplink.connection))
             if not self._working:
                 self._working = True
@@ -358,7 +367,32 @@ class Pile:
                 yield from gun.start(message, frame, connection)
             elif isinstance(message, Stop):
                 gun.stop(message, frame, connection)
+            elif isinstance(message, BalanceTell):
+                gun.take_balance(message, frame, connection)
+            elif isinstance(message, WorkTell):
+                self._work_told(message, frame, connection)
+            elif isinstance(message, Reboot):
+                self._uplink.reply(RebootReply(), frame, connection)
+                self._timeline.start(self._reboot(message))
         self._working = False
+
+    def _work_told(self, message: WorkTell, request: Frame, connection: int) -> None:
+        self._store.stopped, self._store.power_percent = message.stopped, message.power_percent
+        self._uplink.reply(WorkTold(), request, connection)
+        for gun in self._guns:
+            gun.work_changed()
+
+    def _reboot(self, message: Reboot) -> Iterator[int]:
+        yield _REBOOT_AFTER_NS
+        while message.when_idle and any(gun.busy for gun in self._guns):
+            yield _REBOOT_AFTER_NS
+        self._power_off()
+        self._timeline.start(self._boot())
+
+    def _boot(self) -> Iterator[int]:
+        yield REBOOT_NS
+        if not self._powered:
+            self._power_on()
 
     # --- what is done at the pile
 
@@ -412,6 +446,9 @@ class Pile:
     def _insulation(self, kind: str, gun: int | None, detail: Mapping[str, Any]) -> None:
         self._gun(kind, gun).set_insulation(_field(kind, detail, "ok", bool))
 
+    def _bms(self, kind: str, gun: int | None, detail: Mapping[str, Any]) -> None:
+        self._gun(kind, gun).set_bms(_field(kind, detail, "lacks", tuple[BmsWord, ...]))
+
     def _fault(self, kind: str, gun: int | None, detail: Mapping[str, Any]) -> None:
         fault = _field(kind, detail, "fault", GunFault)
         for each in self._gun_or_all(kind, gun):
@@ -437,6 +474,9 @@ def _field(kind: str, detail: Mapping[str, Any], key: str, of: type[T], default:
         raise ValueError(f"{kind}: {key}: {str(error)[:1].lower()}{str(error)[1:]}") from None
 
 
+_COMMANDS = (Authorise, CardReply, Start, Stop, BalanceTell, WorkTell, Reboot)
+"""What is worked off one after the other, each after the firmware's delay."""
+
 _STIMULI: dict[str, Callable[[Pile, str, int | None, Mapping[str, Any]], None]] = {
     "plug": Pile._plug,
     "unplug": Pile._unplug,
@@ -448,6 +488,7 @@ _STIMULI: dict[str, Callable[[Pile, str, int | None, Mapping[str, Any]], None]] 
     "power-off": Pile._power,
     "power-on": Pile._power,
     "insulation": Pile._insulation,
+    "bms": Pile._bms,
     "fault": Pile._fault,
     "fault-cleared": Pile._fault_cleared,
     "parking": Pile._parking,

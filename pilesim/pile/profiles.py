@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -16,6 +16,7 @@ from pilesim.faulty import FaultChoice, choose_fault
 from pilesim.pile.faults import FAULTS
 from pilesim.quantities import Duration, quantity
 from pilesim.units import S
+from pilesim.wire.messages import PileKind
 
 
 class StartTakes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,6 +41,7 @@ class _ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: str
     firmware: str
     guns: Annotated[int, msgspec.Meta(ge=1, le=255)] = 2
+    kind: Literal["dc", "ac"] = "dc"
     rated_kw: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 60
     reply_delay: ReplyDelay | None = None
     start_takes: StartTakes = StartTakes()
@@ -57,6 +59,7 @@ class Profile:
     firmware: str = "reference"
     """Version text, as Hello carries it."""
     guns: int = 2
+    kind: PileKind = PileKind.DC
     rated_w: int = 60_000
     """Highest power of one gun."""
     reply_delay: ReplyDelay | None = None
@@ -96,6 +99,7 @@ def load_profile(text: str, file: str) -> Profile:
         title=read.title,
         firmware=read.firmware,
         guns=read.guns,
+        kind=PileKind(read.kind),
         rated_w=read.rated_kw * 1000,
         reply_delay=read.reply_delay,
         start_takes=read.start_takes,

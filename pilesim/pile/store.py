@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pilesim.wire.messages import Bill, Login, StopReason, Tariff
+from pilesim.wire.messages import Bill, Login, StopCause, StopReason, Tariff
 
 BILLS_KEPT = 2_000
 """A pile that cannot keep another bill starts no charge."""
@@ -53,6 +53,8 @@ class Record:
     """When the occupancy ended; None before."""
     reason: StopReason | None = None
     """None while the charge runs."""
+    cause: StopCause | None = None
+    """What exactly it was, where `reason` leaves that open."""
     pieces: tuple[Piece, ...] = ()
     meter_start_cwns: int = 0
     vin: str = ""
@@ -103,6 +105,10 @@ class Store:
     meters_cwns: dict[int, int] = field(default_factory=dict)
     model: str = ""
     """By what number the platform calls the tariff that the pile has; "" while it has none."""
+    stopped: bool = False
+    """The platform has taken the pile out of service."""
+    power_percent: int = 100
+    """How much of its power the platform lets it give."""
     tariff: Tariff | None = None
     """What orders are charged at that bring no tariff of their own."""
 

@@ -13,7 +13,7 @@ from pilesim.pile.timeline import Activity, Timeline
 from pilesim.units import S
 from pilesim.wire.actions import Action, Dial, HangUp, Send
 from pilesim.wire.frame import Direction, End, Frame, Garbage, ProblemKind
-from pilesim.wire.messages import Message
+from pilesim.wire.messages import Message, Opaque
 from pilesim.wire.protocol import GAP_NS, Protocol
 
 REDIAL_NS = 5 * S
@@ -135,8 +135,11 @@ class Uplink:
             self._waiting.append(message)
 
     def send(self, message: Message, answering: Frame | None = None) -> None:
-        """Send `message`, or drop it where there is no line. Raises EncodingError where it has no layout."""
-        if not self.connected:
+        """Send `message`, or drop it where there is no line, or no such message in the protocol.
+
+        Raises EncodingError where a value does not fit its field.
+        """
+        if not self.connected or not (isinstance(message, Opaque) or self.carries(type(message))):
             return
         message = self._behaviour.outgoing(message)
         if answering is not None:

@@ -21,7 +21,7 @@ from pilesim.platform.behaviour import Behaviour
 from pilesim.platform.faults import with_faults
 from pilesim.platform.ledger import Ledger
 from pilesim.platform.orders import Order, OrderBook
-from pilesim.platform.settings import Settings
+from pilesim.platform.settings import Settings, check_tariff
 from pilesim.units import FEN_MFEN
 from pilesim.wire.actions import Action, Send
 from pilesim.wire.frame import Direction, End, Frame, Garbage
@@ -32,6 +32,7 @@ from pilesim.wire.messages import (
     AliveReply,
     Authorise,
     AuthoriseReply,
+    BalanceTell,
     Bill,
     BillReply,
     CardAsk,
@@ -79,7 +80,7 @@ def account_of(order: str, digits: int) -> str:
 
 
 class Platform:
-    """What all connections share: orders, ledger, decisions."""
+    """What all connections share: orders, ledger, decisions. UsageError where the tariff does not fit the protocol."""
 
     def __init__(
         self,
@@ -95,6 +96,7 @@ class Platform:
         self.contract = contract
         self.world_start_ns = world_start_ns
         self.settings = settings or Settings()
+        check_tariff(self.settings.tariff, protocol, "the platform's tariff")
         self.book = OrderBook()
         self.ledger = Ledger(self.book, self.settings, world_start_ns, protocol.normal_account)
         self.dead = False
@@ -427,6 +429,22 @@ class PlatformSession:
             self.send(now_ns, Stop(gun=gun, account=account, accepted=accepted))
         else:
             raise ValueError(f"expected an account to stop, since gun {gun} has had no order")
+
+    def set_balance(self, now_ns: int, gun: int, balance_mfen: int) -> None:
+        """Let the order that is under way on the gun cost so much from now on, and tell the pile where that can be.
+
+        ValueError when none is under way.
+        """
+        self._come_to(now_ns)
+        order = self._book.running(self._pile, gun)
+        if order is None or not order.open:
+            raise ValueError(f"expected an order under way on gun {gun}, found none")
+        self._ledger.set_balance(order.account, balance_mfen)
+        self._book.put(replace(order, balance_mfen=balance_mfen))
+        if self._protocol.carries(BalanceTell):
+            # The pile knows a card by what its reader read; of another user it knows no such thing.
+            account = order.account if order.login is Login.CARD else ""
+            self.send(now_ns, BalanceTell(gun=gun, account=account, balance_mfen=balance_mfen))
 
     def order(self, gun: int) -> Order | None:
         """What charges on the gun, else its latest order."""

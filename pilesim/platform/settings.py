@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pilesim.contract.contract import Contract
+from pilesim.errors import EncodingError, UsageError
 from pilesim.units import FEN_MFEN, MINUTE, MS, S
-from pilesim.wire.messages import Band, Tariff
+from pilesim.wire.frame import End
+from pilesim.wire.messages import Authorise, Band, Tariff, TariffTell
+from pilesim.wire.protocol import Protocol
 
 _VALLEY, _FLAT, _PEAK = 35 * FEN_MFEN, 68 * FEN_MFEN, 104 * FEN_MFEN
 
@@ -40,6 +43,9 @@ DEFAULT_TARIFF = Tariff(
 """Peak, flat and valley energy, one service price; occupancy 0.80 yuan a minute after 15 free ones (zpd-4)."""
 
 
+TARIFF_MODEL = "0001"
+
+
 @dataclass(frozen=True, slots=True)
 class Card:
     """A card that the platform knows. An empty `credential` is not checked."""
@@ -66,7 +72,7 @@ class Settings:
     stops_at_balance: bool = True
     """A stop at a used-up balance is the platform's doing in this system (szds-33), with `auto` or without."""
     tariff: Tariff = DEFAULT_TARIFF
-    tariff_model: str = "0001"
+    tariff_model: str = TARIFF_MODEL
     """By what number the tariff goes, where piles hold it and ask whether it is still in force."""
     cards: tuple[Card, ...] = ()
     duration_tolerance_ns: int = 90 * S
@@ -79,3 +85,15 @@ class Settings:
 
     def wait_for_bill_ns(self, contract: Contract) -> int:
         return contract.bill_wait_ns if self.bill_wait_ns is None else self.bill_wait_ns
+
+
+def check_tariff(tariff: Tariff, protocol: Protocol, where: str) -> None:
+    """UsageError, beginning with `where`, for a tariff that no message of `protocol` has room for."""
+    session = protocol.session(End.PLATFORM, "0" * protocol.pile_digits)
+    try:
+        if protocol.carries(TariffTell):
+            session.build(TariffTell(model=TARIFF_MODEL, tariff=tariff))
+        elif protocol.carries(Authorise):
+            session.build(Authorise(account="1", order="1", balance_mfen=0, tariff=tariff))
+    except EncodingError as error:
+        raise UsageError(f"{where}: expected a tariff that {protocol.name} can carry; {error}") from None

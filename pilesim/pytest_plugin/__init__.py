@@ -16,26 +16,26 @@ if TYPE_CHECKING:
     from pilesim.pytest_plugin.fixtures import MakePile, PlatformEnd, PlayScenario
     from pilesim.pytest_plugin.items import ScenarioFile
 
-_OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("--pile", {"metavar": "URL", "help": "The pile under test.  [default: sim:reference]"}),
-    ("--rig", {"metavar": "FILE", "help": "The bench: the pile, what it claims, who does what there."}),
-    (
-        "--no-operator",
-        {"action": "store_true", "help": "Nobody stands at the pile: what needs hands is not applicable."},
-    ),
-    ("--platform", {"metavar": "URL", "help": "The platform, sim:reference, with faults or without."}),
-    ("--impair", {"metavar": "TEXT", "action": "append", "help": "Impair the line: 'drop start count=1'."}),
-    ("--protocol", {"metavar": "NAME", "help": "Protocol of the line.  [default: lhc]"}),
-    ("--seed", {"metavar": "N", "type": int, "help": "The one source of chance.  [default: 1]"}),
-    ("--strict-rules", {"action": "store_true", "help": "SHOULD rules decide the verdict too."}),
-    (
-        "--clock-rate",
-        {"metavar": "N", "type": float, "help": "Let pilesim's clock run N times as fast on a real line."},
-    ),
-    ("--captures", {"metavar": "FOLDER", "help": "Keep each scenario's capture here."}),
-    ("--expect", {"metavar": "FILE", "help": "Failures that are known: a list of scenario, rule, reason."}),
-)
-"""The words of `pilesim conform`; what is not said has its default there."""
+_PREFIX = "--pilesim-"
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "pile": {"metavar": "URL", "help": "The pile under test.  [default: sim:reference]"},
+    "rig": {"metavar": "FILE", "help": "The bench: the pile, what it claims, who does what there."},
+    "no-operator": {"action": "store_true", "help": "Nobody stands at the pile: what needs hands is not applicable."},
+    "platform": {"metavar": "URL", "help": "The platform, sim:reference, with faults or without."},
+    "impair": {"metavar": "TEXT", "action": "append", "help": "Impair the line: 'drop start count=1'."},
+    "protocol": {"metavar": "NAME", "help": "Protocol of the line; by default that of conform."},
+    "seed": {"metavar": "N", "type": int, "help": "The one source of chance.  [default: 1]"},
+    "strict": {"action": "store_true", "help": "SHOULD rules decide the verdict too."},
+    "clock-rate": {"metavar": "N", "type": float, "help": "Let pilesim's clock run N times as fast on a real line."},
+    "timeout-scale": {"metavar": "X", "type": float, "help": "Stretch pilesim's own deadlines, never the rules'."},
+    "pile-number": {"metavar": "DIGITS", "help": "The number of a pile on a URL, if it is known."},
+    "captures": {"metavar": "FOLDER", "help": "Keep each scenario's capture here."},
+    "expect": {"metavar": "FILE", "help": "Failures that are known: a list of scenario, rule, reason."},
+}
+"""The words of `pilesim conform`, here behind `_PREFIX`, since every plugin and conftest.py of a session shares one
+space of names; what is not said has its default there."""
+_SHORT = ("pile", "rig")
+"""Options that go by their bare name too, where nobody else has it."""
 
 _MARKERS = (
     "scenario(subject, case): put on each scenario; its field case and the rules that it proves are markers too.",
@@ -46,20 +46,39 @@ _MARKERS = (
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("pilesim", "charging piles (pilesim)")
-    for name, how in _OPTIONS:
-        group.addoption(name, dest=_dest(name), **how)
-    parser.addini("pilesim_clock_rate", "How many times as fast pilesim's clock runs where --clock-rate says nothing.")
+    for name, how in _OPTIONS.items():
+        group.addoption(_PREFIX + name, dest=_dest(name), **how)
+    parser.addini(
+        "pilesim_clock_rate", f"How many times as fast pilesim's clock runs where {_PREFIX}clock-rate says nothing."
+    )
 
 
-def _dest(option: str) -> str:
-    return "pilesim_" + option.removeprefix("--").replace("-", "_")
+@pytest.hookimpl(trylast=True)
+def pytest_load_initial_conftests(parser: pytest.Parser) -> None:
+    """The bare names, once every plugin and conftest.py has taken its own: another's option keeps its name."""
+    group = parser.getgroup("pilesim")
+    for name in filter(lambda name: _free(parser, f"--{name}"), _SHORT):
+        group.addoption(f"--{name}", dest=_dest(name), metavar=_OPTIONS[name]["metavar"], help=f"As {_PREFIX}{name}.")
+
+
+def _free(parser: pytest.Parser, option: str) -> bool:
+    """Whether nobody has `option`. Some versions of pytest tell a second owner only when nothing can be done."""
+    try:
+        _, unknown = parser.parse_known_and_unknown_args([option])
+    except pytest.UsageError:  # it wants a value, so somebody has it
+        return False
+    return option in unknown
+
+
+def _dest(name: str) -> str:
+    return "pilesim_" + name.replace("-", "_")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """What is said is looked at before anything is collected."""
     for marker in _MARKERS:
         config.addinivalue_line("markers", marker)
-    said = [config.getoption(_dest(name)) for name, _ in _OPTIONS]
+    said = [config.getoption(_dest(name)) for name in _OPTIONS]
     if any(value is not None and value is not False for value in said):
         from pilesim.pytest_plugin.items import session_of  # noqa: PLC0415 (heavy)
 

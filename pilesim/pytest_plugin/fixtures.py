@@ -6,7 +6,7 @@ not know threads or lines: pilesim.conformance.hosted does.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
@@ -17,17 +17,18 @@ from typing import Any, Generic, TypeVar
 import msgspec
 import pytest
 
+from pilesim.cli.options import impairments_said
 from pilesim.cli.scenarios import one_scenario
 from pilesim.conformance.asked import options_of
 from pilesim.conformance.hosted import HostedEnd, HostedPile, HostedPlatform
 from pilesim.conformance.live import LiveOptions
 from pilesim.conformance.result import ScenarioResult
-from pilesim.conformance.runner import PILE_NUMBER, result_of, settings_of
+from pilesim.conformance.runner import result_of, settings_of
 from pilesim.errors import UsageError
 from pilesim.faulty import Mishap
 from pilesim.platform.ledger import Row
 from pilesim.platform.orders import Order
-from pilesim.pytest_plugin.items import Session, impairments_said, scenario_text, session_of
+from pilesim.pytest_plugin.items import Session, scenario_text, session_of
 from pilesim.quantities import Duration, Yuan, quantity
 from pilesim.rig.clock import present_ns
 from pilesim.rig.firmware import platform_faults, profile_of
@@ -168,6 +169,10 @@ class PileEnd(_End[HostedPile]):
     def insulation(self, gun: int, ok: bool) -> None:
         self._do("insulation", gun=gun, ok=ok)
 
+    def bms(self, gun: int, lacks: Sequence[str]) -> None:
+        """What the BMS of the car does not say from now on, `bcl`, `bcs` ...; nothing: it speaks again."""
+        self._do("bms", gun=gun, lacks=list(lacks))
+
     def fault(self, gun: int, fault: str) -> None:
         """A gun's fault by its name, `meter`, `fan` ..."""
         self._do("fault", gun=gun, fault=fault)
@@ -278,7 +283,7 @@ class MakePile:
         firmware: str = "reference",
         *,
         url: str,
-        number: str = PILE_NUMBER,
+        number: str = "",
         seed: int | None = None,
         faults: Faults = (),
         protocol: str | None = None,

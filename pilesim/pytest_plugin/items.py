@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 import pytest
 from rich.console import Console
 
-from pilesim.cli.options import DEFAULT_SEED, PLAIN_WIDTH
+from pilesim.cli.options import DEFAULT_SEED, PLAIN_WIDTH, impairments_said
 from pilesim.cli.scenarios import rule_ids
 from pilesim.cli.terminal import ConsoleTerminal
 from pilesim.conformance.applicable import acts_asked
@@ -33,7 +33,6 @@ from pilesim.conformance.runner import Options, in_memory, result_of, run_result
 from pilesim.errors import PilesimError, RigError, UsageError
 from pilesim.report.junit import properties
 from pilesim.report.text import print_beginning, print_scenario
-from pilesim.rig.impairments import Impairment, parse_impairment
 from pilesim.rig.operator import Terminal
 from pilesim.rig.targets import LinkTarget
 from pilesim.rules.verdict import Verdict
@@ -69,8 +68,10 @@ class Session:
             impairments=impairments_said(said("impair") or ()),
             seed=DEFAULT_SEED if said("seed") is None else said("seed"),
             no_operator=said("no_operator"),
-            strict=said("strict_rules"),
+            strict=said("strict"),
+            timeout_scale=self._timeout_scale(),
             clock_rate=self._clock_rate(),
+            pile_number=said("pile_number"),
             captures=Path(captures) if captures else None,
             expect_file=Path(expect) if expect else None,
         )
@@ -116,7 +117,7 @@ class Session:
         options = self.options
         if in_memory(options):
             return _AT_LEAST_S + scenario.estimate_ns / S / _VIRTUAL_RATE
-        world_s = (scenario.estimate_ns + 10 * MINUTE) / S / options.clock_rate
+        world_s = (scenario.estimate_ns + 10 * MINUTE) / S / options.clock_rate * max(1, options.timeout_scale)
         acts_s = len(acts_asked(scenario, options.bench_rig)) * options.bench_rig.operator_wait_ns / S
         return _AT_LEAST_S + _GENEROUS * world_s + acts_s
 
@@ -126,13 +127,11 @@ class Session:
     def _clock_rate(self) -> float:
         said = self._said("clock_rate")
         found = (self._config.getini("pilesim_clock_rate") or 1) if said is None else said
-        try:
-            rate = float(found)
-        except ValueError:
-            rate = 0
-        if not 0.01 <= rate <= 1000:
-            raise UsageError(f"--clock-rate or pilesim_clock_rate: expected a number from 0.01 to 1000, found {found}")
-        return rate
+        return _number("--pilesim-clock-rate or pilesim_clock_rate", found, 1000)
+
+    def _timeout_scale(self) -> float:
+        said = self._said("timeout_scale")
+        return _number("--pilesim-timeout-scale", 1 if said is None else said, 1000)
 
     def _check_workers(self) -> None:
         """Under pytest-xdist a real line needs its group, and an operator needs a terminal, which no worker has."""
@@ -148,7 +147,7 @@ class Session:
         if options.terminal is not None and "operator" in options.bench_rig.hands.values():
             raise UsageError(
                 f"{options.target.url}: an operator is told what to do, and the workers of -n have no terminal: "
-                "expected no -n, or --no-operator"
+                "expected no -n, or --pilesim-no-operator"
             )
 
 
@@ -170,22 +169,22 @@ class _Uncaptured(StringIO):
         return len(text)
 
 
+def _number(name: str, found: Any, most: float) -> float:
+    """`found` as a number from a hundredth to `most`; UsageError says that `name` is none."""
+    try:
+        number = float(found)
+    except ValueError:
+        number = 0
+    if not 0.01 <= number <= most:
+        raise UsageError(f"{name}: expected a number from 0.01 to {most:g}, found {found}")
+    return number
+
+
 def session_of(config: pytest.Config) -> Session:
     """The one of this run of pytest."""
     if _SESSION not in config.stash:
         config.stash[_SESSION] = Session(config)
     return config.stash[_SESSION]
-
-
-def impairments_said(texts: tuple[str, ...] | list[str]) -> tuple[Impairment, ...]:
-    """The impairments of a command line's words; UsageError names the one that is none."""
-    impairments = []
-    for text in texts:
-        try:
-            impairments.append(parse_impairment(text))
-        except ValueError as error:
-            raise UsageError(f"--impair {text!r}: {error}") from None
-    return tuple(impairments)
 
 
 def scenario_text(result: ScenarioResult, strict: bool) -> str:

@@ -7,6 +7,7 @@ Owns how verdicts are told there. Must not know files.
     ERROR           `error`: a fault of this program
     INCONCLUSIVE    `skipped`, with the reason: not green in pilesim, whose exit code is 1, and no failure either
     NOT_APPLICABLE  `skipped`, with the reason
+    not played      `skipped`: the run was broken off, or goes on
 
 The form is the one that Jenkins' xUnit plugin publishes (junit-10.xsd). It knows properties of a suite and none of a
 case, so each scenario is a suite of its own, and any other reader adds the suites up as ever. Times are seconds of the
@@ -33,6 +34,8 @@ def junit_xml(runs: Iterable[RunResult]) -> bytes:
     for run in runs:
         for result in run.scenarios:
             document.add_testsuite(_suite(run, result))
+        for name in run.left:
+            document.add_testsuite(_unplayed(run, name))
     document.update_statistics()  # type: ignore[no-untyped-call]  # the library is typed in part
     # The form counts what was skipped at each suite and has no such attribute for all of them.
     document._elem.attrib.pop("skipped", None)
@@ -48,6 +51,15 @@ def _suite(run: RunResult, result: ScenarioResult) -> TestSuite:
     outcome = _outcome(run, result)
     if outcome is not None:
         case.result = [outcome]
+    suite.add_testcase(case)
+    return suite
+
+
+def _unplayed(run: RunResult, name: str) -> TestSuite:
+    """A scenario of the plan that a run which was broken off, or goes on, has not come to."""
+    suite = TestSuite(_plain(name))
+    case = TestCase(_plain(name), _plain(f"{run.pile} {run.protocol}"), 0.0)
+    case.result = [Skipped("not played: the run was broken off before it, or goes on", "not-played")]
     suite.add_testcase(case)
     return suite
 

@@ -206,8 +206,7 @@ def summary(run: RunResult) -> str:
 
 def unplayed(run: RunResult) -> str:
     """What a run that was broken off has left, in a sentence."""
-    played = {result.id for result in run.scenarios}
-    left = [name for name in run.planned if name not in played]
+    left = run.left
     return f"{len(left)} of {len(run.planned)} planned scenarios were not played: {', '.join(left)}." if left else ""
 
 

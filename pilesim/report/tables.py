@@ -75,7 +75,7 @@ def _default(value: object) -> str:
 def print_matrix(console: Console, cells: Sequence[Cell], wrong: Sequence[str]) -> None:
     """Each fault, the rules that it names and that caught it, and where; then what is not proven."""
     table = _table("fault", "caught by", "in", "took effect", "also failed there")
-    faulty = [cell for cell in cells if cell.fault]
+    faulty = [cell for cell in cells if cell.fault and not cell.not_applicable]
     for name in dict.fromkeys(cell.name for cell in faulty):
         mine = [cell for cell in faulty if cell.name == name]
         caught = [cell for cell in mine if cell.caught_by]

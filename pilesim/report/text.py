@@ -46,10 +46,10 @@ def print_scenario(console: Console, result: ScenarioResult, strict: bool) -> No
     case = f" [dim]({escape(result.case)})[/]" if result.case else ""
     site = any(row.site for row in result.rules)
     console.print(f"{verdict_word(result.verdict, site)} {escape(result.id)}{case}", soft_wrap=True)
-    for row in result.failed(strict):
-        _print_failure(console, result, row)
     if result.reason:
         console.print(f"  {escape(result.reason)}", soft_wrap=True)
+    for row in result.failed(strict):
+        _print_failure(console, result, row)
     for row in result.unproven:
         console.print(f"  [yellow]not proven[/] {row.id}: {escape(row.reason)}", soft_wrap=True)
     for step in result.waited_in_vain:
@@ -129,11 +129,10 @@ def print_summary(console: Console, run: RunResult) -> None:
         if (count := sum(scenario.verdict is verdict for scenario in run.scenarios))
     )
     word = verdict_word(run.verdict, bool(site))
-    left = len(run.planned) - len(run.scenarios)
     parts = [
         _scenarios(len(run.scenarios)),
         *([counts] if counts else []),
-        *([f"{left} not played"] if left > 0 else []),
+        *([f"{len(run.left)} not played"] if run.left else []),
     ]
     console.print(f"{word} {escape(run.pile)}: {': '.join(parts)}", soft_wrap=True)
 

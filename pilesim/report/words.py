@@ -68,7 +68,7 @@ def _said(name: str, value: object) -> str:
         case tuple() if name == "stages_dwh":
             return "stages " + " + ".join(format_kwh(stage) for stage in value)
         case tuple():
-            return f"{name} " + ", ".join(str(item) for item in value)
+            return f"{name.replace('_', ' ')} " + ", ".join(str(item) for item in value)
         case "":
             return f"no {name}"
         case bytes():

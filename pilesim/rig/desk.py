@@ -18,6 +18,7 @@ from pilesim.link.base import Link
 from pilesim.quantities import Duration
 from pilesim.rig.relay import LOOK_NS, SAID_BYTES, filled, one_line
 from pilesim.units import S, format_yuan
+from pilesim.wire.messages import Message
 
 _OF_AN_ORDER = ("pile", "gun", "account", "order", "balance")
 FILLED_BY: Mapping[str, tuple[str, ...]] = {"authorise": _OF_AN_ORDER, "start": _OF_AN_ORDER, "stop": _OF_AN_ORDER}
@@ -93,6 +94,13 @@ class ApiDesk:
 
     def stop(self, now_ns: int, gun: int, account: str | None) -> None:
         self._call("stop", gun, account)
+
+    def set_balance(self, now_ns: int, gun: int, balance_mfen: int) -> None:
+        self._call("balance-tell", gun, None)
+
+    def send(self, now_ns: int, message: Message) -> bool:
+        self._call(message.name, message.gun, None)
+        return True
 
     # ------------------------------------------------------------------------ as a participant of the pump
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from pilesim.contract.contracts import contract_of
@@ -68,7 +68,7 @@ def suspicions(heard: Heard, rig_file: RigFile) -> list[str]:
 
 def _line(heard: Heard) -> str:
     if not heard.connections:
-        return "nobody connected"
+        return heard.refused or "nobody connected"
     times = f", {heard.connections} times" if heard.connections > 1 else ""
     peer = f", {heard.peer}" if heard.peer else ""
     return f"up{times}{peer}, {heard.size} bytes"
@@ -189,8 +189,12 @@ def _guns(heard: Heard, rig_file: RigFile) -> str:
     right = found == list(range(1, guns + 1)) if guns else bool(found)
     if right or not heard.numbers:
         return ""
-    expected = f"heartbeats of {guns} guns, from 1" if guns else "heartbeats"
-    return f"expected {expected}; found {', '.join(f'gun {gun}' for gun in found) or 'none'}"
+    expected = f"heartbeats of {_listed(range(1, guns + 1))}" if guns else "heartbeats"
+    return f"expected {expected}; found {_listed(found) or 'none'}"
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(f"gun {number}" for number in numbers)
 
 
 def _guns_told(heard: Heard, rig_file: RigFile) -> str:

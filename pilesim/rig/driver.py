@@ -21,18 +21,16 @@ class Driver:
         """A serial line only: its port is there."""
 
     def step(self, now_ns: int) -> bool:
-        """Bring `core` to `now_ns`; whether anything happened."""
-        events = self._link.events()
-        for event in events:
+        """Bring `core` to `now_ns`; whether it did anything. What it only takes in is nobody else's business."""
+        for event in self._link.events():
             self._deliver(event, now_ns)
         due_ns = self._core.next_wakeup_ns()
-        due = due_ns is not None and due_ns <= now_ns
-        if due:
+        if due_ns is not None and due_ns <= now_ns:
             self._core.advance(now_ns)
         actions = self._core.take_actions()
         for action in actions:
             self._perform(action, now_ns)
-        return bool(events or actions or due)
+        return bool(actions)
 
     def _deliver(self, event: LinkEvent, now_ns: int) -> None:
         match event:

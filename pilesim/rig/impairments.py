@@ -75,7 +75,8 @@ class Selective(Lasting, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def problem(self) -> str:
         if self.message is not None and self.message not in MESSAGE_TYPES:
-            return f"expected a message's name, found {self.message!r}{_perhaps(self.message, MESSAGE_TYPES)}"
+            perhaps = _perhaps(self.message, MESSAGE_TYPES) or "; `pilesim messages` has them, as said in scenarios"
+            return f"expected a message's name, found {self.message!r}{perhaps}"
         return _at_least("count", self.count, 1)
 
 

@@ -153,6 +153,8 @@ class Lane:
 
     def advance(self, now_ns: int) -> bool:
         """Queue what has been kept long enough; whether there was any."""
+        if not self._armed and not self._unsettled:
+            return False
         happened = False
         if self._unsettled and now_ns >= self._frame_wait_ends_ns:
             self._stop_framing(now_ns)

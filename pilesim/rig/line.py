@@ -72,6 +72,8 @@ class Line:
         """`impairments` are armed from the beginning. UsageError where this line cannot have one of them."""
         self.vanished = ""
         """The port that is gone, and how, in a sentence; empty while both stand."""
+        self.refused = ""
+        """The end that could not be dialled the last time, and why, in a sentence; empty once one could."""
         self._pile = _Side(End.PILE, pile_link, dial_ns=0 if pile_link.dials else None)
         self._platform = _Side(End.PLATFORM, platform_link)
         self._recorder = recorder
@@ -105,6 +107,8 @@ class Line:
         self._arming.append(None)
 
     def _arm(self) -> bool:
+        if not self._arming:
+            return False
         arming, self._arming = self._arming, []
         for spec in arming:
             if spec is None:
@@ -117,7 +121,7 @@ class Line:
                 self._armed.sort(key=lambda armed: armed.stage)
             elif isinstance(spec, Outage):
                 self._schedule(spec)
-        return bool(arming)
+        return True
 
     def _schedule(self, spec: Outage) -> None:
         for span in outage_spans_ns(spec):
@@ -157,19 +161,19 @@ class Line:
             self._recorder.settle()
 
     def _turn(self, now_ns: int) -> bool:
-        happened = [
-            self._arm(),
-            self._arrive(self._pile),
-            self._arrive(self._platform),
-            self._turn_outages(),
-            self._dial(self._pile),
-            self._dial(self._platform),
-            *(lane.advance(now_ns) for lane in self._lanes.values()),
-            self._deliver(Direction.UP),
-            self._deliver(Direction.DOWN),
-        ]
-        self._armed[:] = [armed for armed in self._armed if not armed.over(now_ns)]
-        return any(happened)
+        happened = self._arm()
+        happened |= self._arrive(self._pile)
+        happened |= self._arrive(self._platform)
+        happened |= self._turn_outages()
+        happened |= self._dial(self._pile)
+        happened |= self._dial(self._platform)
+        for lane in self._lanes.values():
+            happened |= lane.advance(now_ns)
+        for direction in Direction:
+            happened |= self._deliver(direction)
+        if self._armed:
+            self._armed[:] = [armed for armed in self._armed if not armed.over(now_ns)]
+        return happened
 
     def next_wakeup_ns(self) -> int | None:
         times = [
@@ -208,6 +212,7 @@ class Line:
 
     def _came_up(self, side: _Side, peer: str) -> None:
         side.up, side.dialling, side.dial_ns, side.peer = True, False, None, peer
+        self.refused = ""
         was_lost, side.lost = side.lost, False
         if was_lost:
             self._reachable()
@@ -256,6 +261,11 @@ class Line:
             self._recorder.record(LineDown(t_ns=self._now_ns, end=side.end, by=by, reason=reason))
         else:
             reason = f"{side.link.name} could not be had: {reason}"
+            if reason != self.refused and (side is self._pile or self._pile.link.connectionless):
+                # Told once, since it is dialled again every second and mostly gives the same answer. Where a pile
+                # waits for the platform, it is hung up with this reason.
+                self._recorder.record(Note(t_ns=self._now_ns, text=reason))
+            self.refused = reason
         if side is self._pile:
             if side.link.dials:
                 side.dial_ns = self._now_ns + REDIAL_NS

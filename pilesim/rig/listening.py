@@ -98,6 +98,8 @@ class Heard:
     checksum_errors: int
     echoed: int
     """Frames that were the platform's own."""
+    refused: str = ""
+    """Why the pile could not be dialled the last time, in a sentence; "" where it could, or is not."""
 
 
 class Ear:
@@ -184,7 +186,7 @@ class Ear:
         elif self._before is None:
             self._before = seen
 
-    def heard(self, until_ns: int) -> Heard:
+    def heard(self, until_ns: int, refused: str = "") -> Heard:
         """All of it, at the end; what is still held is neither a frame nor noise."""
         for beats in self._beats.values():
             beats.silent_ns = 0 if beats.last_ns is None else until_ns - beats.last_ns
@@ -205,6 +207,7 @@ class Ear:
             noise=bytes(self._noise),
             checksum_errors=self._checksum_errors,
             echoed=self._echoed,
+            refused=refused,
         )
 
 
@@ -235,7 +238,8 @@ def listen(
     """
     start_ns = present_ns(clock_rate)
     ear = Ear(protocol, start_ns, connectionless=target.connectionless)
-    header = Header(start=local_datetime(start_ns).isoformat(), protocol=protocol.name, pile="", guns=0)
+    start = local_datetime(start_ns).isoformat()
+    header = Header(start=start, protocol=protocol.name, dialect=protocol.overlay, pile="", guns=0)
     recorder = Recorder(header, keep=False)
     recorder.observers.append(ear.see)
     in_memory = not isinstance(target, LinkTarget) and target.link is SimLink.VIRTUAL
@@ -255,6 +259,6 @@ def listen(
         bench.pump.run_until(lambda: bool(bench.line.vanished), for_ns)
         if bench.line.vanished:
             raise RigError(f"{target.url}: the port vanished: {bench.line.vanished}")
-        return ear.heard(bench.clock.now_ns())
+        return ear.heard(bench.clock.now_ns(), bench.line.refused)
     finally:
         bench.close()

@@ -6,6 +6,7 @@ does; the line must not. So the view has its turn while the line is quiet. Must 
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 import time
@@ -44,6 +45,8 @@ class Onlooker:
 
     def __enter__(self) -> Onlooker:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
+        # What stands by now stays: to look through all of it for rubbish takes milliseconds, and the line waits.
+        gc.freeze()
         self._thread.start()
         return self
 
@@ -53,6 +56,7 @@ class Onlooker:
         self._leaving.set()
         self._thread.join()
         sys.setswitchinterval(self._interval_s)
+        gc.unfreeze()
         if self._failed is not None and error is None:
             raise self._failed
 

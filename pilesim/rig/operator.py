@@ -52,6 +52,7 @@ _PROMPTS: Mapping[str, str] = {
     "power-off": "Switch the pile's power off.",
     "power-on": "Switch the pile's power on.",
     "insulation": "Set the insulation at gun {gun} to {ok}.",
+    "bms": "Let the BMS of the car at gun {gun} say all but {lacks}.",
     "fault": "Make the fault {fault} at gun {gun}.",
     "fault-cleared": "Clear the fault {fault} of gun {gun}.",
     "parking": "Set the parking bay of gun {gun} to taken: {taken}.",

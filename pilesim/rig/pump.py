@@ -22,7 +22,7 @@ class Participant(Protocol):
     """Something with a turn: an end of the line, the line, a player of scenarios."""
 
     def step(self, now_ns: int) -> bool:
-        """Do all that is due by `now_ns`; whether anything happened."""
+        """Do all that is due by `now_ns`; whether anything was done that may give another one something to do."""
 
     def next_wakeup_ns(self) -> int | None:
         """When it next wants a turn, if nothing arrives before; after a quiet `step` that is in the future."""

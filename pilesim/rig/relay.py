@@ -48,6 +48,8 @@ def detail_text(detail: Mapping[str, Any]) -> str:
 
 def word(value: Any) -> str:
     """A value as a command line, or a person, reads it."""
+    if isinstance(value, list):
+        return ",".join(map(word, value)) or "none"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

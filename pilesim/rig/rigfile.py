@@ -12,11 +12,10 @@ from typing import Any
 import msgspec
 
 from pilesim import strictyaml
-from pilesim.contract.contract import Limit
 from pilesim.contract.contracts import contract_of
 from pilesim.errors import PilesimError
 from pilesim.link.urls import link_of
-from pilesim.quantities import Duration, Kwh, Word, Yuan, quantity
+from pilesim.quantities import Duration, Word, quantity
 from pilesim.rig.desk import FILLED_BY, PlatformApi
 from pilesim.rig.firmware import profile_of
 from pilesim.rig.hands import Command, Hand
@@ -24,6 +23,7 @@ from pilesim.rig.relay import filled
 from pilesim.rig.stimuli import ACTS, DETAILS
 from pilesim.rig.targets import SimTarget, Target, parse_target
 from pilesim.units import MINUTE
+from pilesim.wire.dialects import beside
 from pilesim.wire.protocol import DEFAULT_PROTOCOL, protocol_named
 
 OTHERS = "others"
@@ -115,6 +115,7 @@ def load_rig(text: str, file: str) -> RigFile:
     """The rig in `text`; FileError names the line, what was expected and what was found."""
     document = strictyaml.read(text, file)
     said = strictyaml.convert(document, (), document.data, _File, quantity)
+    said = msgspec.structs.replace(said, protocol=beside(said.protocol, file))
     try:
         protocol_named(said.protocol)
     except PilesimError as error:
@@ -215,19 +216,10 @@ def _limits(document: strictyaml.Document, said: _File) -> dict[str, int]:
         if rule not in known:
             raise document.error(path, f"expected a rule that has a limit, one of {', '.join(known)}; found {rule!r}")
         try:
-            limits[rule] = _limit(known[rule], value)
+            limits[rule] = known[rule].read(value)
         except ValueError as error:
             raise document.error(path, str(error)) from None
     return limits
-
-
-def _limit(limit: Limit, value: Any) -> int:
-    kinds: Mapping[str, type[int]] = {"s": Duration, "kWh": Kwh, "yuan": Yuan}
-    if limit.unit in kinds:
-        return int(quantity(kinds[limit.unit], value))
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    raise ValueError(f"expected a number of {limit.unit}, found {value!r}")
 
 
 def plain_rig(target: Target) -> Rig:

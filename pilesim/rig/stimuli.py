@@ -21,6 +21,7 @@ ACTS: Mapping[str, tuple[str, ...]] = {
     "emergency-stop": ("emergency-stop", "emergency-release"),
     "power": ("power-off", "power-on"),
     "insulation": ("insulation",),
+    "bms": ("bms",),
     "fault": ("fault", "fault-cleared"),
     "parking": ("parking",),
     "maintenance": ("maintenance",),
@@ -32,6 +33,7 @@ DETAILS: Mapping[str, tuple[str, ...]] = {
     kind: {
         "card": ("account",),
         "insulation": ("ok",),
+        "bms": ("lacks",),
         "fault": ("fault",),
         "fault-cleared": ("fault",),
         "parking": ("taken",),

@@ -10,8 +10,17 @@ from pilesim.rules.facts import Order
 from pilesim.rules.rule import Duty, Rule, RuleRow, Scene, Waits
 from pilesim.trace.decoder import Seen
 from pilesim.trace.events import LineDown, LineUp, Reachable, Stimulus
-from pilesim.units import format_kwh, format_local, parse_world_start_ns
-from pilesim.wire.messages import GunReport, GunState, Message, Stamp
+from pilesim.units import format_duration, format_kwh, format_local, parse_world_start_ns
+from pilesim.wire.messages import (
+    Alive,
+    CardReply,
+    GunReport,
+    GunState,
+    HelloReply,
+    Message,
+    Stamp,
+    StartReply,
+)
 
 EMPTY_BEFORE_EPOCH_NS = parse_world_start_ns("2001-01-01T00:00:00+08:00")
 """A time before 2001 is a clock that was never set: frames count years from 2000."""
@@ -57,14 +66,127 @@ class Period(Rule):
         self._missed(duty, now_ns)
 
 
+class _LetIn(Rule):
+    """What a pile owes from when it may speak on a connection; nothing of it outlives the connection."""
+
+    def on_line(self, event: LineUp | LineDown | Reachable) -> None:
+        if isinstance(event, LineDown):
+            self.cut()
+        elif isinstance(event, LineUp) and not self.contract.hello_first:
+            self.let_in(event.t_ns)
+
+    def hears(self, seen: Seen, message: Message) -> bool:
+        """Whether the message is about being let in, and nothing more."""
+        if isinstance(message, HelloReply) and message.accepted and self.contract.hello_first:
+            self.let_in(seen.t_ns)
+        return isinstance(message, HelloReply)
+
+    def let_in(self, now_ns: int) -> None:
+        """The pile may speak from now on."""
+
+    def cut(self) -> None:
+        """The connection is gone."""
+
+
+class Charging(_LetIn):
+    """While a gun charges it reports so often."""
+
+    wants = (GunReport, HelloReply)
+
+    def __init__(self, row: RuleRow, scene: Scene) -> None:
+        super().__init__(row, scene)
+        self._next: dict[int, Duty] = {}
+        self._interrupted: set[int] = set()
+        """Guns that charged when the line was lost."""
+
+    def on_seen(self, seen: Seen, message: Message) -> None:
+        if self.hears(seen, message):
+            return
+        assert isinstance(message, GunReport)
+        waiting = self._next.pop(message.gun, None)
+        self._interrupted.discard(message.gun)
+        if waiting is not None:
+            self.met(waiting, seen.t_ns)
+        if message.state is GunState.CHARGING:
+            self._listen(message.gun, seen.t_ns)
+
+    def on_stimulus(self, event: Stimulus) -> None:
+        if event.kind == "power-off":
+            self.cut()
+            self._interrupted.clear()
+
+    def let_in(self, now_ns: int) -> None:
+        for number in self._interrupted:
+            self._listen(number, now_ns)
+        self._interrupted.clear()
+
+    def cut(self) -> None:
+        for number, duty in self._next.items():
+            self.drop(duty)
+            self._interrupted.add(number)
+        self._next.clear()
+
+    def _listen(self, number: int, now_ns: int) -> None:
+        self._next[number] = self.expect(
+            f"a report of gun {number}, which charges,", since_ns=now_ns, waits=Waits.UP, gun=number
+        )
+
+
+class AliveBeat(_LetIn):
+    """Some gun says so often that it is there; each gun of them should."""
+
+    wants = (Alive, HelloReply)
+
+    def __init__(self, row: RuleRow, scene: Scene) -> None:
+        super().__init__(row, scene)
+        self._next: Duty | None = None
+        self._heard_ns: dict[int, int] = {}
+
+    def on_seen(self, seen: Seen, message: Message) -> None:
+        if self.hears(seen, message):
+            return
+        if self._next is not None:
+            self.met(self._next, seen.t_ns)
+        self._listen(seen.t_ns)
+        for number, heard_ns in self._heard_ns.items():
+            silent_ns = seen.t_ns - heard_ns
+            if silent_ns > self.limit_ns and len(self._heard_ns) > 1:
+                self.deviated(
+                    f"each gun alive within {format_duration(self.limit_ns)}",
+                    f"nothing of gun {number} in {format_duration(silent_ns)}",
+                    seen=seen,
+                    once="each",
+                )
+        self._heard_ns[message.gun] = seen.t_ns
+
+    def let_in(self, now_ns: int) -> None:
+        self._heard_ns = dict.fromkeys(range(1, self.scene.header.guns + 1), now_ns)
+        self._listen(now_ns)
+
+    def cut(self) -> None:
+        self._heard_ns.clear()
+        self.drop(self._next)
+        self._next = None
+
+    def _listen(self, now_ns: int) -> None:
+        self._next = self.expect("a gun that says that it is alive", since_ns=now_ns, waits=Waits.UP)
+
+
 class LegalPath(Rule):
-    """States follow one another as the contract's table says."""
+    """States follow one another as the contract's table says, and a charge that has ended does not go on."""
 
     wants = (GunReport,)
+
+    def __init__(self, row: RuleRow, scene: Scene) -> None:
+        super().__init__(row, scene)
+        self._ended: dict[int, Order] = {}
+        """By gun: the order whose charge an idle report has ended."""
 
     def on_seen(self, seen: Seen, message: Message) -> None:
         assert isinstance(message, GunReport)
         gun = self.facts.gun(message.gun)
+        if self._goes_on(seen, message):
+            return
         if message.state is GunState.CHARGING and message.cable is False:
             self.failed("no charging with the cable out", "charging", seen=seen, gun=gun.number, order=gun.running)
             return
@@ -86,6 +208,25 @@ class LegalPath(Rule):
                 gun=gun.number,
                 order=self.facts.at.order or gun.running,
             )
+
+    def _goes_on(self, seen: Seen, message: GunReport) -> bool:
+        """Whether a charge goes on that a report said to be over: then the gun was never idle."""
+        over, order = self.facts.at.over, self.facts.at.order
+        if not self.facts.gun(message.gun).steady:
+            self._ended.pop(message.gun, None)
+        elif over is not None and message.state is GunState.IDLE and message.cable is not False:
+            self._ended[message.gun] = over
+        elif message.state is GunState.CHARGING and message.order:
+            ended = self._ended.pop(message.gun, None)
+            if ended is not None and ended is order:
+                self.failed(
+                    f"never idle while order {ended.number} charges",
+                    "charging -> idle -> charging",
+                    seen=seen,
+                    order=ended,
+                )
+                return True
+        return False
 
 
 class OccupiedWhileCabled(Rule):
@@ -128,10 +269,19 @@ class OccupiedWhileCabled(Rule):
 class OrderInBeat(Rule):
     """A charging heartbeat carries the order, one start time not before the start, an energy that never falls."""
 
-    wants = (GunReport,)
+    wants = (GunReport, StartReply, CardReply)
+
+    def __init__(self, row: RuleRow, scene: Scene) -> None:
+        super().__init__(row, scene)
+        self._started: dict[int, Order] = {}
+        """By gun: the order that was accepted by its number."""
 
     def on_seen(self, seen: Seen, message: Message) -> None:
-        assert isinstance(message, GunReport)
+        if not isinstance(message, GunReport):
+            self._accepts(message)
+            return
+        if self.facts.at.over is not None:
+            self._started.pop(message.gun, None)
         if message.state is not GunState.CHARGING or (message.start is None and message.order is None):
             return
         if message.start is not None and is_empty(message.start):
@@ -144,9 +294,21 @@ class OrderInBeat(Rule):
         else:
             self.failed(*problem, seen=seen, gun=message.gun, order=order)
 
+    def _accepts(self, message: Message) -> None:
+        assert isinstance(message, StartReply | CardReply)
+        order = self.facts.at.order
+        if message.accepted and order is not None and message.order == order.number:
+            self._started[message.gun] = order
+
     def _problem(self, order: Order | None, message: GunReport) -> tuple[str, str] | None:
         if message.order == "":
             return f"order {order.number}" if order is not None else "an order", "no order"
+        started = self._started.get(message.gun)
+        if started is not None and message.order not in (None, started.number):
+            # The acceptance of a later start may have been lost on its way.
+            later = order is not None and (order.authorised_ns or 0) > (started.authorised_ns or 0)
+            if not later:
+                return f"order {started.number}, which was started", f"order {message.order}"
         if order is None or order.first_record is None:
             return None
         problem = self._start_problem(order, order.first_record.message.start, message.start)

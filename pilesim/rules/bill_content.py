@@ -6,13 +6,16 @@ Owns what is right inside a bill of a charge. Must not know when it left.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from itertools import pairwise
+from weakref import WeakKeyDictionary
 
 from pilesim.rules.beat import is_empty
 from pilesim.rules.bill_flow import before_trace
 from pilesim.rules.clock import shown
 from pilesim.rules.facts import Order, SettledBill, Span
-from pilesim.rules.rule import Rule
+from pilesim.rules.rule import Rule, RuleRow, Scene
+from pilesim.trace.decoder import Seen
 from pilesim.units import (
     DAY,
     FEN_MFEN,
@@ -26,7 +29,7 @@ from pilesim.units import (
     minute_of_day,
     round_half_up,
 )
-from pilesim.wire.messages import Bill, GunState, Stamp, StopReason, Tariff
+from pilesim.wire.messages import Bill, GunReport, GunState, Message, Stamp, StopReason, Tariff
 
 ENERGY_PER_HUNDRED = 1
 """Of the meter's difference, in percent: what bill.energy allows beside its limit."""
@@ -226,6 +229,22 @@ class Energy(_Charge):
         return shown_dwh + power * (order.over.late_ns - order.record.t_ns) // per_ns + 1
 
 
+@dataclass(slots=True)
+class _RatesShown:
+    """What flowed at least at each rate, 0.1 Wh: what reports show of it that lie in one half-hour."""
+
+    by_rate_dwh: list[int]
+    half: int | None = None
+    energy_dwh: int = 0
+
+    def take(self, tariff: Tariff, epoch_ns: int, energy_dwh: int) -> None:
+        """A report at `epoch_ns` shows `energy_dwh` since the charge began."""
+        half = epoch_ns // (30 * MINUTE)
+        if half == self.half:
+            self.by_rate_dwh[tariff.rate_of[half_hour_of_day(epoch_ns)]] += max(0, energy_dwh - self.energy_dwh)
+        self.half, self.energy_dwh = half, energy_dwh
+
+
 class Amount(_Charge):
     """Charge and service fee are stage energy x that half-hour's price."""
 
@@ -261,6 +280,32 @@ class Amount(_Charge):
                 return
             self.passed(off // max(1, len(bill.stages_dwh)))
 
+    wants = (GunReport,)
+
+    def __init__(self, row: RuleRow, scene: Scene) -> None:
+        super().__init__(row, scene)
+        self._shown: WeakKeyDictionary[Order, _RatesShown] = WeakKeyDictionary()
+
+    def on_seen(self, seen: Seen, message: Message) -> None:
+        order = self.facts.at.order
+        if order is None or order.record is None or order.record.seen is not seen:
+            return
+        if order.tariff is None or not order.tariff.rates or order.record.message.energy_dwh is None:
+            return
+        shown_by_rate = self._shown.setdefault(order, _RatesShown([0] * len(order.tariff.rates)))
+        shown_by_rate.take(order.tariff, self.facts.epoch_ns(seen.t_ns), order.record.message.energy_dwh)
+
+    def _misplaced(self, bill: Bill, order: Order) -> tuple[str, str] | None:
+        """What is wrong with a rate's energy by what was shown to flow in its half-hours."""
+        told = self._shown.get(order)
+        if told is None or len(told.by_rate_dwh) != len(bill.periods):
+            return None
+        spare = self.scene.limit("bill.energy").value
+        for n, (least, period) in enumerate(zip(told.by_rate_dwh, bill.periods, strict=True)):
+            if period.energy_dwh < least - spare - least * ENERGY_PER_HUNDRED // 100:
+                return f"{format_kwh(least)} at rate {n + 1}, as reports show", format_kwh(period.energy_dwh)
+        return None
+
     def _by_rate(self, settled: SettledBill, bill: Bill, order: Order, tariff: Tariff) -> None:
         """Energy only at rates that were in force, each at the tariff's price, its amount by its energy, their sum."""
         idle = [n for n, period in enumerate(bill.periods) if period.energy_dwh and n not in _rates_of(bill, tariff)]
@@ -268,6 +313,10 @@ class Amount(_Charge):
             energy = format_kwh(bill.periods[idle[0]].energy_dwh)
             expected = f"no energy at rate {idle[0] + 1}, which no half-hour of the charge has"
             self.failed(expected, energy, seen=settled.seen, order=order)
+            return
+        misplaced = self._misplaced(bill, order)
+        if misplaced is not None:
+            self.failed(*misplaced, seen=settled.seen, order=order)
             return
         prices = [rate.energy_mfen + rate.service_mfen for rate in tariff.rates]
         checks: list[tuple[str, int, int]] = [

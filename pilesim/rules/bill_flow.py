@@ -9,17 +9,32 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from weakref import WeakSet
 
+from pilesim.contract.contract import BillDue
 from pilesim.rules.facts import Order, SettledBill, Span, charge_age
 from pilesim.rules.rule import Duty, Rule, RuleRow, Scene, Waits
 from pilesim.trace.decoder import Seen
 from pilesim.trace.events import LineDown, LineUp, Reachable, Stimulus
-from pilesim.units import format_duration, format_local
-from pilesim.wire.messages import Authorise, Bill, BillReply, Ended, GunReport, Message, Start, StartReply, Stop
+from pilesim.units import S, format_duration, format_local
+from pilesim.wire.messages import (
+    Alive,
+    Authorise,
+    Bill,
+    BillReply,
+    Ended,
+    GunReport,
+    GunState,
+    Message,
+    Start,
+    StartReply,
+    Stop,
+)
 
 ENERGY_ALIKE_DWH = 500
 """Two energies this near (0.05 kWh), with the same start and end, are one charge's."""
-ENDS_ALIKE_NS = 90_000_000_000
+ENDS_ALIKE_NS = 90 * S
 """How far a bill's end may lie from the end that heartbeats show, to be taken for that charge's."""
+RESEND_SPARE_NS = 5 * S
+"""A bill that is sent again so much before its time is not sent again too soon."""
 PRINTS_KEPT = 256
 """Charges whose start, end and energy are remembered to be known again."""
 
@@ -88,8 +103,7 @@ class OnePerCharge(Rule):
                 for o in self.facts.orders.values()
             )
             outage = self.facts.back_ns if self.facts.outage_ns and self.facts.outage_ns >= due else due
-            gun = self.facts.gun(order.gun)
-            heard_ns = gun.report.t_ns if gun.report is not None else 0
+            heard_ns = self.facts.gun(order.gun).heard_ns
             quiet = (
                 outage is not None
                 and self.facts.can_send
@@ -109,7 +123,13 @@ class OnePerCharge(Rule):
 def _difference(first: Bill | None, now: Bill) -> str:
     assert first is not None
     names = [name for name in Bill.__dataclass_fields__ if getattr(first, name) != getattr(now, name)]
-    return "another " + ", another ".join(name.rsplit("_", 1)[0] if name.endswith("_mfen") else name for name in names)
+    return ", ".join(f"another {_in_words(name)}" for name in names)
+
+
+def _in_words(field: str) -> str:
+    """A bill's field as it is said: without its unit, and "stages" as what they hold."""
+    words = field.removesuffix("_mfen").removesuffix("_dwh").split("_")
+    return "energy of the half-hours" if words == ["stages"] else " ".join(words)
 
 
 class _AfterLeave(Rule):
@@ -126,6 +146,9 @@ class _AfterLeave(Rule):
             duty = self._bills.pop(self.facts.at.order.number, None)
             if duty is not None:
                 self.met(duty, seen.t_ns)
+        elif self.facts.at.order is not None and self.facts.at.order.charging:
+            # What looked like the end of the charge was none.
+            self.drop(self._bills.pop(self.facts.at.order.number, None))
         self._look()
 
     def on_stimulus(self, event: Stimulus) -> None:
@@ -202,7 +225,10 @@ class AtOnce(_AfterLeave):
             self._bills.clear()
 
     def _look(self) -> None:
-        if self.facts.can_send:
+        left = self.facts.at.left
+        # Where a bill is due at the end of the charge, only a pulled cable asks for more than that.
+        pulled = self.contract.bill_due is BillDue.LEAVE or (left is not None and not left.leave_by_end)
+        if self.facts.can_send and pulled:
             super()._look()
 
 
@@ -275,7 +301,7 @@ class OrderKnown(Rule):
             self.failed(f"gun {order.gun}, for which it was authorised", f"gun {bill.gun}", seen=seen, order=order)
         elif order is not None and order.authorised_ns is not None:
             self.passed()
-        elif before_trace(settled, self.facts.start_epoch_ns):
+        elif before_trace(settled, self.facts.orders_known_epoch_ns):
             self.remark(f"the bill of {bill.order} is of a charge that began before the trace")
             self.open("the bill's charge began before the trace did")
         else:
@@ -291,7 +317,7 @@ class _Watch:
 class NoneUnstarted(Rule):
     """An order that never started has no bill, nor does one leave at its end."""
 
-    wants = (Bill, GunReport, Ended, Stop, Authorise)
+    wants = (Bill, GunReport, Alive, Ended, Stop, Authorise)
 
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
@@ -305,10 +331,10 @@ class NoneUnstarted(Rule):
             self._watched[ended.gun] = _Watch(ended, ended.closed_ns)
         if isinstance(message, Bill):
             self._bill(seen, message)
-        elif isinstance(message, GunReport):
-            self._report(seen, message)
+        elif isinstance(message, GunReport | Alive):
+            self._heard(seen, message)
 
-    def _report(self, seen: Seen, message: GunReport) -> None:
+    def _heard(self, seen: Seen, message: Message) -> None:
         watch = self._watched.get(message.gun)
         if watch is None:
             return
@@ -358,10 +384,42 @@ class _Print:
     energy_dwh: int
 
 
+class Begun(Rule):
+    """A start that was begun has a bill though nothing charges; where something does, other rules want that bill."""
+
+    wants = (StartReply, GunReport, Bill)
+
+    def __init__(self, row: RuleRow, scene: Scene) -> None:
+        super().__init__(row, scene)
+        self._waiting: dict[str, Duty] = {}
+
+    def on_seen(self, seen: Seen, message: Message) -> None:
+        order = self.facts.at.order
+        if order is None:
+            return
+        duty = self._waiting.get(order.number)
+        if isinstance(message, StartReply):
+            if order.begun and duty is None and order.first is None and order.bill is None:
+                self._waiting[order.number] = self.expect(
+                    f"a charge, or the bill of order {order.number}, whose start was begun,",
+                    since_ns=seen.t_ns,
+                    waits=Waits.UP,
+                    asked=seen,
+                    order=order,
+                )
+        elif duty is not None and isinstance(message, Bill):
+            self.met(self._waiting.pop(order.number), seen.t_ns)
+        elif duty is not None and isinstance(message, GunReport) and message.state is GunState.CHARGING:
+            self.drop(self._waiting.pop(order.number))
+
+    def on_forgotten(self, order: Order) -> None:
+        self.drop(self._waiting.pop(order.number, None))
+
+
 class NotStale(Rule):
     """An acknowledged bill is not sent again, and no bill has the content of another order's."""
 
-    wants = (Bill, BillReply, GunReport)
+    wants = (Bill, BillReply, GunReport, Alive)
 
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
@@ -447,16 +505,24 @@ def _end(bill: Bill) -> int | None:
     return bill.end.epoch_ns if bill.end is not None else None
 
 
+@dataclass(slots=True)
+class _Sent:
+    """How a bill was sent in one connection."""
+
+    connection: int
+    times: int = 0
+    last_ns: int = 0
+
+
 class Resent(Rule):
-    """Without its acknowledgement a bill is sent again."""
+    """Without its acknowledgement a bill is sent again, as often and as late as the protocol has it."""
 
     wants = (Bill, BillReply)
 
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
         self._waiting: dict[str, Duty] = {}
-        self._sent: dict[str, tuple[int, int]] = {}
-        """By order: in which connection its bill was last sent, and how often there."""
+        self._sent: dict[str, _Sent] = {}
 
     def on_seen(self, seen: Seen, message: Message) -> None:
         order = self.facts.at.order
@@ -469,17 +535,28 @@ class Resent(Rule):
             return
         if duty is not None:
             self.met(duty, seen.t_ns)
-        if order.acked_ns is None and self._comes_again(order):
+        if order.acked_ns is None and self._comes_again(seen, order):
             self._waiting[order.number] = self.expect(
                 "the bill again, or its acknowledgement", since_ns=seen.t_ns, waits=Waits.UP, asked=seen, order=order
             )
 
-    def _comes_again(self, order: Order) -> bool:
+    def _comes_again(self, seen: Seen, order: Order) -> bool:
         """Whether the protocol has the bill that was just seen sent once more on this connection."""
-        connection, times = self._sent.get(order.number, (self.facts.connection, 0))
-        times = times + 1 if connection == self.facts.connection else 1
-        self._sent[order.number] = (self.facts.connection, times)
-        return self.contract.bill_resends is None or times <= self.contract.bill_resends
+        sent = self._sent.get(order.number)
+        if sent is None or sent.connection != self.facts.connection:
+            sent = self._sent[order.number] = _Sent(self.facts.connection)
+        waited_ns, sent.last_ns = seen.t_ns - sent.last_ns, seen.t_ns
+        sent.times += 1
+        most = self.contract.bill_resends
+        if most is None:
+            return True
+        resend_ns = self.contract.bill_resend_ns
+        if sent.times > 1 and waited_ns < resend_ns - RESEND_SPARE_NS:
+            after = f"the bill again after {format_duration(resend_ns)}"
+            self.deviated(after, f"after {format_duration(waited_ns)}", seen=seen, once="sooner")
+        if sent.times > most + 1:
+            self.deviated(f"the bill again {most} times at most", f"{sent.times - 1} times", seen=seen, once="oftener")
+        return sent.times <= most
 
     def on_forgotten(self, order: Order) -> None:
         self.drop(self._waiting.pop(order.number, None))

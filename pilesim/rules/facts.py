@@ -13,12 +13,14 @@ from dataclasses import dataclass
 
 from pilesim.contract.contract import BillDue, Contract, Refusal
 from pilesim.trace.decoder import Seen
-from pilesim.trace.events import Header, LineDown, LineUp, Reachable, Stimulus
+from pilesim.trace.events import Header, LineDown, LineUp, Missing, Reachable, Stimulus
 from pilesim.units import KWH_DWH, MINUTE, S, parse_world_start_ns
 from pilesim.wire.frame import Direction, End
 from pilesim.wire.messages import (
+    Alive,
     Authorise,
     AuthoriseReply,
+    BalanceTell,
     Bill,
     BillReply,
     BmsStop,
@@ -50,6 +52,8 @@ REQUESTS_KEPT = 32
 """Requests of one kind that may wait for their replies at a time."""
 ASKED_NS = 30 * S
 """A message that can answer a request is its answer for so long after it; later it was sent unasked."""
+BEGINNING_NS = 5 * S
+"""In so much of a log that begins in the middle replies may be to what came before it."""
 SETTLE_NS = MINUTE
 """A bill that came before its charge was seen to end waits so long for the heartbeat that shows it."""
 GUNS_KEPT = 64
@@ -105,6 +109,10 @@ class Order:
     start_ns: int | None = None
     """When the first Start for it passed."""
     starts: int = 0
+    refused: bool = False
+    """The pile has answered its start with a refusal, and not taken that back."""
+    begun: bool = False
+    """The pile has told that it carries out its start, whatever comes of it."""
     ended_ns: int | None = None
     """When the pile told that it is over without a charge."""
     ended_reason: EndReason | None = None
@@ -213,6 +221,8 @@ class Gun:
     previous: Report | None = None
     metered: Report | None = None
     """The latest report with a meter reading."""
+    heard_ns: int = 0
+    """When it was last heard of, by a report or by its being alive."""
     steady: bool = False
     """Between `previous` and `report` lies no gap of beat.period, no lost line, no lost power."""
     broken: bool = True
@@ -288,12 +298,12 @@ def identities(one: Message, other: Message) -> tuple[str | None, str | None]:
 class Facts:
     """The facts at the end of the line where `judges` is judged, or at the other if only that was recorded."""
 
-    def __init__(self, header: Header, contract: Contract, judges: End, beat_period_ns: int) -> None:
+    def __init__(self, header: Header, contract: Contract, judges: End, beat_ns: int, charging_ns: int) -> None:
         self.header = header
         self.contract = contract
         self.judges = judges
         self.end = judges if judges in header.ends or not header.ends else judges.other
-        self.remote = self.end is not judges
+        self.remote = self.end is not judges or header.between
         """Nothing was recorded at the judged end: what left it may have been lost on its way."""
         self.start_epoch_ns = parse_world_start_ns(header.start)
         self.now_ns = 0
@@ -321,7 +331,9 @@ class Facts:
         self.at = Context()
         self.settled: list[SettledBill] = []
         self.forgotten: list[Order] = []
-        self._beat_period_ns = beat_period_ns
+        self._beat_ns = beat_ns
+        self._charging_ns = charging_ns
+        """After so long without a report, of a gun at rest and of one that charges, something was missed."""
         self._tariff: Tariff | None = None
         """What the platform has told, where orders bring none."""
         self._requests: dict[type[Message], list[Request]] = {}
@@ -332,6 +344,7 @@ class Facts:
         self._unsettled: list[SettledBill] = []
         self._strange: dict[int, Bill] = {}
         self._take: dict[type[Message], Callable[[Seen, Message], None]] = {
+            Alive: self._take_alive,
             GunReport: self._take_report,
             Authorise: self._take_authorise,
             AuthoriseReply: self._take_authorise_reply,
@@ -342,6 +355,7 @@ class Facts:
             Stop: self._take_stop,
             StopAsk: self._take_stop_ask,
             Ended: self._take_ended,
+            BalanceTell: self._take_balance,
             Bill: self._take_bill,
             BillReply: self._take_bill_reply,
             BmsStop: self._take_battery_stop,
@@ -376,7 +390,15 @@ class Facts:
         """Whether an order that is authorised and not yet started must have been authorised in this trace."""
         if self.header.scenario:
             return True
+        if Missing.DOWN in self.header.missing:
+            return False
         return self.began_ns is not None and self.now_ns - self.began_ns > 2 * self.contract.authorisation_life_ns
+
+    @property
+    def orders_known_epoch_ns(self) -> int:
+        """From when on a charge's order must have been authorised in this trace; a log may begin in between."""
+        life_ns = self.contract.authorisation_life_ns if self.header.source else 0
+        return self.start_epoch_ns + life_ns
 
     def unsent_due(self) -> list[Order]:
         """Orders whose bill has to leave and has not left in this connection, oldest charge first."""
@@ -595,7 +617,7 @@ class Facts:
             if request.seen.direction is not seen.direction
         ]
         chosen = self._choose(waiting, seen, message)
-        if chosen is not None:
+        if chosen is not None and not self._of_before(seen, chosen):
             self.at.request = chosen
             chosen.answered_ns = seen.t_ns
             self._requests[type(chosen.message)].remove(chosen)
@@ -605,6 +627,13 @@ class Facts:
             pending = self._requests.setdefault(kind, [])
             pending.append(Request(seen, message))
             del pending[:-REQUESTS_KEPT]
+
+    def _of_before(self, seen: Seen, request: Request) -> bool:
+        """A log that begins in the middle: by its number the reply is to a request from before the log."""
+        answers = seen.decoded.frame.answers
+        if not self.header.source or not answers or seen.t_ns - (self.began_ns or 0) > BEGINNING_NS:
+            return False
+        return 0 < _number(request) - answers <= REQUESTS_KEPT
 
     def _choose(self, waiting: list[Request], seen: Seen, message: Message) -> Request | None:
         unasked = isinstance(message, Authorise | Stop)
@@ -770,8 +799,12 @@ class Facts:
         order = self.at.order = gun.waiting or gun.running
         # One that is refused for want of a cable may yet begin, and is answered once more.
         wants_cable = message.reason and message.reason == self.contract.start_refusals.get(Refusal.NO_CABLE)
-        refused = message.accepted is False and not wants_cable
-        if refused and order is not None and order is gun.waiting and message.order in (None, order.number):
+        if message.accepted is None or order is None or order is not gun.waiting:
+            return
+        if message.order not in (None, order.number):
+            return
+        order.refused, order.begun = not message.accepted, message.accepted
+        if order.refused and not wants_cable:
             self._fails(gun, order, seen.t_ns)
 
     def _take_stop(self, seen: Seen, message: Message) -> None:
@@ -788,6 +821,14 @@ class Facts:
                     self._close(order, seen.t_ns)
                     gun.waiting = None
                 return
+
+    def _take_balance(self, seen: Seen, message: Message) -> None:
+        """An order under way has another balance from now on."""
+        assert isinstance(message, BalanceTell)
+        gun = self.gun(message.gun)
+        for order in (gun.running, gun.waiting):
+            if order is not None and order.over is None:
+                order.balance_mfen = message.balance_mfen
 
     def _take_stop_ask(self, seen: Seen, message: Message) -> None:
         gun = self.gun(message.gun)
@@ -851,14 +892,16 @@ class Facts:
 
     # Reports ------------------------------------------------------------------------------------------------
 
+    def _take_alive(self, seen: Seen, message: Message) -> None:
+        self.gun(message.gun).heard_ns = seen.t_ns
+
     def _take_report(self, seen: Seen, message: Message) -> None:
         assert isinstance(message, GunReport)
         gun = self.gun(message.gun)
+        gun.heard_ns = seen.t_ns
         report = Report(seen, message)
         gun.previous, gun.report = gun.report, report
-        gun.steady = (
-            gun.previous is not None and not gun.broken and report.t_ns - gun.previous.t_ns <= self._beat_period_ns
-        )
+        gun.steady = gun.previous is not None and not gun.broken and not self._gap(gun.previous, report)
         gun.broken = False
         self._read_cable(gun, report)
         if message.state is GunState.CHARGING:
@@ -867,6 +910,11 @@ class Facts:
             self._rests(gun, gun.running, report)
         if message.meter_dwh is not None:
             gun.metered = report
+
+    def _gap(self, last: Report, report: Report) -> bool:
+        """Whether a report is missing between two."""
+        longest_ns = self._charging_ns if last.message.state is GunState.CHARGING else self._beat_ns
+        return report.t_ns - last.t_ns > longest_ns
 
     def _read_cable(self, gun: Gun, report: Report) -> None:
         """Where what was done at the pile is not recorded, the reports tell it, between two of them."""
@@ -899,6 +947,10 @@ class Facts:
             gun.waiting = None
         gun.running = order
         order.over, order.after, order.metered_after = None, None, None
+        if order.leave_by_end:
+            # What looked like the end was none, and so nothing is due yet.
+            order.leave, order.leave_by_end = None, False
+            self.due.pop(order.number, None)
         if order.first is None:
             order.first, order.before, order.metered_before = report, gun.previous, gun.metered
             if order.plugged is None:
@@ -934,7 +986,7 @@ class Facts:
         if gain is not None and gap >= 5 * S and gain * order.peak[1] > order.peak[0] * gap:
             order.peak = (gain, gap)
         # What was spent while nothing was heard is more than a heartbeat's worth.
-        if gap > self._beat_period_ns:
+        if self._gap(last, report):
             return
         if earlier.amount_mfen is not None and later.amount_mfen is not None:
             order.gain_mfen = max(order.gain_mfen, later.amount_mfen - earlier.amount_mfen)

@@ -11,7 +11,7 @@ from pilesim.trace.decoder import Noise, Seen
 from pilesim.trace.events import LineDown, LineUp, Reachable
 from pilesim.units import S
 from pilesim.wire.frame import Direction, ProblemKind
-from pilesim.wire.messages import GunReport, GunReportReply, Message, TimeAsk, TimeTell
+from pilesim.wire.messages import GunReport, GunReportReply, Message, TariffTell, TimeAsk, TimeTell
 
 TOLD_ONCE = frozenset(
     {
@@ -44,9 +44,12 @@ class Valid(Rule):
             return
         self._heard = True
         frame = seen.decoded.frame
-        wrong = [p for p in seen.decoded.problems if p.kind not in TOLD_ONCE]
+        # A body that is too short is understood only where it is known whose it is.
+        understood = {ProblemKind.SHORT} if seen.decoded.message is not None else set()
+        lesser = TOLD_ONCE | understood
+        wrong = [p for p in seen.decoded.problems if p.kind not in lesser]
         for problem in seen.decoded.problems:
-            if problem.kind in TOLD_ONCE:
+            if problem.kind in lesser:
                 self.deviated(
                     "nothing that the protocol does not list",
                     problem.text,
@@ -72,7 +75,8 @@ class Valid(Rule):
         if self.scene.header.connectionless and not self._heard:
             # Whoever opens a serial port hears the end of a frame that began before.
             return
-        self.failed("frames", f"{len(noise.garbage.raw)} bytes that are none: {noise.garbage.reason}", t_ns=noise.t_ns)
+        found = f"{len(noise.garbage.raw)} bytes that are none: {noise.garbage.reason}"
+        self.failed("frames", found, t_ns=noise.t_ns, line=noise.line)
 
 
 class Echo(Rule):
@@ -93,14 +97,14 @@ class Echo(Rule):
                 self.failed(f"{what} {was!r} of its request", f"{what} {now!r}", seen=seen, gun=request.message.gun)
                 return
         self.passed()
-        self._numbers(seen, request)
+        _number(self, request, seen)
 
-    def _numbers(self, seen: Seen, request: Request) -> None:
-        answers, number = seen.decoded.frame.answers, request.seen.decoded.frame.sequence
-        if answers is not None and answers != number:
-            self.deviated(
-                f"the number of its request, {number}", f"{answers}", seen=seen, once=str(type(request.message))
-            )
+
+def _number(rule: Rule, request: Request, seen: Seen) -> None:
+    """Replies are told by what they are about; that one carries another number than its request is a finding only."""
+    answers, number = seen.decoded.frame.answers, request.seen.decoded.frame.sequence
+    if answers is not None and answers != number:
+        rule.deviated(f"the number of its request, {number}", f"{answers}", seen=seen, once=str(type(request.message)))
 
 
 def _echoes(request: Request, seen: Seen, reply: Message) -> list[tuple[str, object, object]]:
@@ -126,11 +130,19 @@ class PlatformFrames(Valid):
 
     def on_seen(self, seen: Seen, message: Message) -> None:
         request = self.facts.at.request
-        if request is None or seen.direction is not Direction.DOWN or seen.altered:
+        if seen.direction is not Direction.DOWN or seen.altered:
             return
-        for what, was, now in _echoes(request, seen, message):
-            if was != now:
-                self.failed(f"{what} {was!r} of its request", f"{what} {now!r}", seen=seen, gun=request.message.gun)
+        if request is None:
+            if isinstance(message, TariffTell) and message.asked and self.contract.replies.get(TariffTell) is not None:
+                self.deviated(
+                    "the message for a tariff that nobody asked for", "the answer", seen=seen, once="unasked tariff"
+                )
+            return
+        wrong = [pair for pair in _echoes(request, seen, message) if pair[1] != pair[2]]
+        for what, was, now in wrong[:1]:
+            self.failed(f"{what} {was!r} of its request", f"{what} {now!r}", seen=seen, gun=request.message.gun)
+        if not wrong:
+            _number(self, request, seen)
 
 
 class SurvivesGarbage(Rule):

@@ -16,6 +16,7 @@ from typing import ClassVar
 from pilesim.contract.contract import Contract, Limit
 from pilesim.contract.contracts import contract_of
 from pilesim.rules.facts import Facts, Order, SettledBill
+from pilesim.rules.lacking import lacks
 from pilesim.rules.transit import Transit
 from pilesim.rules.verdict import Blame, Finding, Level, Margin, RuleResult, Verdict
 from pilesim.trace.decoder import Noise, Seen
@@ -172,7 +173,8 @@ class Scene:
         self.contract: Contract = contract_of(header.protocol)
         self._site = {**header.limits, **(limits or {})}
         period_ns = self.limit("beat.period").value
-        self.facts = {end: Facts(header, self.contract, end, period_ns) for end in End}
+        charging_ns = self.limit("beat.charging").value or period_ns
+        self.facts = {end: Facts(header, self.contract, end, period_ns, charging_ns) for end in End}
         self.duties = {end: Duties(self.facts[end]) for end in End}
         self.notes: list[Note] = []
         """The last words of the harness: which commands of the platform a scenario (the user) asked for."""
@@ -277,6 +279,10 @@ class Rule:
 
     def passed(self, measured: int | None = None) -> None:
         """One trigger met the expectation; `measured` in the limit's own unit."""
+        lacking = lacks(self.row.id, self.scene.header.missing)
+        if lacking:
+            self.open(lacking)
+            return
         self._passes += 1
         self._measure(measured)
 
@@ -311,6 +317,7 @@ class Rule:
         number: str = "",
         measured: int | None = None,
         hint: str = "",
+        line: int = 0,
     ) -> None:
         """One trigger broke the expectation; nothing is held against an order that the line tampered with.
 
@@ -318,6 +325,10 @@ class Rule:
         """
         if order is not None and order.suspended:
             self.open(f"suspended: {order.suspended}")
+            return
+        lacking = lacks(self.row.id, self.scene.header.missing)
+        if lacking:
+            self.open(lacking)
             return
         self._measure(measured)
         self._failures += 1
@@ -335,6 +346,7 @@ class Rule:
                 t_ns=t_ns,
                 end=self.facts.end,
                 frame=seen.index if seen is not None else None,
+                line=seen.line if seen is not None else line,
                 gun=gun,
                 order=order.number if order is not None else number,
                 expected=expected,
@@ -350,7 +362,11 @@ class Rule:
         try:
             handler(*args)
         except Exception as error:  # whatever it is, it must not take the other rules with it
-            self._error = self._error or f"{type(error).__name__}: {error}"
+            self.broke(error)
+
+    def broke(self, error: Exception) -> None:
+        """One of its handlers broke."""
+        self._error = self._error or f"{type(error).__name__}: {error}"
 
     def expect(
         self,

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pilesim.rules.facts import Gun, Order, SettledBill
+from pilesim.contract.contract import Refusal
+from pilesim.rules.facts import Gun, Order, Request, SettledBill
 from pilesim.rules.rule import Duty, Rule, RuleRow, Scene, Waits
 from pilesim.trace.decoder import Seen
 from pilesim.trace.events import Stimulus
 from pilesim.units import format_kwh, format_yuan
 from pilesim.wire.messages import (
+    Alive,
     Authorise,
     Bill,
     Ended,
@@ -31,7 +33,11 @@ INSULATION = frozenset({GunFault.INSULATION, GunFault.INSULATION_TEST})
 
 
 class Outcome(Rule):
-    """An answered start becomes a charging heartbeat or is told to have failed."""
+    """An answered start becomes a charging heartbeat or is told to have failed.
+
+    An answer that only says that the start has arrived begins the time; one that accepts it tells a part of the
+    outcome, and the time runs from the start itself.
+    """
 
     wants = (StartReply, GunReport, Ended, Bill, Stop)
 
@@ -39,29 +45,16 @@ class Outcome(Rule):
         super().__init__(row, scene)
         self._waiting: dict[int, Duty] = {}
         self._stopped_ns: dict[int, int] = {}
+        self._refused: dict[int, Request] = {}
+        """By gun: the start that was refused, and may be accepted yet."""
 
     def on_seen(self, seen: Seen, message: Message) -> None:
         duty = self._waiting.get(message.gun)
         if isinstance(message, Stop):
             self._stopped_ns[message.gun] = seen.t_ns
+            self._refused.pop(message.gun, None)
         if isinstance(message, StartReply):
-            request = self.facts.at.request
-            if message.accepted is False and request is not None:
-                self.passed(seen.t_ns - request.seen.t_ns)
-                return
-            if request is None or (duty is not None and not duty.closed) or self.facts.gun(message.gun).charging:
-                return
-            if self._stopped_ns.get(message.gun, -1) >= request.seen.t_ns:
-                self.open("a stop came before the outcome")
-                return
-            self._waiting[message.gun] = self.expect(
-                "a charging heartbeat or an ended",
-                since_ns=seen.t_ns,
-                waits=Waits.REPLY,
-                asked=request.seen,
-                gun=message.gun,
-                order=self.facts.at.order,
-            )
+            self._answer(seen, message, duty)
         elif duty is None:
             return
         elif isinstance(message, Stop):
@@ -73,6 +66,28 @@ class Outcome(Rule):
                 self.met(self._waiting.pop(message.gun), seen.t_ns)
             elif message.cable is False and not self.scene.header.stimuli:
                 self.drop(self._waiting.pop(message.gun), "the cable was pulled before the outcome")
+
+    def _answer(self, seen: Seen, message: StartReply, duty: Duty | None) -> None:
+        request = self.facts.at.request or self._refused.pop(message.gun, None)
+        if request is None:
+            return
+        if message.accepted is False:
+            self._refused[message.gun] = request
+            self.passed(seen.t_ns - request.seen.t_ns)
+            return
+        if (duty is not None and not duty.closed) or self.facts.gun(message.gun).charging:
+            return
+        if self._stopped_ns.get(message.gun, -1) >= request.seen.t_ns:
+            self.open("a stop came before the outcome")
+            return
+        self._waiting[message.gun] = self.expect(
+            "a charging heartbeat, or word that the start has failed,",
+            since_ns=request.seen.t_ns if message.accepted else seen.t_ns,
+            waits=Waits.REPLY,
+            asked=request.seen,
+            gun=message.gun,
+            order=self.facts.at.order,
+        )
 
     def _billed(self, message: Message, duty: Duty) -> bool:
         """A bill of the order tells how its start ended."""
@@ -348,3 +363,55 @@ class NeedsOrder(Rule):
             elif seen.t_ns - start.t_ns >= self.contract.quiet_ns:
                 del self._orderless[gun.number]
                 self.passed()
+
+
+class Refused(Rule):
+    """A start that was refused, or that never came, does not charge; one that was refused has no bill either."""
+
+    wants = (Start, StartReply, GunReport, Alive, Bill)
+
+    def __init__(self, row: RuleRow, scene: Scene) -> None:
+        super().__init__(row, scene)
+        self._refused: dict[int, tuple[Order, int]] = {}
+        """By gun: the order, and since when nothing may begin it any more."""
+
+    def on_seen(self, seen: Seen, message: Message) -> None:
+        order = self.facts.at.order
+        if isinstance(message, Start | StartReply):
+            if order is None:
+                return
+            watched, _ = self._refused.get(message.gun, (None, 0))
+            if watched is order:
+                # Asked for again, or accepted after all.
+                del self._refused[message.gun]
+            if isinstance(message, StartReply) and order.refused and order.first is None:
+                wants_cable = message.reason == self.contract.start_refusals.get(Refusal.NO_CABLE)
+                patience_ns = self.contract.plug_wait_ns if wants_cable else 0
+                self._refused[message.gun] = (order, seen.t_ns + patience_ns)
+        elif isinstance(message, GunReport) and message.state is GunState.CHARGING:
+            self._charges(seen, message, order)
+        elif isinstance(message, Bill):
+            if order is not None and order.refused and not self.facts.at.repeated:
+                self._refused.pop(message.gun, None)
+                self.failed("no bill, for the start was refused", "a bill", seen=seen, order=order)
+        else:
+            _, since_ns = self._refused.get(message.gun, (None, seen.t_ns))
+            if seen.t_ns - since_ns >= self.contract.quiet_ns:
+                del self._refused[message.gun]
+                self.passed()
+
+    def _charges(self, seen: Seen, message: GunReport, order: Order | None) -> None:
+        refused, _ = self._refused.pop(message.gun, (None, 0))
+        if refused is not None and order is not refused:
+            self.passed()
+        if refused is not None and order is refused:
+            self.failed("no charge, for the start was refused", "the gun charges", seen=seen, order=order)
+        elif order is not None and order.authorised_ns is None and self._begins_unasked(message.gun):
+            self.failed("no charge without a start", "the gun charges", seen=seen, order=order)
+
+    def _begins_unasked(self, number: int) -> bool:
+        """Whether this charging report is a gun's first, and no start is under way there that it could be of."""
+        gun = self.facts.gun(number)
+        starting = gun.waiting is not None and gun.waiting.start_ns is not None
+        began = gun.previous is not None and gun.previous.message.state is not GunState.CHARGING
+        return began and not starting and self.facts.whole_history()

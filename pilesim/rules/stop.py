@@ -11,22 +11,31 @@ from pilesim.rules.start import INSULATION
 from pilesim.trace.decoder import Seen
 from pilesim.trace.events import Stimulus
 from pilesim.units import format_yuan
-from pilesim.wire.messages import GunFault, GunReport, GunState, Message, Stop, StopReason
+from pilesim.wire.messages import GunFault, GunReport, GunState, Message, Start, Stop, StopReason
 
 
 class EndsCharge(Rule):
-    """After a stop for its own account a charging gun leaves charging."""
+    """After a stop for its own account a charging gun leaves charging, and one that is starting does not begin."""
 
-    wants = (Stop, GunReport)
+    wants = (Start, Stop, GunReport)
 
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
         self._waiting: dict[int, Duty] = {}
+        self._in_start: dict[int, tuple[Order, int]] = {}
+        """By gun: the order that was stopped while it was being started, and when."""
 
     def on_seen(self, seen: Seen, message: Message) -> None:
         gun = self.facts.gun(message.gun)
+        if isinstance(message, Start):
+            self._in_start.pop(gun.number, None)
+            return
+        if isinstance(message, GunReport) and gun.number in self._in_start:
+            self._begins(seen, message)
         if isinstance(message, Stop):
             order = self.facts.at.order
+            if message.accepted and order is not None and order.begun and self.facts.at.ended is order:
+                self._in_start[gun.number] = (order, seen.t_ns)
             if message.accepted and order is not None and order is gun.running and gun.number not in self._waiting:
                 self._waiting[gun.number] = self.expect(
                     f"gun {gun.number} no longer charging",
@@ -39,6 +48,20 @@ class EndsCharge(Rule):
             duty = self._waiting.pop(gun.number, None)
             if duty is not None:
                 self.met(duty, seen.t_ns)
+
+    def on_finish(self) -> None:
+        for _ in self._in_start:
+            self.open("the trace ended before a report after the stop of a start")
+
+    def _begins(self, seen: Seen, message: GunReport) -> None:
+        order, stopped_ns = self._in_start[message.gun]
+        if seen.t_ns - stopped_ns < self.limit_ns:
+            return
+        del self._in_start[message.gun]
+        if message.state is not GunState.CHARGING:
+            self.passed()
+        elif self.facts.at.order is order:
+            self.failed("no charge, for its start was stopped", "the gun charges", seen=seen, order=order)
 
 
 class BalanceStops(Rule):

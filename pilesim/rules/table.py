@@ -8,6 +8,7 @@ from __future__ import annotations
 from pilesim.rules import (
     answered,
     auth,
+    battery,
     beat,
     bill_content,
     bill_flow,
@@ -92,10 +93,22 @@ RULES: tuple[RuleRow, ...] = (
         "szds-34",
     ),
     _pile(
+        "beat.charging",
+        beat.Charging,
+        "While a gun charges, its reports follow one another without a longer gap than the limit.",
+        "charging report",
+    ),
+    _pile(
+        "beat.alive",
+        beat.AliveBeat,
+        "While the line is up some gun says in time that it is there. That each gun does is a SHOULD, told once.",
+        "connection that was accepted",
+    ),
+    _pile(
         "beat.legal-path",
         beat.LegalPath,
-        "States follow the contract's table: no charging with the cable out, from charging to idle only by pulling"
-        " the cable, never from fault to charging.",
+        "States follow the contract's table: no charging with the cable out, and never from fault to charging. A gun is"
+        " not idle while its charge goes on.",
         "change of state between two reports without a gap",
         "szds-34, szds-32.9",
     ),
@@ -109,9 +122,9 @@ RULES: tuple[RuleRow, ...] = (
     _pile(
         "beat.order",
         beat.OrderInBeat,
-        "Charging heartbeats carry the order, one start time that is not before the start, and an energy that never"
-        " falls.",
-        "charging heartbeat with a start time",
+        "Charging heartbeats carry the order that was started, one start time that is not before the start, and an"
+        " energy that never falls.",
+        "charging heartbeat with its order or a start time",
         "szds-16b",
     ),
     _pile(
@@ -196,6 +209,12 @@ RULES: tuple[RuleRow, ...] = (
         "start that came twice",
     ),
     _pile(
+        "start.refused",
+        start.Refused,
+        "A start that was refused, or never reached the pile, does not charge, and one that was refused has no bill.",
+        "refused start, with three minutes of heartbeats or another charge after it",
+    ),
+    _pile(
         "start.needs-order",
         start.NeedsOrder,
         "A start for an account without an authorised order does not energise.",
@@ -212,7 +231,8 @@ RULES: tuple[RuleRow, ...] = (
     _pile(
         "stop.ends-charge",
         stop.EndsCharge,
-        "After a stop for its own account a charging gun leaves charging.",
+        "After a stop for its own account a charging gun leaves charging, and one whose start was accepted and still"
+        " under way does not begin.",
         "stop reached a charging gun",
         "szds-32.7",
     ),
@@ -249,7 +269,7 @@ RULES: tuple[RuleRow, ...] = (
     _pile(
         "bill.at-once",
         bill_flow.AtOnce,
-        "The bill leaves at once after the unplug.",
+        "The bill leaves at once after the unplug that ended the charge or its occupancy.",
         "unplug (or new start) after a charge with the line up",
         "szds-32.7",
         Level.SHOULD,
@@ -276,6 +296,12 @@ RULES: tuple[RuleRow, ...] = (
         "szds-16a, 17, 19",
     ),
     _pile(
+        "bill.begun",
+        bill_flow.Begun,
+        "A start that the pile began to carry out, and that came to nothing, has a bill.",
+        "accepted start that came to nothing",
+    ),
+    _pile(
         "bill.not-stale",
         bill_flow.NotStale,
         "Once acknowledged a bill is not sent again, and no bill has start, end and energy of another order's.",
@@ -285,7 +311,8 @@ RULES: tuple[RuleRow, ...] = (
     _pile(
         "bill.resent",
         bill_flow.Resent,
-        "Without its acknowledgement a bill is sent again, until it comes.",
+        "Without its acknowledgement a bill is sent again, until it comes. Sooner or oftener than the protocol has it"
+        " is a SHOULD, told once.",
         "bill that was not acknowledged at once",
         "zpd-3, zpd-7",
     ),
@@ -336,7 +363,8 @@ RULES: tuple[RuleRow, ...] = (
     _pile(
         "bill.amount",
         bill_content.Amount,
-        "Charge and service fee are each stage's energy times the price of its half-hour.",
+        "Charge and service fee are each stage's energy times the price of its half-hour; where the bill goes by rates,"
+        " each has the energy that reports show in its half-hours.",
         "bill of an order that charged",
         "szds-30",
     ),
@@ -377,10 +405,53 @@ RULES: tuple[RuleRow, ...] = (
         "start with failing insulation",
         "szds-29",
     ),
+    _pile(
+        "battery.output",
+        battery.Output,
+        "Voltage and current of the charger, as told beside the battery's wants, are those of the gun's reports.",
+        "word of the charger's output between two charging reports",
+        level=Level.SHOULD,
+    ),
+    _pile(
+        "battery.soc",
+        battery.Soc,
+        "The battery's state of charge is that of the gun's reports, and never falls while it is charged.",
+        "word of the battery's state of charge",
+        level=Level.SHOULD,
+    ),
+    _pile(
+        "battery.demand",
+        battery.Demand,
+        "No more current is measured than the battery wants.",
+        "word of what the battery wants",
+        level=Level.SHOULD,
+    ),
+    _pile(
+        "battery.temperature",
+        battery.Temperature,
+        "The battery's hottest place is as hot as the gun's reports say.",
+        "word of the battery's temperature between two charging reports",
+        level=Level.SHOULD,
+    ),
+    _pile(
+        "battery.summary",
+        battery.Summary,
+        "Energy and minutes that are summed up at the end of a charge are those of its bill.",
+        "sum of a charge with its bill",
+        level=Level.SHOULD,
+    ),
+    _pile(
+        "battery.vin",
+        battery.Vin,
+        "The bill carries the VIN that the car told.",
+        "handshake with the car, and the bill after it",
+        level=Level.SHOULD,
+    ),
     _platform(
         "platform.frames",
         frame.PlatformFrames,
-        "Every frame of the platform is well formed, and its replies name gun, account or order of their requests.",
+        "Every frame of the platform is well formed, and its replies name gun, account or order of their requests. A"
+        " wrong number of the request is a SHOULD, told once.",
         "frame from the platform",
     ),
     _platform(

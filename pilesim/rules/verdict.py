@@ -49,6 +49,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     end: End
     frame: int | None = None
     """Number of the frame it shows in, counted at `end` over both directions from 1; None where none came."""
+    line: int = 0
+    """Line of the log that the frame came from; 0 where none is known."""
     gun: int | None = None
     order: str = ""
     expected: str

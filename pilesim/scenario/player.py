@@ -25,7 +25,7 @@ from pilesim.scenario.view import View, holds
 from pilesim.trace.events import Note
 from pilesim.trace.recorder import Recorder
 from pilesim.units import MINUTE, S, format_duration
-from pilesim.wire.messages import MESSAGE_TYPES, Authorise, GunState
+from pilesim.wire.messages import MESSAGE_TYPES, Authorise, GunState, Message, Reboot, WorkTell
 from pilesim.wire.protocol import Protocol as WireProtocol
 
 READY_NS = 60 * S
@@ -50,6 +50,10 @@ class Desk(Protocol):
     def start(self, now_ns: int, gun: int, account: str | None) -> None: ...
 
     def stop(self, now_ns: int, gun: int, account: str | None) -> None: ...
+
+    def set_balance(self, now_ns: int, gun: int, balance_mfen: int) -> None: ...
+
+    def send(self, now_ns: int, message: Message) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,8 @@ class Player:
         """
         self.scenario = scenario
         self.done = False
+        self.played = False
+        """Every step was carried out; only last words are waited for."""
         self.cut_short = ""
         self.timed_out: list[LinedStep] = []
         self.orders: dict[str, str] = {}
@@ -150,6 +156,7 @@ class Player:
                 raise UsageError(f"{self.scenario.file}:{lined.line}: {lined.key}: {error}") from None
             if self.cut_short:
                 return
+        self.played = True
         yield _Wait(self._now_ns + LAST_WORDS_NS)
 
     def _carry_out(self, lined: LinedStep) -> Iterator[_Wait]:
@@ -178,7 +185,7 @@ class Player:
     def _stimulate(self, lined: LinedStep, step: steps.Stimulus) -> Iterator[_Wait]:
         gun: int | None = getattr(step, "gun", None)
         if self._hands is None:
-            shown = _shown_by(step, self._view)
+            shown = _shown_by(step, self._view, self._recorder.header.connectionless)
             if shown is not None:
                 yield from self._await(lined, OTHER_END_NS, shown)
             return
@@ -205,6 +212,10 @@ class Player:
         return msgspec.structs.replace(until, message=None)
 
     def _command(self, lined: LinedStep, step: steps.Command) -> Iterator[_Wait]:
+        if not isinstance(step, steps.Authorise) and not self._protocol.carries(MESSAGE_TYPES[lined.key]):
+            text = f"{lined.words}: not sent, {self._protocol.name} has no {lined.key}"
+            self._recorder.record(Note(t_ns=self._now_ns, text=text, line=lined.line))
+            return
         if self._desk is not None:
             self._tell(self._desk, step)
             if not self._indirect:
@@ -228,6 +239,12 @@ class Player:
                 desk.start(self._now_ns, gun, account)
             case steps.Stop(gun=gun, account=account):
                 desk.stop(self._now_ns, gun, account)
+            case steps.BalanceTell(gun=gun, balance=balance):
+                desk.set_balance(self._now_ns, gun, balance)
+            case steps.WorkTell(stopped=stopped, power=power):
+                desk.send(self._now_ns, WorkTell(stopped=stopped, power_percent=power))
+            case steps.Reboot(when_idle=when_idle):
+                desk.send(self._now_ns, Reboot(when_idle=when_idle))
 
     # --------------------------------------------------------------------------------------------- conditions
 
@@ -308,7 +325,7 @@ class Player:
         return "the pile left its idle state again"
 
 
-def _shown_by(step: steps.Stimulus, view: View) -> Callable[[], bool] | None:
+def _shown_by(step: steps.Stimulus, view: View, connectionless: bool) -> Callable[[], bool] | None:
     """What of a stimulus shows on the line, to the end that did not do it; None: nothing does."""
 
     def cable(gun: int, connected: bool) -> bool:
@@ -322,6 +339,9 @@ def _shown_by(step: steps.Stimulus, view: View) -> Callable[[], bool] | None:
             return lambda: cable(gun, False)
         case steps.Card(gun=gun):
             return lambda: view.seen("card-ask", gun) > 0
+        case steps.PowerOff() | steps.PowerOn() if connectionless:
+            # The port stands whether the pile at its other end has power or not.
+            return None
         case steps.PowerOff():
             return lambda: not view.connected
         case steps.PowerOn():

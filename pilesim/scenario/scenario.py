@@ -6,7 +6,7 @@ Owns the file's form. Every mistake is told as `file:line: what was expected, wh
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -74,6 +74,8 @@ class ScenarioFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     title: str
     case: str = ""
     proves: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    """Messages without which it has no meaning."""
     start: WorldTime
     platform: PlatformSettings = PlatformSettings()
     pile: PileSettings = PileSettings()
@@ -104,6 +106,8 @@ class Scenario:
     field_log: tuple[FieldLine, ...]
     file: str
     pile: PileSettings = field(default_factory=PileSettings)
+    needs: tuple[str, ...] = ()
+    """Messages, by name, without which it has no meaning: a protocol that lacks one cannot play it."""
 
     @property
     def guns(self) -> tuple[int, ...]:
@@ -150,6 +154,8 @@ def parse_scenario(text: str, file: str, rule_ids: Collection[str]) -> Scenario:
     for index, rule in enumerate(head.proves):
         if rule not in rule_ids:
             raise document.error(("proves", index), f"expected a rule's id, found {rule!r}{_perhaps(rule, rule_ids)}")
+    for index, message in enumerate(head.needs):
+        _known_message(document, ("needs", index), message)
     for index, field_line in enumerate(head.field_log):
         _known_message(document, ("field-log", index, "message"), field_line.message)
     lines = text.splitlines()
@@ -165,6 +171,7 @@ def parse_scenario(text: str, file: str, rule_ids: Collection[str]) -> Scenario:
         field_log=head.field_log,
         file=file,
         pile=head.pile,
+        needs=head.needs,
     )
 
 
@@ -214,17 +221,43 @@ def _perhaps(word: str, known: Collection[str]) -> str:
     return f" (perhaps {close[0]})" if close else ""
 
 
-def load_scenarios(folder: Path, rule_ids: Collection[str]) -> dict[str, Scenario]:
-    """Every scenario below `folder` by id, in the order of ids. An id is the file's path, `order/whole`."""
-    found = {}
-    for path in sorted(folder.rglob("*.yaml")):
-        name = path.relative_to(folder)
-        scenario = load_scenario(path, rule_ids, name.as_posix())
-        expected = name.with_suffix("").as_posix()
-        if scenario.id != expected:
-            raise FileError(str(path), 1, f"expected the id {expected!r} (folder/file), found {scenario.id!r}")
-        found[scenario.id] = scenario
-    return found
+class Scenarios(Mapping[str, Scenario]):
+    """Every scenario below a folder by id, in the order of ids. An id is the file's path, `order/whole`.
+
+    A file is read when its scenario is first asked for, and its mistakes are told then.
+    """
+
+    def __init__(self, folder: Path, rule_ids: Collection[str]) -> None:
+        paths = ((path.relative_to(folder), path) for path in sorted(folder.rglob("*.yaml")))
+        self._paths = {name.with_suffix("").as_posix(): path for name, path in paths}
+        self._rule_ids = rule_ids
+        self._read: dict[str, Scenario] = {}
+
+    def __getitem__(self, identifier: str) -> Scenario:
+        if identifier not in self._read:
+            self._read[identifier] = self._load(identifier, self._paths[identifier])
+        return self._read[identifier]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths | self._read)
+
+    def __len__(self) -> int:
+        return len(self._paths | self._read)
+
+    def add(self, scenario: Scenario) -> None:
+        """One from elsewhere, in the place of any that has its id."""
+        self._read[scenario.id] = scenario
+
+    def _load(self, identifier: str, path: Path) -> Scenario:
+        scenario = load_scenario(path, self._rule_ids, f"{identifier}.yaml")
+        if scenario.id != identifier:
+            raise FileError(str(path), 1, f"expected the id {identifier!r} (folder/file), found {scenario.id!r}")
+        return scenario
+
+
+def load_scenarios(folder: Path, rule_ids: Collection[str]) -> Scenarios:
+    """The scenarios below `folder`."""
+    return Scenarios(folder, rule_ids)
 
 
 def load_scenario(path: Path, rule_ids: Collection[str], name: str = "") -> Scenario:
@@ -238,7 +271,7 @@ def load_scenario(path: Path, rule_ids: Collection[str], name: str = "") -> Scen
     return parse_scenario(text, name or str(path), rule_ids)
 
 
-def choose(scenarios: dict[str, Scenario], wanted: tuple[str, ...]) -> list[Scenario]:
+def choose(scenarios: Mapping[str, Scenario], wanted: tuple[str, ...]) -> list[Scenario]:
     """The scenario whose id is one of `wanted`, else those whose id begins with it or whose field case it is.
 
     Nothing wanted chooses all. UsageError where a word chooses nothing.
@@ -255,10 +288,10 @@ def choose(scenarios: dict[str, Scenario], wanted: tuple[str, ...]) -> list[Scen
                 + (f" (perhaps {close[0]})" if close else "")
             )
         chosen.update(hits)
-    return [s for i, s in scenarios.items() if i in chosen]
+    return [chosen[i] for i in scenarios if i in chosen]
 
 
-def _beginning_with(scenarios: dict[str, Scenario], word: str) -> dict[str, Scenario]:
+def _beginning_with(scenarios: Mapping[str, Scenario], word: str) -> dict[str, Scenario]:
     return {i: s for i, s in scenarios.items() if i.startswith(word) or (s.case and s.case == word)}
 
 

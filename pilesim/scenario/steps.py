@@ -6,14 +6,14 @@ A step is a mapping of one key, `- plug: {gun: 1}`; a step that carries one valu
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 
 from pilesim.quantities import Duration, Kwh, Word, Yuan
 from pilesim.units import MINUTE, S
 from pilesim.wire.frame import End
-from pilesim.wire.messages import GunFault, GunState
+from pilesim.wire.messages import BmsWord, GunFault, GunState
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,6 +57,8 @@ class Car(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """False: its BMS never answers."""
     insulation: bool = True
     """False: its battery is tied to earth."""
+    lacks: tuple[BmsWord, ...] = ()
+    """What its BMS never says, though it answers."""
 
 
 class Plug(Stimulus, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,6 +75,7 @@ class Plug(Stimulus, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 "full_permille": self.car.full_at * 10,
                 "handshake": self.car.handshake,
                 "insulation": self.car.insulation,
+                **({"lacks": [str(word) for word in self.car.lacks]} if self.car.lacks else {}),
             }
         }
 
@@ -132,6 +135,17 @@ class Insulation(Stimulus, frozen=True, kw_only=True, forbid_unknown_fields=True
         return {"ok": self.ok}
 
 
+class Bms(Stimulus, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the car's BMS does not say to the charger from now on; none: it speaks again."""
+
+    kind: ClassVar[str] = "bms"
+    gun: int
+    lacks: tuple[BmsWord, ...]
+
+    def detail(self) -> dict[str, Any]:
+        return {"lacks": [str(word) for word in self.lacks]}
+
+
 class RaiseFault(Stimulus, frozen=True, kw_only=True, forbid_unknown_fields=True):
     kind: ClassVar[str] = "fault"
     gun: int
@@ -185,6 +199,26 @@ class Start(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 class Stop(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     account: Word | None = None
+
+
+class BalanceTell(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the order under way may cost from now on, as after the user has paid in."""
+
+    balance: Yuan
+
+
+class WorkTell(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whether the pile may work, and with how much of its power."""
+
+    gun: int = 1
+    stopped: bool = False
+    power: Annotated[int, msgspec.Meta(ge=30, le=100)] = 100
+    """Percent."""
+
+
+class Reboot(Command, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    gun: int = 1
+    when_idle: bool = False
 
 
 # ------------------------------------------------------------------------------- the line and the harness
@@ -241,6 +275,7 @@ STEPS: dict[str, type[Step]] = {
     "power-off": PowerOff,
     "power-on": PowerOn,
     "insulation": Insulation,
+    "bms": Bms,
     "fault": RaiseFault,
     "fault-cleared": ClearFault,
     "parking": Park,
@@ -248,6 +283,9 @@ STEPS: dict[str, type[Step]] = {
     "authorise": Authorise,
     "start": Start,
     "stop": Stop,
+    "balance-tell": BalanceTell,
+    "work-tell": WorkTell,
+    "reboot": Reboot,
     "impair": Impair,
     "heal": Heal,
     "wait": Wait,

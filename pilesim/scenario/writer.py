@@ -31,6 +31,8 @@ def scenario_text(scenario: Scenario, comments: Iterable[str] = ()) -> str:
     if scenario.case:
         lines.append(f"case: {_text(scenario.case)}")
     lines.append(f"proves: [{', '.join(map(_text, scenario.proves))}]")
+    if scenario.needs:
+        lines.append(f"needs: [{', '.join(scenario.needs)}]")
     lines.append(f"start: {_value(WorldTime(scenario.start_ns))}")
     if scenario.platform != PlatformSettings():
         lines.append(f"platform: {_mapping(_said(scenario.platform))}")

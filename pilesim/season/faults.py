@@ -52,6 +52,7 @@ FAULTS_TOLD: dict[str, Tells] = {
     "loss-factor": Tells.NOTHING,
     # The rules bill.amount, bill.stop-reason and bill.oldest-first tell them.
     "wrong-price": Tells.NOTHING,
+    "price-of-the-start": Tells.NOTHING,
     "wrong-stop-reason": Tells.NOTHING,
     "bills-newest-first": Tells.NOTHING,
     # Nobody taps on a screen.

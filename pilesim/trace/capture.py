@@ -13,6 +13,7 @@ import msgspec
 
 from pilesim.errors import FileError
 from pilesim.trace.events import CAPTURE_SCHEMA, AnyEvent, Header, Note, Trace
+from pilesim.wire.dialects import remember
 
 T = TypeVar("T")
 
@@ -39,6 +40,11 @@ def encode_event(event: AnyEvent) -> str:
 
 def _line(fields: dict[str, Any]) -> str:
     return msgspec.json.encode(fields).decode()
+
+
+def is_capture(content: bytes) -> bool:
+    """Whether a file's `content` says that it is a capture."""
+    return content.lstrip()[: len(_VERSION_KEY) + 16].replace(b" ", b"").startswith(f'{{"{_VERSION_KEY}"'.encode())
 
 
 def decode_header(line: str) -> Header:
@@ -77,14 +83,18 @@ def _bytes(value: object) -> bytes:
 def open_capture(stream: Iterable[str], file: str) -> tuple[Header, Iterator[AnyEvent]]:
     """The header, and the events one by one as they are read, for recordings too long to keep.
 
-    `stream` gives the lines with their ends, `file` is what messages call it. FileError names the line of whatever
+    `stream` gives the lines with their ends, `file` is what messages call it. The dialect that a recording carries is
+    known by its name from then on. FileError names the line of whatever
     is no event; a last line that was cut off becomes a Note.
     """
     lines = _read(stream, file)
     first = next(lines, None)
     if first is None:
         raise FileError(file, 1, "expected a capture, found an empty file")
-    return _decoded(decode_header, first, file, 1), _events(lines, file)
+    header = _decoded(decode_header, first, file, 1)
+    if header.dialect:
+        remember(header.dialect, f"{file}:1: dialect")
+    return header, _events(lines, file)
 
 
 def _read(stream: Iterable[str], file: str) -> Iterator[str]:

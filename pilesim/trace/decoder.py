@@ -7,7 +7,7 @@ it (rules, player and reports do) nor what any message is good for.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import dataclass
 
 from pilesim.trace.events import AnyEvent, Chunk, Finish, LineDown, LineUp
@@ -29,6 +29,8 @@ class Seen:
     """The line changed this frame: its bytes are not what was sent."""
     touched: bool = False
     """The line cut the chunk, or put noise beside it, even where the frame itself came through unchanged."""
+    line: int = 0
+    """Line of the log that its first byte came from; 0 where the recording is of no log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Noise:
     """The line changed these bytes, or put them there."""
     broken_off: bool = False
     """They are what was left when the connection, or the recording, ended."""
+    line: int = 0
+    """As a frame's."""
 
 
 class _Lane:
@@ -54,6 +58,25 @@ class _Lane:
         self.held = 0
         """Bytes that the framer has not given out yet, garbage among them."""
         self.last_ns = 0
+        self._lines: deque[tuple[int, int]] = deque()
+        """Of the bytes that the framer has not given out: how many came from which line."""
+
+    def came_from(self, size: int, line: int) -> None:
+        """So many bytes more."""
+        if line or self._lines:
+            self._lines.append((size, line))
+
+    def line_of(self, size: int) -> int:
+        """The line of the first of the next `size` bytes that the framer gives out, which are then forgotten."""
+        if not self._lines:
+            return 0
+        first = self._lines[0][1]
+        while size and self._lines:
+            has, line = self._lines.popleft()
+            if has > size:
+                self._lines.appendleft((has - size, line))
+            size = max(0, size - has)
+        return first
 
 
 class Decoder:
@@ -82,15 +105,20 @@ class Decoder:
 
     def _after_silence(self, now_ns: int) -> list[Seen | Noise]:
         told: list[Seen | Noise] = []
-        silent = [key for key, lane in self._lanes.items() if lane.framer.pending and lane.last_ns + GAP_NS < now_ns]
+        silent = [key for key, lane in self._lanes.items() if lane.held and self._is_over(lane, now_ns)]
         for end, direction in sorted(silent, key=lambda key: self._lanes[key].last_ns):
             lane = self._lanes[end, direction]
             for item in lane.framer.gap():
                 t_ns = lane.last_ns if isinstance(item, Garbage) else lane.last_ns + GAP_NS
-                told.append(self._item(item, t_ns, end, direction, lane.touched, False))
+                told.append(self._item(lane, item, t_ns, end, direction, False))
             lane.held = 0
             lane.touched = False
         return told
+
+    @staticmethod
+    def _is_over(lane: _Lane, now_ns: int) -> bool:
+        """A frame that has begun will never be whole."""
+        return bool(lane.framer.pending) and lane.last_ns + GAP_NS < now_ns
 
     def _completed(self, event: AnyEvent) -> list[Seen | Noise]:
         if isinstance(event, Chunk):
@@ -102,12 +130,13 @@ class Decoder:
             told: list[Seen | Noise] = []
             old = lane.held
             lane.held += len(event.data)
+            lane.came_from(len(event.data), event.line)
             for item in lane.framer.feed(event.data, event.t_ns):
                 old -= len(item.raw)
                 lane.held -= len(item.raw)
                 # Bytes that wholly came before this chunk are only now known to be no frame.
                 t_ns = lane.last_ns if old >= 0 else self._now_ns
-                told.append(self._item(item, t_ns, event.end, event.direction, lane.touched, False))
+                told.append(self._item(lane, item, t_ns, event.end, event.direction, False))
             lane.last_ns = self._now_ns
             # What is still pending may hold altered bytes; what has been given out takes the mark with it.
             lane.touched = lane.touched and lane.held > 0
@@ -127,16 +156,15 @@ class Decoder:
         for direction in Direction:
             lane = self._lanes.pop((end, direction), None)
             if lane is not None:
-                told += [
-                    self._item(item, lane.last_ns, end, direction, lane.touched, True) for item in lane.framer.gap()
-                ]
+                told += [self._item(lane, item, lane.last_ns, end, direction, True) for item in lane.framer.gap()]
         return told
 
     def _item(
-        self, item: Frame | Garbage, t_ns: int, end: End, direction: Direction, touched: bool, broken_off: bool
+        self, lane: _Lane, item: Frame | Garbage, t_ns: int, end: End, direction: Direction, broken_off: bool
     ) -> Seen | Noise:
+        touched, line = lane.touched, lane.line_of(len(item.raw))
         if isinstance(item, Garbage):
-            return Noise(t_ns, end, direction, item, touched, broken_off)
+            return Noise(t_ns, end, direction, item, touched, broken_off, line)
         self._counts[end] += 1
         key = (direction, item.raw)
         altered = touched and key not in self._sent
@@ -145,4 +173,4 @@ class Decoder:
             self._sent.move_to_end(key)
             if len(self._sent) > FRAMES_REMEMBERED:
                 self._sent.popitem(last=False)
-        return Seen(t_ns, end, direction, self._counts[end], self._protocol.decode(item), altered, touched)
+        return Seen(t_ns, end, direction, self._counts[end], self._protocol.decode(item), altered, touched, line)

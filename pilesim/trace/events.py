@@ -7,6 +7,7 @@ by what reached it and the platform by what reached it.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -16,6 +17,28 @@ from pilesim.wire.frame import Direction, End
 CAPTURE_SCHEMA = 1
 
 
+class Vantage(StrEnum):
+    """Where a recording was made."""
+
+    PILE = "pile"
+    PLATFORM = "platform"
+    BOTH = "both ends"
+    BETWEEN = "between"
+    """Somewhere on the line: what passed there may have come from either end, and may never have reached the other."""
+    UNKNOWN = "unknown"
+
+
+class Missing(StrEnum):
+    """What a log of another's cannot hold, or does not."""
+
+    ACTS = "what was done at the pile"
+    CONNECTIONS = "when the line came up and went down"
+    TIMES = "times"
+    UP = "what the pile sent"
+    DOWN = "what the platform sent"
+    BYTES = "some bytes of the stream"
+
+
 class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """First line of a capture: the world, and who recorded what."""
 
@@ -23,12 +46,21 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     start: str
     """The world's time at t_ns = 0, ISO 8601 with its offset."""
     protocol: str
+    dialect: str = ""
+    """The text of the overlay, where the protocol is a dialect: its file may be gone when the recording is read."""
     pile: str
     """The pile number that belongs to this line; "" when it is not known beforehand."""
     guns: int
     """How many guns the pile has; 0 when not known."""
     ends: tuple[End, ...] = (End.PILE, End.PLATFORM)
     """The ends of the line at which chunks were recorded."""
+    vantage: Vantage | None = None
+    """Where the recording was made; None: at the ends that `ends` names. Between the ends, or where that is not known,
+    `ends` names the one by which the events go, and nothing is known of what had left or reached an end for certain."""
+    source: str = ""
+    """The log that it was imported from, by its name; the chunks' lines are that log's."""
+    missing: tuple[Missing, ...] = ()
+    """What that log does not hold."""
     target: str = ""
     """The pile under test, as its URL."""
     scenario: str = ""
@@ -50,6 +82,11 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     limits: dict[str, int] = msgspec.field(default_factory=dict)
     """Deadlines of the rules set by the site, rule id to ns (or the rule's own unit)."""
 
+    @property
+    def between(self) -> bool:
+        """What was seen may not have reached the end that it went to, nor be all that the other sent."""
+        return self.vantage in (Vantage.BETWEEN, Vantage.UNKNOWN)
+
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", omit_defaults=True):
     """Base of all events."""
@@ -57,14 +94,16 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", omit_d
     t_ns: int
 
 
-class Chunk(Event, frozen=True, kw_only=True, tag="chunk"):
+class Chunk(Event, frozen=True, kw_only=True, tag="chunk", gc=False):
     """Bytes that passed one end of the line in one piece."""
 
     end: End
     direction: Direction
     data: bytes
     altered: bool = False
-    """The line changed these bytes (corrupted, cut or joined, or put noise among them)."""
+    """The line changed these bytes (corrupted, cut or joined, or put noise among them), or the log lacks some."""
+    line: int = 0
+    """Line of the log (or number of the packet) that its first byte came from; 0 where it came from none."""
 
 
 class LineUp(Event, frozen=True, kw_only=True, tag="line-up"):

@@ -67,6 +67,13 @@ class Described(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     fields: tuple[DescribedField, ...] = ()
 
 
+def frames_in(protocol: Protocol, data: bytes, direction: Direction | None) -> list[Frame]:
+    """The frames of `data`, in order. Without a direction each one's is its message number's in the catalogue."""
+    framer = protocol.framer(direction or Direction.UP)
+    found = [part for part in framer.feed(data, 0) + framer.gap() if isinstance(part, Frame)]
+    return found if direction else [_turned(protocol, frame) for frame in found]
+
+
 def describe_frames(protocol: Protocol, data: bytes, direction: Direction | None) -> list[Described]:
     """Every byte of `data`, in order. Without a direction each frame's is its message number's in the catalogue."""
     framer = protocol.framer(direction or Direction.UP)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from fractions import Fraction
 from functools import cached_property
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any
@@ -39,6 +40,7 @@ from construct import (
 from pilesim.errors import EncodingError
 from pilesim.units import round_half_up
 from pilesim.wire.frame import FieldView, Problem, ProblemKind
+from pilesim.wire.packed import Packed, packed
 from pilesim.wire.protocol import Trust
 
 if TYPE_CHECKING:
@@ -73,6 +75,10 @@ class Codec:
     """The same number with its bytes the other way round."""
     most: int | None = None
     """More than this no sound sender means: it tells which way round the bytes are."""
+    per_unit: int = 0
+    """So many of our units make one of the unit that is shown; 0: it is no plain number."""
+    step: Fraction = Fraction(0)
+    """What one on the wire is in the unit that is shown."""
 
 
 _LONG_LIST = 40
@@ -97,6 +103,8 @@ class Codes:
         nearest: Mapping[Any, int] | None = None,
     ) -> None:
         self.labels: Mapping[int, str] = {number: label for number, _, label in rows}
+        self._rows = tuple(rows)
+        self._as_given = (unlisted, unlisted_number, deviating, nearest)
         self._means = {**(deviating or {}), **{number: means for number, means, _ in rows}}
         self._numbers: dict[Any, int] = {}
         for number, means, _ in rows:
@@ -106,6 +114,11 @@ class Codes:
             self._numbers[unlisted] = unlisted_number
         self._unlisted = unlisted
 
+    def extended(self, rows: Mapping[int, tuple[Any, str]]) -> Codes:
+        """These numbers with further ones, or others in their place: number to its meaning and its name."""
+        merged = {number: (means, label) for number, means, label in self._rows} | dict(rows)
+        return Codes([(number, *row) for number, row in merged.items()], *self._as_given)
+
     def meaning(self, number: int) -> Any:
         """What `number` means."""
         return self._means.get(number, self._unlisted)
@@ -113,6 +126,11 @@ class Codes:
     def number(self, meaning: Any) -> int | None:
         """The number to build, or None where the list has none for `meaning`."""
         return self._numbers.get(meaning)
+
+    @property
+    def unlisted(self) -> Any:
+        """What a number outside the list means."""
+        return self._unlisted
 
     def meanings(self) -> str:
         """What can be built, as one text."""
@@ -130,6 +148,9 @@ class Names(Codes):
 
     def __init__(self, labels: Mapping[int, str]) -> None:
         super().__init__([(number, number, label) for number, label in labels.items()])
+
+    def extended(self, rows: Mapping[int, tuple[Any, str]]) -> Codes:
+        return Names({**self.labels, **{number: label for number, (_, label) in rows.items()}})
 
     def meaning(self, number: int) -> Any:
         return number
@@ -154,6 +175,12 @@ class Field:
     note: str = ""
     trust: Trust = Trust.PUBLISHED
     since: str = ""
+    called: str = ""
+    """What people see in place of `name`, by which the meaning of the field goes."""
+
+    @property
+    def shown(self) -> str:
+        return self.called or self.name
 
 
 Values = Mapping[str, Any]
@@ -183,19 +210,19 @@ class Layout:
         self._checked = tuple(f for f in self.fields if f.codes or f.codec.amiss or f.codec.counter)
 
     @cached_property
-    def _quick(self) -> AnyConstruct:
-        """The Struct compiled, when first used: three times as fast, but blind to an end that comes too soon.
+    def _packed(self) -> Packed | None:
+        """The Struct derived to one `struct.Struct`, blind to an end that comes too soon: that is checked beforehand.
 
-        So it serves only where the size is fixed, which is checked beforehand.
+        None where the size is not fixed, or a field is of a kind that is not derived.
         """
-        return self._struct if self.counted else self._struct.compile()
+        return None if self.counted else packed([(field.name, field.codec.subcon) for field in self.fields])
 
     def read(self, data: bytes) -> Reading | None:
         """The values at the front of `data`; None where it is too short."""
         if len(data) < self.least:
             return None
-        if not self.counted:
-            return Reading(self._quick.parse(data[: self.least]), self.least)
+        if self._packed:
+            return Reading(self._packed.read(data), self.least)
         stream = BytesIO(data)
         try:
             values = self._struct.parse_stream(stream)
@@ -209,11 +236,11 @@ class Layout:
         for field in self._checked:
             value = values[field.name]
             if field.codes and value not in field.codes.labels:
-                text = f"{field.name}: expected one of {field.codes.numbers()}; found {value}"
-                found.append(Problem(ProblemKind.ENUM, text, field.name))
+                text = f"{field.shown}: expected one of {field.codes.numbers()}; found {value}"
+                found.append(Problem(ProblemKind.ENUM, text, field.shown))
             amiss = field.codec.amiss(value) if field.codec.amiss else None
             if amiss:
-                found.append(Problem(amiss[0], f"{field.name}: {amiss[1]}", field.name))
+                found.append(Problem(amiss[0], f"{field.shown}: {amiss[1]}", field.shown))
             counter = field.codec.counter
             if counter and len(value) != values[counter]:
                 text = f"{counter}: expected {len(value)}, as many as {field.name} there are; found {values[counter]}"
@@ -251,8 +278,8 @@ class Layout:
             if field.name in values:
                 misfit = field.codec.misfit(values[field.name])
                 if misfit:
-                    raise EncodingError(f"{name}: {field.name}: {misfit}")
-        return self._quick.build(dict(values))
+                    raise EncodingError(f"{name}: {field.shown}: {misfit}")
+        return self._packed.write(values) if self._packed else self._struct.build(dict(values))
 
     def views(self, data: bytes, offset: int) -> tuple[list[FieldView], int]:
         """The fields of `data`, which lies at `offset` of its frame, as far as they go; and the bytes they took."""
@@ -270,7 +297,7 @@ class Layout:
             shown = _labelled(field, value, raw)
             views.append(
                 FieldView(
-                    name=field.name,
+                    name=field.shown,
                     offset=offset + begin,
                     raw=raw,
                     value=shown,
@@ -310,6 +337,21 @@ class _Scaled(AnyAdapter):
 
     def _encode(self, obj: int, context: Any, path: str) -> int:
         return round_half_up(obj, self._scale)
+
+
+class _Linear(AnyAdapter):
+    """A number of which one on the wire is `per_wire` of ours, less `minus` of ours."""
+
+    def __init__(self, subcon: AnyConstruct, per_wire: Fraction, minus: Fraction) -> None:
+        super().__init__(subcon)
+        self._per_wire = per_wire
+        self._minus = minus
+
+    def _decode(self, obj: int, context: Any, path: str) -> int:
+        return _rounded(obj * self._per_wire - self._minus)
+
+    def _encode(self, obj: int, context: Any, path: str) -> int:
+        return _rounded((obj + self._minus) / self._per_wire)
 
 
 class _Tuple(AnyAdapter):
@@ -438,11 +480,14 @@ def number(size: int, *, scale: int = 1, places: int = 0, most: int | None = Non
     """
     per_unit = scale * 10**places
     highest = 256**size - 1
+    surely = highest * scale
 
     def show(value: int, raw: bytes) -> str:
         return _decimal(value, per_unit, places)
 
     def misfit(value: object) -> str:
+        if type(value) is int and 0 <= value <= surely:
+            return ""
         if isinstance(value, int) and _is_number(value) and value >= 0 and round_half_up(value, scale) <= highest:
             return ""
         found = f"{Decimal(value) / per_unit:f}" if isinstance(value, int) else repr(value)
@@ -451,7 +496,56 @@ def number(size: int, *, scale: int = 1, places: int = 0, most: int | None = Non
     low_first, high_first = (
         subcons[size] if scale == 1 else _Scaled(subcons[size], scale) for subcons in (_UNSIGNED, _HIGH_FIRST)
     )
-    return Codec(low_first, show, misfit, swapped=high_first, most=most)
+    return Codec(
+        low_first, show, misfit, swapped=high_first, most=most, per_unit=per_unit, step=Fraction(scale, per_unit)
+    )
+
+
+def measured(
+    size: int,
+    step: Fraction,
+    per_unit: int,
+    *,
+    signed: bool = False,
+    high_first: bool = False,
+    minus: Fraction | int = 0,
+) -> Codec:
+    """A number of `size` bytes, one of which on the wire is `step` of the unit that is shown, less `minus` of it.
+
+    `per_unit` of our units make one that is shown; what is finer than ours is rounded half up.
+    """
+    per_wire, less = step * per_unit, minus * per_unit
+    places = max(_places(step), _places(Fraction(minus)))
+    lowest, highest = (-(256**size) // 2, 256**size // 2 - 1) if signed else (0, 256**size - 1)
+
+    def shown(wire: int) -> str:
+        exact = wire * step - minus
+        return f"{Decimal(exact.numerator) / exact.denominator:.{places}f}"
+
+    def show(value: int, raw: bytes) -> str:
+        exact = Fraction(value, per_unit)
+        return f"{Decimal(exact.numerator) / exact.denominator:.{places}f}"
+
+    def misfit(value: object) -> str:
+        if isinstance(value, int) and _is_number(value) and lowest <= _rounded((value + less) / per_wire) <= highest:
+            return ""
+        return f"expected {shown(lowest)} to {shown(highest)}, found {value!r}"
+
+    low, high = (
+        _Linear(BytesInteger(size, signed=signed, swapped=swapped), per_wire, Fraction(less))
+        for swapped in (True, False)
+    )
+    first, second = (high, low) if high_first else (low, high)
+    return Codec(first, show, misfit, swapped=second, per_unit=per_unit, step=step)
+
+
+def _places(value: Fraction) -> int:
+    """As many decimals as show `value` whole, at most 6."""
+    return next((places for places in range(6) if (value * 10**places).denominator == 1), 6)
+
+
+def _rounded(value: Fraction) -> int:
+    return round_half_up(value.numerator, value.denominator)
 
 
 def shifted(offset: int, shown_none: bool = False) -> Codec:
@@ -586,7 +680,8 @@ def not_ascii(value: str) -> Amiss | None:
 
 def text_misfit(value: object, size: int) -> str:
     """Why `value` is no text of at most `size` bytes, or ""."""
-    if isinstance(value, str) and len(value) <= size and all(ord(character) < 256 for character in value):
+    latin = isinstance(value, str) and (value.isascii() or all(ord(character) < 256 for character in value))
+    if isinstance(value, str) and latin and len(value) <= size:
         return ""
     return f"expected at most {size} ASCII characters, found {value!r}"
 
@@ -627,3 +722,13 @@ def all_but(tail: int, counter: str) -> Codec:
         return f"expected at most 255 bytes, found {value!r}"
 
     return Codec(_AllBut(tail), lambda value, raw: raw.hex(" ") or "none", misfit, each=1, counter=counter)
+
+
+def before_tail(codec: Codec, tail: int) -> Codec:
+    """`codec`, which keeps the last `tail` bytes of the body for the fields that follow, if it is one of those."""
+    return replace(codec, subcon=_AllBut(tail)) if isinstance(codec.subcon, _AllBut) else codec
+
+
+def takes_all(codec: Codec, varying: bool) -> bool:
+    """Whether nothing can follow: it takes all that is left, or all but a tail, and that is of `varying` size."""
+    return isinstance(codec.subcon, _Rows) or (varying and isinstance(codec.subcon, _AllBut))

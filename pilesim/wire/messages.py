@@ -29,7 +29,11 @@ encoding: each protocol has one table that maps these to its frames and back, an
     BmsDemand                      1A, 1E (charger)     23
     BmsInfo                        (in BmsDemand)       25
     BmsStop, ChargerStop           23 24                1D 21
+    BmsError                       -                    1B
     ChargeSummary                  -                    19
+    BalanceTell, BalanceTold       -                    42 41
+    WorkTell, WorkTold             -                    52 51
+    Reboot, RebootReply            -                    92 91
     Opaque                         what has no meaning here yet, kept as bytes
 
 Units: energies `_dwh` (0.1 Wh), money `_mfen` (1e-5 yuan), times `Stamp`, temperatures `_c` (°C). Voltages and currents
@@ -152,6 +156,42 @@ class StopReason(StrEnum):
     START_FAILED = "start-failed"
     """The start was begun, and no charge came of it."""
     UNKNOWN = "unknown"
+
+
+class BmsWord(StrEnum):
+    """What the car's BMS has to say to the charger (GB/T 27930), by the standard's own abbreviations."""
+
+    BHM = "bhm"
+    """That it is there, and up to which voltage."""
+    BRM = "brm"
+    """Which car and battery it is."""
+    BCP = "bcp"
+    """Its limits."""
+    BRO = "bro"
+    """That it is ready."""
+    BCS = "bcs"
+    """How far the charge is."""
+    BCL = "bcl"
+    """What it wants."""
+    BSM = "bsm"
+    """The state of its battery."""
+    BST = "bst"
+    """That the charge ends."""
+    BSD = "bsd"
+    """What the charge came to."""
+
+
+class Mischance(StrEnum):
+    """What ended a charge, or a start, and is neither a fault of the gun nor the silence of the BMS."""
+
+    UNPLUGGED = "unplugged"
+    POWER_LOST = "power-lost"
+    NOTHING_WANTED = "nothing-wanted"
+    """The car's battery is full before the charge begins."""
+
+
+StopCause = GunFault | BmsWord | Mischance
+"""What exactly ended a charge; of a `BmsWord`, that it did not come in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -457,6 +497,8 @@ class Bill(Message):
     stop_reason: StopReason | None = None
     stop_code: int | None = None
     """The protocol's own number for why the charge ended, where it says more than `stop_reason`."""
+    stop_cause: StopCause | None = None
+    """The same by meaning, for a pile to tell: `stop_code` is made of it, and what is read has that instead."""
     periods: tuple[BillPeriod, ...] = ()
     total_dwh: int | None = None
     """The energy as the bill sums it up itself; `energy_dwh` is the sum of its parts."""
@@ -465,6 +507,7 @@ class Bill(Message):
     vin: str | None = None
     login: Login | None = None
     account: str | None = None
+    """Of the card that it was charged on; None where it was none."""
     traded: Stamp | None = None
     """When the order was settled."""
 
@@ -738,6 +781,62 @@ class ChargerStop(Message):
     fault: int
     error: int
     time: Stamp | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BmsError(Message):
+    """Charger or battery waited in vain for the other (GB/T 27930 CEM, BEM)."""
+
+    name: ClassVar[str] = "bms-error"
+    order: str | None = None
+    time_outs: tuple[str, ...]
+    """What did not come, by the names of `gbt27930.TIME_OUTS` and in their order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceTell(Message):
+    """The balance of the order that runs at the gun is another from now on."""
+
+    name: ClassVar[str] = "balance-tell"
+    account: str = ""
+    """Whose it is; "" for whoever charges there."""
+    balance_mfen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceTold(Message):
+    name: ClassVar[str] = "balance-told"
+    account: str = ""
+    refusal: int = 0
+    """The protocol's own number for why it was not taken; 0 when it was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkTell(Message):
+    """Whether the pile may work, and with how much of its power."""
+
+    name: ClassVar[str] = "work-tell"
+    stopped: bool
+    power_percent: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkTold(Message):
+    name: ClassVar[str] = "work-told"
+    accepted: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reboot(Message):
+    name: ClassVar[str] = "reboot"
+    when_idle: bool
+    """Once no gun is in use; else now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebootReply(Message):
+    name: ClassVar[str] = "reboot-reply"
+    accepted: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from pilesim.errors import UsageError
 from pilesim.wire.frame import Decoded, Direction, End, FieldView, Frame, Garbage
@@ -97,6 +97,10 @@ class Protocol(ABC):
     """As many characters of the firmware's version a Hello has room for."""
     options: Mapping[str, str]
     """What a name may choose among the protocol's ways, all of them, as they are chosen."""
+    overlay: str = ""
+    """The text of the overlay that made it of another protocol, so that a recording can keep it; "" for any other."""
+    origin: str = ""
+    """The name of that other protocol."""
 
     @abstractmethod
     def framer(self, direction: Direction) -> Framer:
@@ -135,6 +139,10 @@ class Protocol(ABC):
         """Whether any of its messages means `kind`."""
         return any(row.means is kind for row in self.catalogue)
 
+    def tells(self, kind: type[Message], attribute: str) -> bool:
+        """Whether a message that means `kind` has a field of its own for `attribute`."""
+        return self.carries(kind)
+
     def pile_number(self, text: str) -> str:
         """`text`, which is a pile number of this protocol; UsageError where it is none."""
         if len(text) == self.pile_digits and text.isascii() and text.isdecimal():
@@ -162,23 +170,46 @@ class Protocol(ABC):
 def protocol_named(name: str) -> Protocol:
     """The protocol called `name`, with its options as in a URL: `NAME?option=choice&option=choice`.
 
-    UsageError lists what is known.
+    It is one of pilesim's, one of another package's (`wire.offered`), or a dialect: the file of its overlay, or the
+    name of one that was read before. UsageError lists what is known.
     """
     base, _, query = name.partition("?")
-    known = protocols()
-    if base not in known:
-        raise UsageError(f"expected a protocol, one of {', '.join(known)}; found {name!r}")
+    spoken = _called(base)
     options: dict[str, str] = {}
     for part in filter(None, query.split("&")):
         option, equals, choice = part.partition("=")
         if not equals or option in options:
             raise UsageError(f"{name}: expected options as NAME?option=choice&option=choice, each once; found {part!r}")
         options[option] = choice
-    return known[base].chosen(options)
+    return spoken.chosen(options)
+
+
+def _called(name: str) -> Protocol:
+    from pilesim.wire import dialects, offered  # noqa: PLC0415 (they read protocols, and most runs need neither)
+
+    known = own_protocols()
+    if name in known:
+        return known[name]
+    if dialects.is_file(name):
+        return dialects.read(name)
+    found = dialects.remembered(name) or offered.protocol(name)
+    if found is None:
+        raise UsageError(
+            f"expected a protocol, one of {', '.join(protocols())}, or a dialect's file (.yaml); found {name!r}"
+        )
+    return found
 
 
 def protocols() -> dict[str, Protocol]:
-    """Every protocol by name, the default first."""
+    """Every protocol by name: pilesim's own, the default first, then those of other packages."""
+    from pilesim.wire import offered  # noqa: PLC0415 (as above)
+
+    return own_protocols() | offered.protocols()
+
+
+@cache
+def own_protocols() -> dict[str, Protocol]:
+    """Those that travel with pilesim, the default first."""
     from pilesim.wire.evlink.protocol import EVLINK_PROTOCOLS  # noqa: PLC0415 (a protocol imports this module)
     from pilesim.wire.ykc.protocol import YKC_PROTOCOLS  # noqa: PLC0415 (as above)
 

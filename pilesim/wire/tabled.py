@@ -8,9 +8,11 @@ part is believed.
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pilesim.errors import EncodingError
 from pilesim.wire.fields import Layout, Reading, Values, rest_view
@@ -64,6 +66,17 @@ class Entry:
         return f"0x{self.row.number:02X} {self.row.name} {self.row.chinese}"
 
 
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """What makes another protocol of one: a name of its own, and other tables. `text` is the overlay that says so."""
+
+    name: str
+    title: str
+    provisional: str
+    text: str
+    revise: Callable[[Mapping[int, Entry]], Mapping[int, Entry]]
+
+
 class TabledProtocol(Protocol):
     """The decoder of a protocol's tables."""
 
@@ -72,6 +85,23 @@ class TabledProtocol(Protocol):
     entries: Mapping[int, Entry]
     """By number: no number goes both ways in these protocols."""
     envelope: Envelope
+    revision: Revision | None = None
+    """What made it of another protocol, if anything."""
+
+    def revised(self, revision: Revision) -> TabledProtocol:
+        """This protocol with other tables, and the options that it has; the same one each time it is asked for."""
+        return _revised(self, revision)
+
+    def tells(self, kind: type[Message], attribute: str) -> bool:
+        return any(
+            entry.meaning.pairs.get(attribute) in entry.layout.by_name
+            for entry in self.entries.values()
+            if entry.meaning is not None and entry.meaning.kind is kind
+        )
+
+    def envelope_of(self, entries: Mapping[int, Entry]) -> Envelope:
+        """The envelope of frames whose bodies are those of `entries`."""
+        return self.envelope
 
     def framer(self, direction: Direction) -> Framer:
         return LengthFramer(self.envelope, direction)
@@ -120,6 +150,26 @@ class TabledProtocol(Protocol):
         layout, _ = _fit(entry, known, data, [])
         views, size = layout.views(data, offset)
         return [*views, *rest_view(data, size, offset)]
+
+
+@lru_cache
+def _revised(protocol: TabledProtocol, revision: Revision) -> TabledProtocol:
+    """One protocol a revision, since a protocol remembers what it has decoded."""
+    other = copy.copy(protocol)
+    # What it remembers is the other's own, so that it begins anew.
+    TabledProtocol.__init__(other)
+    other.options = protocol.options
+    options = protocol.name.partition("?")[2]
+    other.name = revision.name + (f"?{options}" if options else "")
+    other.title = revision.title
+    other.provisional = revision.provisional
+    other.overlay = revision.text
+    other.origin = protocol.name
+    other.revision = revision
+    other.entries = revision.revise(protocol.entries)
+    other.catalogue = tuple(entry.row for entry in other.entries.values())
+    other.envelope = protocol.envelope_of(other.entries)
+    return other
 
 
 def _gun(frame: Frame) -> int:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from called import called
 
 from pilesim.cli.main import run
 
@@ -79,15 +80,7 @@ class Bench:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`conform` without a terminal, to its end."""
-        return subprocess.run(
-            pilesim("conform", *arguments, *CONFORM),
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=50,
-            check=False,
-        )
+        return called("conform", *CONFORM, *arguments, cwd=self.folder)
 
     def close(self) -> None:
         for pile in self.piles:
@@ -218,7 +211,11 @@ def test_it_ends_with_3_and_a_sentence_where_a_command(bench: Bench, code: str, 
     done = bench.run(scenario, "--rig", rig, "--json", "r.json", "--junit", "r.xml", "--html", "r.html")
     assert done.returncode == 3, done.stdout
     assert done.stdout.endswith("Broken off. The same command and --resume r.json goes on.\n")
-    assert ET.parse(bench.folder / "r.xml").getroot().get("tests") == "0"
+    suite = ET.parse(bench.folder / "r.xml").getroot()
+    assert (suite.get("tests"), [case.get("name") for case in suite.iterfind(".//testcase[skipped]")]) == (
+        "1",
+        ["own/commanded"],
+    )
     assert "1 of 1 planned scenarios were not played: own/commanded." in (bench.folder / "r.html").read_text()
     (sentence,) = done.stderr.splitlines()
     assert sentence.startswith("pilesim: plug: the command [")
@@ -291,9 +288,11 @@ def test_it_does_not_call_a_power_that_nobody_switched_on_again_an_empty_bench(b
 @pytest.mark.realtime
 def test_a_run_that_is_killed_is_gone_on_with_from_its_result(bench: Bench) -> None:
     names = [bench.scenario(name, f"wait: {wait}") for name, wait in (("a", "20s"), ("b", "10m"), ("c", "20s"))]
-    where = (*names, "--pile", "sim:reference?link=tcp", "--captures", "kept", *CONFORM)
+    where = ("--pile", "sim:reference?link=tcp", "--captures", "kept", *CONFORM)
     running = subprocess.Popen(
-        pilesim("conform", *where, "--json", "r.json"), cwd=bench.folder, stdout=subprocess.DEVNULL
+        pilesim("conform", *names, *where, "--json", "r.json", "--html", "r.html", "--junit", "r.xml"),
+        cwd=bench.folder,
+        stdout=subprocess.DEVNULL,
     )
     second = bench.folder / "kept" / "own-b.jsonl"
     deadline = time.monotonic() + 30
@@ -304,11 +303,17 @@ def test_a_run_that_is_killed_is_gone_on_with_from_its_result(bench: Bench) -> N
     running.wait()
     assert bench.verdicts == {"a": "pass"}
     assert bench.result["planned"] == ["own/a", "own/b", "own/c"]
+    assert "2 of 3 planned scenarios were not played: own/b, own/c." in (bench.folder / "r.html").read_text()
+    left = ET.parse(bench.folder / "r.xml").iterfind(".//testcase[skipped]")
+    assert [case.get("name") for case in left] == ["own/b", "own/c"]
 
-    judged = subprocess.run(
-        pilesim("judge", str(second), "--rules"), cwd=bench.folder, capture_output=True, text=True, check=False
-    )
-    assert (judged.returncode, judged.stderr) == (0, ""), judged.stdout
+    judged = called("judge", str(second), "--rules", cwd=bench.folder)
+    assert (judged.returncode, judged.stderr) == (1, ""), judged.stdout
+    assert re.match(
+        r"INCONCLUSIVE own/b\n  the recording breaks off at t=\+\S+s, in the step own/b.yaml:6 wait: 10m, and its end "
+        r"was never written; what was to come is undecided\n",
+        judged.stdout,
+    ), judged.stdout
     assert re.search(r"link\.greets|frame\.\S+ .*PASS", judged.stdout), "it judges what there is"
 
     kept = (bench.folder / "kept" / "own-a.jsonl").stat().st_mtime_ns
@@ -370,11 +375,5 @@ def test_it_shows_that_the_sites_own_limits_have_a_part_in_a_verdict(bench: Benc
     assert done.returncode == 0, done.stdout + done.stderr
     assert "PASS (site) order/short" in done.stdout
     assert "Judged under the site's own limits: bill.prompt" in done.stdout
-    judged = subprocess.run(
-        pilesim("judge", "kept/order-short.jsonl", "--rules"),
-        cwd=bench.folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    judged = called("judge", "kept/order-short.jsonl", "--rules", cwd=bench.folder)
     assert re.search(r"bill\.prompt +\w+ +PASS \(site\) +\S+ / 180 s", judged.stdout), judged.stdout

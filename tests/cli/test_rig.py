@@ -79,7 +79,7 @@ def test_it_is_content_with_a_pile_as_its_file_says_and_ends_with_0(
 @pytest.mark.parametrize(
     ("rig", "sentence"),
     [
-        ("guns: 3", "suspicious: expected heartbeats of 3 guns, from 1; found gun 1, gun 2\n"),
+        ("guns: 3", "suspicious: expected heartbeats of gun 1, gun 2, gun 3; found gun 1, gun 2\n"),
         ("limits: {beat.period: 20s}", "suspicious: expected a heartbeat each 20s at least, found 30s without one of"),
         ("hands: {plug: {command: [no-relay]}}", "suspicious: plug: expected a command that can be run, found no 'no-"),
     ],

@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from called import called
 
+from pilesim.cli.main import run
 from pilesim.wire.frame import End
 from pilesim.wire.messages import GunReport, GunReportReply, GunState, Message, Start
 from pilesim.wire.protocol import protocol_named
@@ -145,13 +147,7 @@ def until_hung_up(peer: socket.socket) -> bytes:
 
 
 def judged_again(folder: Path) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "pilesim", "judge", "tap.jsonl"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = called("judge", "tap.jsonl", cwd=folder)
     return done.returncode, done.stdout
 
 
@@ -346,9 +342,8 @@ BAD = [
 
 
 @pytest.mark.parametrize(("arguments", "code", "said"), BAD, ids=[" ".join(row[0]) for row in BAD])
-def test_it_ends_with_the_right_code_and_a_sentence(tmp_path: Path, arguments: list[str], code: int, said: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "pilesim", "tap", *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    assert said in done.stderr
+def test_it_ends_with_the_right_code_and_a_sentence(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, said: str
+) -> None:
+    assert run(["tap", *arguments]) == code
+    assert said in capsys.readouterr().err

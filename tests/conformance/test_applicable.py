@@ -28,6 +28,7 @@ WHY_NOT: list[tuple[str, str, str, Terminal | None, str]] = [
     ("plug: {gun: 1}", ALL, "{}", Silence(), ""),
     ("plug: {gun: 1}", "hands: {unplug: operator}", "{}", Person(), "line 7: nobody at this rig does plug"),
     ("power-off: {}", "hands: {power: {command: [a]}}", "{}", None, ""),
+    ("power-off: {}", ALL, "{}", Person(has_key=False), ""),
     ("plug: {gun: 2}", f"guns: 1\n{ALL}", "{}", Person(), "it needs 2 guns, and the pile has 1"),
     ("plug: {gun: 2}", f"guns: 2\n{ALL}", "{}", Person(), ""),
     ("tap: {gun: 1}", ALL, "{}", Person(), ""),
@@ -63,6 +64,13 @@ WHY_NOT: list[tuple[str, str, str, Terminal | None, str]] = [
     ('at: "14:30:00"', "", "{}", Person(), ""),
     ("start: {gun: 1}", PLATFORM, "{}", Person(), ""),
     ("stop: {gun: 1}", PLATFORM, "{}", Person(), "line 7: the rig says no way to tell the platform to stop"),
+    (
+        "balance-tell: {gun: 1, balance: 5.00}",
+        PLATFORM,
+        "{}",
+        Person(),
+        "line 7: the rig says no way to tell the platform to balance-tell",
+    ),
     ("wait: 1s", PLATFORM, CARD, Person(), "it sets the platform's cards, and this platform is a real one"),
 ]
 
@@ -74,6 +82,13 @@ def test_it_says_why_a_bench_cannot_play_it(
     said = why_not(scenario_of(step, platform=platform), *rig_of(rig), terminal)
     assert said.startswith(reason)
     assert bool(said) is bool(reason)
+
+
+def test_it_says_that_nobody_can_see_a_pile_on_a_serial_line_lose_its_power() -> None:
+    scenario = scenario_of("power-off: {}")
+    serial = rig_of(ALL, pile="serial:///dev/ttyUSB0")
+    assert "line 7: power-off shows as silence" in why_not(scenario, *serial, Person(has_key=False))
+    assert why_not(scenario, *serial, Person()) == ""
 
 
 def test_it_says_that_a_serial_line_cannot_refuse_a_connection() -> None:
@@ -152,10 +167,10 @@ def test_it_names_the_rig_file_in_the_command_that_runs_it_again() -> None:
     target, rig = rig_of("hands: {}")
     options = Options(target=target, protocol="lhc", seed=1, rig=rig, terminal=None)
     (result,) = run_all([scenario_of("plug: {gun: 1}")], options).scenarios
-    assert result.repeat == "pilesim conform own/one --rig bench.yaml --seed 1 --protocol lhc"
+    assert result.repeat == "pilesim conform own/one.yaml --rig bench.yaml --seed 1 --protocol lhc --no-operator"
     assert isinstance(target, LinkTarget)
     (result,) = run_all([scenario_of("plug: {gun: 1}")], replace(options, rig=None)).scenarios
-    assert result.repeat == f"pilesim conform own/one --pile {REAL} --seed 1 --protocol lhc"
+    assert result.repeat == f"pilesim conform own/one.yaml --pile {REAL} --seed 1 --protocol lhc --no-operator"
 
 
 def test_it_judges_by_the_sites_limits_and_says_so() -> None:

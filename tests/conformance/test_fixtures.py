@@ -16,11 +16,13 @@ from pilesim.rules.table import RULES
 from pilesim.rules.verdict import Level, Verdict
 from pilesim.scenario.scenario import load_scenarios
 from pilesim.trace.capture import encode_event, encode_header, read_capture
+from pilesim.units import HOUR
 
 SCENARIOS = load_scenarios(scenario_folder(), [row.id for row in RULES])
-FAULTY = [name for name in firmware_names() if profile_named(name).faults]
+PROFILES = {name: profile_named(name) for name in firmware_names()}
 CAPTURES = sorted((firmware_folder() / "captures").rglob("*.jsonl"))
 MANY_SEEDS = 20
+LONG_NS = 4 * HOUR
 MOST_BYTES = 2 * 1024 * 1024
 
 
@@ -29,34 +31,34 @@ def fails(result: ScenarioResult) -> tuple[str, ...]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """The scenarios in which a firmware fails; those that it passes too where there is time for many seeds."""
+    """The scenarios in which a firmware fails; long ones, and those it passes, where there is time for many seeds."""
     if "firmware" in metafunc.fixturenames:
         everything = metafunc.config.getoption("--seeds") >= MANY_SEEDS
         pairs = [
-            (firmware, scenario)
-            for firmware in FAULTY
-            for scenario in SCENARIOS
-            if everything or scenario in profile_named(firmware).expected
+            (name, scenario)
+            for name, profile in PROFILES.items()
+            if profile.faults
+            for scenario in (SCENARIOS if everything else profile.expected)
+            if everything or SCENARIOS[scenario].estimate_ns < LONG_NS
         ]
         metafunc.parametrize(("firmware", "scenario"), pairs)
 
 
 def test_a_firmware_fails_what_its_profile_says_and_no_more(firmware: str, scenario: str) -> None:
     options = Options(target=parse_target(f"sim:{firmware}"), protocol="lhc", seed=1)
-    expected = profile_named(firmware).expected.get(scenario, ())
+    expected = PROFILES[firmware].expected.get(scenario, ())
     assert fails(run_scenario(SCENARIOS[scenario], options).result) == expected
 
 
 def test_a_profile_expects_something_only_of_scenarios_and_rules_that_there_are() -> None:
     rules = {row.id for row in RULES}
-    for name in firmware_names():
-        expected = profile_named(name).expected
-        assert set(expected) <= set(SCENARIOS), name
-        assert {rule for failed in expected.values() for rule in failed} <= rules, name
+    for name, profile in PROFILES.items():
+        assert set(profile.expected) <= set(SCENARIOS), name
+        assert {rule for failed in profile.expected.values() for rule in failed} <= rules, name
 
 
 def test_the_captures_are_small_and_every_firmware_has_one() -> None:
-    assert {path.parent.name for path in CAPTURES} == set(firmware_names())
+    assert {path.parent.name for path in CAPTURES} == set(PROFILES)
     assert sum(path.stat().st_size for path in CAPTURES) < MOST_BYTES
 
 

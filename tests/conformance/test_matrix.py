@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
+from pilesim.conformance.applicable import unprovable
 from pilesim.conformance.matrix import Cell, Proof, load_proofs, run_cell, run_cells, shortcomings
 from pilesim.conformance.runner import Options, run_scenario
+from pilesim.contract.contracts import contract_of
+from pilesim.errors import UsageError
 from pilesim.library import scenario_folder
 from pilesim.rig.targets import parse_target
 from pilesim.rules.bill_flow import Prompt
 from pilesim.rules.table import RULES
 from pilesim.rules.verdict import Verdict
 from pilesim.scenario.scenario import load_scenarios
+from pilesim.units import HOUR
+from pilesim.wire.protocol import DEFAULT_PROTOCOL, protocol_named
 
+YKC = "ykc-1.6"
+LONG_NS = 4 * HOUR
 SCENARIOS = load_scenarios(scenario_folder(), [row.id for row in RULES])
 PROOFS = load_proofs()
+PROOFS_OF = {DEFAULT_PROTOCOL: PROOFS, YKC: load_proofs(YKC)}
 
 
-@pytest.mark.parametrize("proof", PROOFS, ids=lambda proof: proof.name)
-def test_each_fault_takes_effect_and_is_caught_by_a_rule_that_it_names(proof: Proof, matrix_seed: int) -> None:
-    cells = [run_cell(proof, SCENARIOS[name], matrix_seed) for name in proof.shown]
+def shown(protocol: str) -> list[Proof]:
+    return [proof for proof in PROOFS_OF[protocol] if not proof.not_applicable]
+
+
+def caught(proof: Proof, seed: int, protocol: str) -> None:
+    cells = [run_cell(proof, SCENARIOS[name], seed, protocol) for name in proof.shown]
     # First that it happened at all, by the fault's own log: else nothing is proved by what fails.
     assert any(cell.took_effect for cell in cells)
     for cell in cells:
@@ -27,15 +39,37 @@ def test_each_fault_takes_effect_and_is_caught_by_a_rule_that_it_names(proof: Pr
     assert any(cell.caught_by for cell in cells)
 
 
-def test_every_rule_is_failed_by_some_fault() -> None:
-    failed = {rule for proof in PROOFS for rules in proof.shown.values() for rule in rules}
-    assert [row.id for row in RULES if row.id not in failed] == []
+@pytest.mark.parametrize("proof", shown(DEFAULT_PROTOCOL), ids=lambda proof: proof.name)
+def test_each_fault_takes_effect_and_is_caught_by_a_rule_that_it_names(proof: Proof, matrix_seed: int) -> None:
+    caught(proof, matrix_seed, DEFAULT_PROTOCOL)
 
 
+@pytest.mark.parametrize("proof", shown(YKC), ids=lambda proof: proof.name)
+def test_each_fault_is_caught_in_the_second_protocol_too(proof: Proof, reference_seed: int) -> None:
+    caught(proof, reference_seed, YKC)
+
+
+@pytest.mark.parametrize("protocol", PROOFS_OF)
+def test_every_rule_that_the_protocol_can_carry_is_failed_by_some_fault(protocol: str) -> None:
+    failed = {rule for proof in PROOFS_OF[protocol] for rules in proof.shown.values() for rule in rules}
+    not_applicable = contract_of(protocol).not_applicable
+    assert [row.id for row in RULES if row.id not in failed and row.id not in not_applicable] == []
+    assert not failed & set(not_applicable)
+
+
+@pytest.mark.parametrize("protocol", PROOFS_OF)
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_the_reference_fails_nothing_and_leaves_no_named_rule_unproven(scenario: str, reference_seed: int) -> None:
-    cell = run_cell(None, SCENARIOS[scenario], reference_seed)
-    assert (cell.failed, cell.unproven, cell.verdict) == ((), (), Verdict.PASS)
+def test_the_reference_fails_nothing_and_leaves_no_named_rule_unproven(
+    scenario: str, protocol: str, reference_seed: int, time_enough: bool
+) -> None:
+    if protocol != DEFAULT_PROTOCOL and SCENARIOS[scenario].estimate_ns > LONG_NS and not time_enough:
+        pytest.skip(
+            "it is long: the default protocol is proven by it, the second one where there is time for many seeds"
+        )
+    cell = run_cell(None, SCENARIOS[scenario], reference_seed, protocol)
+    assert (cell.failed, cell.unproven) == ((), ())
+    applies = not unprovable(SCENARIOS[scenario], protocol_named(protocol), contract_of(protocol))
+    assert cell.verdict is (Verdict.PASS if applies else Verdict.NOT_APPLICABLE)
 
 
 WITHOUT_A_TAIL = ("order/balance", "order/start-delayed", "auth/taps", "auth/second-scan", "line/outage-in-charge")
@@ -48,6 +82,12 @@ def test_the_reference_proves_as_much_in_the_older_versions(scenario: str, proto
     options = Options(target=parse_target("sim:reference"), protocol=protocol, seed=1)
     result = run_scenario(SCENARIOS[scenario], options).result
     assert (result.verdict, result.reason, result.waited_in_vain) == (Verdict.PASS, "", ())
+
+
+def test_it_says_which_protocols_have_a_matrix() -> None:
+    with pytest.raises(UsageError, match=r"one of lhc, ykc-1\.6; found 'evlink-2.5'"):
+        load_proofs("evlink-2.5")
+    assert load_proofs("ykc-1.6?bill_retry=1x5m") == PROOFS_OF[YKC]
 
 
 LAG = next(proof for proof in PROOFS if proof.fault == "unplug-lag")
@@ -70,6 +110,12 @@ def test_it_is_red_when_a_fault_took_no_effect() -> None:
     cells = list(run_cells([(LAG, SCENARIOS["start/insulation-fails"], 1)], 1))
     (sentence,) = about_lag(cells)
     assert "it took effect in none of start/insulation-fails" in sentence
+
+
+def test_it_is_red_when_a_fault_that_is_said_not_to_apply_is_caught() -> None:
+    lag = msgspec.structs.replace(LAG, shown={}, not_applicable="bills have no time here")
+    (sentence,) = about_lag(list(run_cells([(lag, SCENARIOS["order/short"], 1)], 1)))
+    assert sentence == "unplug-lag: not applicable, it is said, but order/short fails bill.prompt"
 
 
 def test_it_is_red_when_the_reference_fails() -> None:

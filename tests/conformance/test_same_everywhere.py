@@ -21,12 +21,19 @@ pytestmark = pytest.mark.realtime
 
 CLOCK_RATE = 20
 SCENARIO = load_scenario(scenario_folder() / "order" / "short.yaml", [row.id for row in RULES])
-FIRMWARE = ["sim:reference", "sim:robinson-gen5-0309"]
+LIVES = {
+    "lhc": ("sim:reference?", "lhc"),
+    "lhc, faulty": ("sim:robinson-gen5-0309?", "lhc"),
+    "ykc-1.6": ("sim:reference?", "ykc-1.6"),
+    "ykc-1.6, faulty": ("sim:reference?fault=bill-lost&", "ykc-1.6"),
+}
+"""Good and bad firmware in each protocol."""
 
 
-def play(firmware: str, link: str) -> Run:
-    target = parse_target(f"{firmware}?link={link}")
-    return run_scenario(SCENARIO, Options(target=target, protocol="lhc", seed=1, clock_rate=CLOCK_RATE))
+def play(life: str, link: str) -> Run:
+    firmware, protocol = LIVES[life]
+    target = parse_target(f"{firmware}link={link}")
+    return run_scenario(SCENARIO, Options(target=target, protocol=protocol, seed=1, clock_rate=CLOCK_RATE))
 
 
 def verdicts(result: ScenarioResult) -> dict[str, Verdict]:
@@ -35,26 +42,24 @@ def verdicts(result: ScenarioResult) -> dict[str, Verdict]:
 
 @pytest.fixture(scope="module")
 def runs() -> dict[tuple[str, str], Run]:
-    """Every firmware over every link; the real ones wait most of the time, so they run side by side."""
-    done = {(firmware, "virtual"): play(firmware, "virtual") for firmware in FIRMWARE}
-    with ProcessPoolExecutor(4) as pool:
-        running = {
-            (firmware, link): pool.submit(play, firmware, link) for firmware in FIRMWARE for link in ("tcp", "pty")
-        }
+    """Every life over every link; the real ones wait most of the time, so they run side by side."""
+    done = {(life, "virtual"): play(life, "virtual") for life in LIVES}
+    with ProcessPoolExecutor(len(LIVES)) as pool:
+        running = {(life, link): pool.submit(play, life, link) for life in LIVES for link in ("tcp", "pty")}
         return done | {key: future.result() for key, future in running.items()}
 
 
 @pytest.mark.parametrize("link", ["tcp", "pty"])
-@pytest.mark.parametrize("firmware", FIRMWARE)
-def test_the_verdict_is_the_same_over(runs: dict[tuple[str, str], Run], firmware: str, link: str) -> None:
-    virtual, real = runs[firmware, "virtual"].result, runs[firmware, link].result
+@pytest.mark.parametrize("life", LIVES)
+def test_the_verdict_is_the_same_over(runs: dict[tuple[str, str], Run], life: str, link: str) -> None:
+    virtual, real = runs[life, "virtual"].result, runs[life, link].result
     assert verdicts(real) == verdicts(virtual)
     assert real.verdict is virtual.verdict
 
 
-@pytest.mark.parametrize("firmware", FIRMWARE)
-def test_the_verdict_is_the_same_from_the_replayed_capture(runs: dict[tuple[str, str], Run], firmware: str) -> None:
-    run = runs[firmware, "virtual"]
+@pytest.mark.parametrize("life", LIVES)
+def test_the_verdict_is_the_same_from_the_replayed_capture(runs: dict[tuple[str, str], Run], life: str) -> None:
+    run = runs[life, "virtual"]
     lines = [encode_header(run.trace.header), *map(encode_event, run.trace.events)]
     replayed = read_capture(io.StringIO("\n".join(lines) + "\n"), "replayed")
     again = judged(replayed, title="", file="", strict=False, repeat="")
@@ -63,7 +68,6 @@ def test_the_verdict_is_the_same_from_the_replayed_capture(runs: dict[tuple[str,
 
 
 def test_the_faulty_firmware_fails_and_the_reference_does_not(runs: dict[tuple[str, str], Run]) -> None:
-    assert {firmware: runs[firmware, "virtual"].result.verdict for firmware in FIRMWARE} == {
-        "sim:reference": Verdict.PASS,
-        "sim:robinson-gen5-0309": Verdict.FAIL,
+    assert {life: runs[life, "virtual"].result.verdict for life in LIVES} == {
+        life: Verdict.FAIL if "faulty" in life else Verdict.PASS for life in LIVES
     }

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from pilesim.conformance.result import ScenarioResult
 from pilesim.conformance.runner import Options, result_of, run_scenario, simulated_number
+from pilesim.errors import UsageError
 from pilesim.library import scenario_folder
 from pilesim.rig.targets import parse_target
 from pilesim.rules.table import RULES
 from pilesim.rules.verdict import Verdict
-from pilesim.scenario.scenario import load_scenarios
+from pilesim.scenario.scenario import load_scenario, load_scenarios
 from pilesim.trace.events import Note
 from pilesim.wire.protocol import protocol_named
 
@@ -21,6 +25,9 @@ LIFE = (
     *("start/no-cable", "start/insulation-fails", "start/handshake-fails", "start/twice", "start/unplugged-in-start"),
     *("stop/phone-cable-in", "stop/then-idle", "stop/twice", "stop/foreign-account"),
     *("bill/half-hours", "bill/backlog", "bill/power-cut-in-charge", "safe/unplug-stops", "line/refused"),
+    *("bill/unplugged-offline", "bill/unacknowledged", "stop/not-charging", "line/garbage-to-the-platform"),
+    *("line/stall", "order/merged-start", "safe/bms-silent", "start/bms-silent"),
+    *("order/topped-up", "platform/takes-out-of-service"),
 )
 
 
@@ -45,6 +52,51 @@ def test_it_is_not_applicable_before_any_traffic_where_the_protocol_can_carry_no
     played = result("auth/expires")
     assert (played.verdict, played.rules, played.world_ns) == (Verdict.NOT_APPLICABLE, (), 0)
     assert "the start, which carries the order" in played.reason
+
+
+@pytest.mark.parametrize(
+    ("scenario", "protocol", "lacking"),
+    [
+        ("auth/start-too-late", YKC, "authorise"),
+        ("platform/gives-up", YKC, "authorise"),
+        ("order/topped-up", "lhc", "balance-tell"),
+        ("platform/takes-out-of-service", "lhc", "work-tell and reboot"),
+    ],
+)
+def test_it_is_not_applicable_where_the_protocol_has_no_message_that_it_is_about(
+    scenario: str, protocol: str, lacking: str
+) -> None:
+    played = result(scenario, protocol=protocol)
+    assert (played.verdict, played.world_ns) == (Verdict.NOT_APPLICABLE, 0)
+    assert played.reason == f"it is about {lacking}, which {protocol} does not have"
+
+
+def test_it_cannot_lose_an_order_to_a_stall_and_taps_where_the_start_carries_it() -> None:
+    forgetful = "sim:reference?fault=taps-clear-order"
+    apart, merged = (result("order/merged-start", pile=forgetful, protocol=name) for name in ("lhc", YKC))
+    assert "bill.order-known" in {row.id for row in apart.rules if row.verdict is Verdict.FAIL}
+    assert merged.verdict is Verdict.PASS
+
+
+def test_it_says_before_any_traffic_where_a_tariff_stands_that_does_not_fit(tmp_path: Path) -> None:
+    until = ("06:00", "10:00", "14:00", "18:00", "24:00")
+    prices = "".join(f"      - {{until: '{time}', yuan: 0.{n}5}}\n" for n, time in enumerate(until, 1))
+    path = tmp_path / "dear.yaml"
+    path.write_text(
+        "id: dear\ntitle: Five prices\nproves: [bill.amount]\nstart: '2020-03-11T10:00:00+08:00'\n"
+        f"platform:\n  tariff:\n    energy:\n{prices}steps:\n  - wait: 1s\n",
+        encoding="utf-8",
+    )
+    scenario = load_scenario(path, [row.id for row in RULES])
+    options = Options(target=parse_target("sim:reference"), protocol=YKC, seed=1, captures=tmp_path / "captures")
+    with pytest.raises(UsageError) as error:
+        result_of(scenario, options)
+    assert str(error.value) == (
+        f"{path}: platform: tariff: expected a tariff that ykc-1.6 can carry; "
+        "tariff-tell: tariff: expected at most 4 different prices, found 5"
+    )
+    assert not (tmp_path / "captures").exists()
+    assert result_of(scenario, replace(options, protocol="lhc")).verdict is not Verdict.ERROR
 
 
 def test_it_does_not_wait_for_a_message_that_the_protocol_has_not() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import pytest
@@ -13,13 +14,20 @@ from pilesim.pile.behaviour import Behaviour
 from pilesim.pile.faults import FAULTS
 from pilesim.pile.faults.fault import Fault, MishapLog
 from pilesim.pile.timeline import Timeline
-from pilesim.units import DAY, MINUTE, S
+from pilesim.units import DAY, MINUTE, YUAN_MFEN, S
 from pilesim.wire.messages import (
     NO_TIME,
+    Alive,
     Bill,
+    BmsDemand,
+    BmsHandshake,
+    BmsInfo,
+    ChargeSummary,
     Ended,
     GunFault,
     GunState,
+    Start,
+    StartReply,
     StopReason,
 )
 
@@ -220,6 +228,54 @@ def noisy(bench: Bench) -> None:
     bench.authorise(A)
 
 
+MERGED = {"protocol_name": "ykc-1.6"}
+"""Where the start brings its order, guns say that they are there, and batteries are told of."""
+MERGED_A = "44030500040000012003031010000001"
+OTHER = "44030500040000012003031010000000"
+
+
+def merged(bench: Bench) -> None:
+    bench.run(S)
+    bench.do("plug")
+    bench.tell(Start(order=MERGED_A, account="1", balance_mfen=50 * YUAN_MFEN))
+    bench.run(3 * MINUTE)
+    bench.command_stop()
+    bench.run(MINUTE)
+
+
+def over_noon(bench: Bench) -> None:
+    bench.run(109 * MINUTE)
+    bench.do("plug")
+    bench.tell(Start(order=MERGED_A, account="1", balance_mfen=50 * YUAN_MFEN))
+    bench.run(3 * MINUTE)
+    bench.command_stop()
+    bench.run(MINUTE)
+
+
+def orders(bench: Bench) -> list[str | None]:
+    """Of the first charging report, of the answer to the start, and of the bill."""
+    charging = [x for _, x in bench.beats() if x.state is GunState.CHARGING]
+    return [charging[0].order, bench.all(StartReply)[0].order, bench.bills()[0].order]
+
+
+def resumes(bench: Bench) -> bool:
+    """Whether a gun that charged was idle once, and charges on."""
+    told = [state for state, _ in groupby(states(bench))]
+    return told == [GunState.IDLE, GunState.CHARGING, GunState.IDLE, GunState.CHARGING]
+
+
+def told(bench: Bench, name: str, at: int = -1) -> int:
+    """What the battery was told, at last or at first."""
+    value = getattr(bench.all(BmsDemand)[at], name)
+    assert isinstance(value, int)
+    return value
+
+
+def soc_apart(bench: Bench) -> int:
+    shown = [x.soc_percent for _, x in bench.beats() if x.soc_percent is not None]
+    return abs(told(bench, "soc_percent") - shown[-1])
+
+
 @dataclass(frozen=True)
 class Case:
     fault: str
@@ -323,6 +379,45 @@ CASES: list[Case] = [
     Case("idle-while-cabled", plain, lambda b: GunState.OCCUPIED_NOT_FULL not in states(b)),
     Case("fault-blip", charging, lambda b: states(b).count(GunState.FAULT) == 1 and b.state() is GunState.CHARGING),
     Case("beats-stop-while-charging", charging, lambda b: charging_beats(b) == 1),
+    Case("idle-blip", charging, lambda b: states(b)[-2:].count(GunState.CHARGING) == 2 and resumes(b)),
+    Case("alive-seldom", idle, lambda b: len(b.all(Alive)) < 16, {}, MERGED),
+    Case(
+        "alive-in-turn",
+        idle,
+        lambda b: len(b.all(Alive, 1)) < 16 and abs(len(b.all(Alive, 1)) - len(b.all(Alive, 2))) <= 1,
+        {},
+        {**MERGED, "guns": 2},
+    ),
+    Case("refuses-and-charges", merged, lambda b: b.all(StartReply)[0].accepted is False, {}, MERGED),
+    Case("order-differs", merged, lambda b: orders(b) == [OTHER, MERGED_A, MERGED_A], {}, MERGED),
+    Case(
+        "order-differs",
+        merged,
+        lambda b: orders(b) == [MERGED_A, OTHER, MERGED_A],
+        {"message": "start-reply"},
+        MERGED,
+    ),
+    Case("order-differs", merged, lambda b: orders(b) == [MERGED_A, MERGED_A, OTHER], {"message": "bill"}, MERGED),
+    Case("price-of-the-start", over_noon, lambda b: b.bills()[0].periods[1].energy_dwh == 0, {}, MERGED),
+    Case("soc-differs", merged, lambda b: soc_apart(b) >= 9, {}, MERGED),
+    Case("soc-falls", merged, lambda b: told(b, "soc_percent") < told(b, "soc_percent", at=0), {}, MERGED),
+    Case("output-differs", merged, lambda b: told(b, "out_cv") > told(b, "measured_cv"), {}, MERGED),
+    Case("more-than-demanded", merged, lambda b: told(b, "need_ca") < told(b, "measured_ca"), {}, MERGED),
+    Case(
+        "temperature-differs",
+        merged,
+        lambda b: b.all(BmsInfo)[-1].battery.hottest_c > max(x.battery_c or 0 for _, x in b.beats()),
+        {},
+        MERGED,
+    ),
+    Case(
+        "summary-differs",
+        merged,
+        lambda b: b.all(ChargeSummary)[0].energy_dwh > b.bills()[0].energy_dwh + 10_000,
+        {},
+        MERGED,
+    ),
+    Case("vin-differs", merged, lambda b: b.all(BmsHandshake)[0].vin != b.bills()[0].vin, {}, MERGED),
     Case("unplug-seen-late", pulled, lambda b: minutes_between(b) >= 2),
     Case("clock-never-set", plain, lambda b: b.bills()[0].start.is_none, {}, {"clock_error_ns": None}),
     Case("clock-drifts", half_a_day, off_by_minutes),
@@ -345,7 +440,7 @@ CASES: list[Case] = [
         lambda b: [h.frame.answers for h in b.heard if h.message.name in REPLIES] != b.commands,
     ),
     Case("wrong-length", idle, lambda b: len(b.garbage) > 0),
-    Case("wrong-gun", stopped, lambda b: any(h.message.gun > 100 for h in b.heard)),
+    Case("wrong-gun", stopped, lambda b: any(h.message.gun > 50 for h in b.heard)),
     Case("wrong-enum", plain, lambda b: b.bills()[0].stop_reason is StopReason.UNKNOWN),
     Case("no-reply", stopped, lambda b: "authorise-reply" not in b.names()),
     Case(

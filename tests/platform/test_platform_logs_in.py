@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 from pileside import BALANCE_MFEN, PILE, START_NS, PileSide, report
 
+from pilesim.errors import UsageError
 from pilesim.platform.ledger import BillSource
 from pilesim.platform.orders import Order, OrderState
-from pilesim.platform.settings import DEFAULT_TARIFF, Card, Settings
+from pilesim.platform.settings import DEFAULT_TARIFF, Card, Settings, check_tariff
 from pilesim.units import DAY, HOUR, KWH_DWH, MINUTE, YUAN_MFEN, S
 from pilesim.wire.messages import (
     Alive,
     AliveReply,
+    BalanceTell,
+    Band,
     Bill,
     BillPeriod,
     BillReply,
@@ -22,20 +26,24 @@ from pilesim.wire.messages import (
     GunState,
     Hello,
     HelloReply,
+    Login,
     Message,
     PileKind,
     Start,
     StartReply,
     Stop,
     StopReason,
+    Tariff,
     TariffAsk,
     TariffTell,
     TimeTell,
 )
+from pilesim.wire.protocol import protocol_named
 
 NUMBER = PILE[:14]
 ORDER = NUMBER + "01" + "2003031236400001"
 ACCOUNT = ORDER[-16:]
+CARD = "4400000000000123"
 HELLO = Hello(firmware="V5.0303", guns=2, kind=PileKind.DC)
 BILL_CAME = (OrderState.BILLED, BillSource.PILE)
 
@@ -209,3 +217,63 @@ def test_it_waits_for_a_bill_no_longer_than_its_time() -> None:
     pile.says(report(GunState.IDLE, cable=False))
     pile.passes(HOUR)
     assert order_of(pile).state is OrderState.BILL_LOST
+
+
+# --- what is told beside orders
+
+
+@pytest.mark.parametrize(("login", "account"), [(Login.QR, ""), (Login.CARD, CARD)])
+def test_it_tells_the_pile_a_new_balance_and_holds_to_it_itself(login: Login, account: str) -> None:
+    pile = side(Settings(cards=(Card(CARD, BALANCE_MFEN),)))
+    if login is Login.CARD:
+        (reply,) = pile.asks(CardAsk(account=CARD))
+        assert isinstance(reply, CardReply)
+        number = reply.order
+    else:
+        started(pile)
+        number = ORDER
+    spent = report(GunState.CHARGING, order=number, energy_dwh=2 * KWH_DWH, amount_mfen=2 * YUAN_MFEN)
+    pile.asks(spent)
+    pile.session.set_balance(pile.now_ns, 1, YUAN_MFEN)
+    pile.passes(S)
+    assert pile.told(BalanceTell) == [BalanceTell(account=account, balance_mfen=YUAN_MFEN)]
+    pile.asks(spent)
+    assert len(pile.told(Stop)) == 1
+
+
+def test_it_tells_no_balance_where_no_order_is_under_way() -> None:
+    with pytest.raises(ValueError, match="expected an order under way on gun 1, found none"):
+        side().session.set_balance(S, 1, YUAN_MFEN)
+
+
+# --- the tariff
+
+MANY_PRICES = replace(DEFAULT_TARIFF, energy_mfen=tuple(10_000 + 100 * half for half in range(48)))
+
+
+def test_it_says_before_any_traffic_that_its_tariff_does_not_fit_the_protocol() -> None:
+    sentence = (
+        "the platform's tariff: expected a tariff that ykc-1.6 can carry; "
+        "tariff-tell: tariff: expected at most 4 different prices, found 48"
+    )
+    with pytest.raises(UsageError, match=f"^{re.escape(sentence)}$"):
+        side(Settings(tariff=MANY_PRICES))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "tariff"),
+    [
+        ("lhc", MANY_PRICES),
+        ("evlink-2.5", MANY_PRICES),
+        ("ykc-1.6", DEFAULT_TARIFF),
+        ("ykc-1.6", replace(DEFAULT_TARIFF, energy_mfen=(10_000, 20_000, 30_000, 40_000) * 12)),
+    ],
+)
+def test_it_takes_a_tariff_that_fits(protocol: str, tariff: Tariff) -> None:
+    check_tariff(tariff, protocol_named(protocol), "here")
+
+
+def test_it_says_where_a_tariff_stands_that_does_not_fit() -> None:
+    bands = replace(DEFAULT_TARIFF, occupancy=tuple(Band(n, n + 1, n) for n in range(13)))
+    with pytest.raises(UsageError, match=r"^x\.yaml: .* lhc can carry; .* expected at most 12 bands, found 13$"):
+        check_tariff(bands, protocol_named("lhc"), "x.yaml")

@@ -86,7 +86,10 @@ def test_it_collects_a_file_that_is_named_even_where_it_proves_nothing(pytester:
     [
         (("-m", "szds-34"), {"start/handshake-fails"}),
         (("-m", "beat.period or platform.gives-up"), {"platform/gives-up"}),
-        (("-m", "scenario(subject='platform') and not szds-33"), {"platform/gives-up", "platform/waits-for-outcome"}),
+        (
+            ("-m", "scenario(subject='platform') and not szds-33"),
+            {"platform/gives-up", "platform/takes-out-of-service", "platform/waits-for-outcome"},
+        ),
         (("-m", "scenario(case='szds-33') and platform.bill-acked"), {"platform/balance-spent-elsewhere"}),
         (("-k", "platform and gives"), {"platform/gives-up"}),
         (("-k", "szds-34"), {"start/handshake-fails"}),
@@ -101,7 +104,7 @@ def test_it_is_selected_by(pytester: pytest.Pytester, words: tuple[str, ...], se
 
 def test_it_says_before_the_run_what_is_about_to_run(pytester: pytest.Pytester) -> None:
     own(pytester)
-    result = pytester.runpytest_inprocess(*QUIET, "--seed", "7", "--protocol", "evlink-2.6")
+    result = pytester.runpytest_inprocess(*QUIET, "--pilesim-seed", "7", "--pilesim-protocol", "evlink-2.6")
     result.stdout.fnmatch_lines(
         ["1 scenario, 1m20s of the world's time, seed 7, pile sim:reference, protocol evlink-2.6"]
     )
@@ -121,12 +124,12 @@ def test_it_says_nothing_where_there_is_no_scenario(pytester: pytest.Pytester) -
         (("--pile", "COM3"), "expected a pile, sim:NAME or one of "),
         (("--rig", "nowhere.yaml"), "nowhere.yaml: expected a text file that can be read"),
         (("--rig", "own/rig.yaml", "--pile", "sim:reference"), "--pile: expected the pile once, found it in "),
-        (("--platform", "tcp://127.0.0.1:1"), "expected the platform sim:reference"),
-        (("--protocol", "morse"), "expected a protocol, one of lhc, "),
-        (("--impair", "eat start"), "--impair 'eat start': expected an impairment"),
-        (("--clock-rate", "0"), "expected a number from 0.01 to 1000, found 0"),
-        (("-o", "pilesim_clock_rate=fast", "--seed", "2"), "expected a number from 0.01 to 1000, found fast"),
-        (("--expect", "own/rig.yaml"), "own/rig.yaml:1: "),
+        (("--pilesim-platform", "tcp://127.0.0.1:1"), "expected the platform sim:reference"),
+        (("--pilesim-protocol", "morse"), "expected a protocol, one of lhc, "),
+        (("--pilesim-impair", "eat start"), "--impair 'eat start': expected an impairment"),
+        (("--pilesim-clock-rate", "0"), "expected a number from 0.01 to 1000, found 0"),
+        (("-o", "pilesim_clock_rate=fast", "--pilesim-seed", "2"), "expected a number from 0.01 to 1000, found fast"),
+        (("--pilesim-expect", "own/rig.yaml"), "own/rig.yaml:1: "),
         ((*REAL_LINE, "-n2"), "expected --dist loadgroup beside -n, found --dist load"),
         ((*REAL_LINE, "-n2", "--dist", "loadgroup"), "an operator is told what to do, and the workers of -n have no"),
     ],
@@ -156,7 +159,12 @@ def test_it_keeps_together_only_what_plays_on_a_real_line(
 
 @pytest.mark.parametrize(
     ("words", "longer_s"),
-    [((), 120), (REAL_LINE, 1500), ((*REAL_LINE, "--no-operator"), 1500), ((*REAL_LINE, "--clock-rate", "100"), 120)],
+    [
+        ((), 120),
+        (REAL_LINE, 1500),
+        ((*REAL_LINE, "--pilesim-no-operator"), 1500),
+        ((*REAL_LINE, "--pilesim-clock-rate", "100"), 120),
+    ],
 )
 def test_it_guards_each_scenario_by_its_length(
     pytester: pytest.Pytester, words: tuple[str, ...], longer_s: float

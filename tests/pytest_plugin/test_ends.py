@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from pilesim.pytest_plugin.fixtures import MakePile, PileEnd, PlatformEnd, PlayS
 from pilesim.rig.stimuli import KINDS
 from pilesim.rules.verdict import Verdict
 from pilesim.trace.capture import read_capture
+from pilesim.wire.protocol import protocol_named
 
 pytest_plugins = ["pytester"]
 
@@ -251,3 +253,19 @@ def test_a_scenario_is_played_as_it_is_asked_for(
     played = scenario("order/short", **words)  # type: ignore[arg-type]
     assert set(failed) <= set(played.failed)
     assert (played.verdict is Verdict.FAIL) == bool(failed)
+
+
+def test_a_pile_is_not_connected_for_the_moment_before_it_is_refused(pile: MakePile) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        charger = pile(url=f"tcp://127.0.0.1:{nobody.getsockname()[1]}")
+        with pytest.raises(pytest.fail.Exception, match="nobody is connected"):
+            charger.wait_for(connected=True, within="20s")
+        charger.wait_for(connected=False, within="20s")
+
+
+@REALTIME
+def test_a_pile_has_a_number_of_its_protocols_length_where_none_is_given(pile: MakePile) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        charger = pile(url=f"tcp://127.0.0.1:{listening.getsockname()[1]}", protocol="ykc-1.6")
+        assert len(charger.trace().header.pile) == protocol_named("ykc-1.6").pile_digits

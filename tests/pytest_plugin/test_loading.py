@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pilesim.cli.conform import command as conform
+from pilesim.pytest_plugin import _OPTIONS
+
 pytest_plugins = ["pytester"]
 
 
@@ -20,3 +23,35 @@ def test_nothing_else_of_pilesim_is_loaded_where_it_is_not_used(pytester: pytest
     )
     (pytester.path / "data.yaml").write_text("a: 1\n", encoding="utf-8")
     pytester.runpytest_subprocess("-p", "no:benchmark", "--strict-markers").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("taken", ["--rig", "--pile", "--seed", "--protocol"])
+def test_another_project_has_its_own_option_of_a_name_that_pilesim_uses_too(
+    pytester: pytest.Pytester, taken: str
+) -> None:
+    pytester.makeconftest(f"def pytest_addoption(parser): parser.addoption({taken!r}, dest='theirs')")
+    pytester.makepyfile(
+        """
+        def test_it(pytestconfig):
+            assert pytestconfig.getoption("theirs") == "their own"
+            assert pytestconfig.getoption("pilesim_pile") == "sim:robinson-gen5-0309"
+        """
+    )
+    words = (taken, "their own", "--pilesim-pile", "sim:robinson-gen5-0309")
+    pytester.runpytest_subprocess("-p", "no:benchmark", *words).assert_outcomes(passed=1)
+
+
+def test_pile_and_rig_go_by_their_bare_names_where_nobody_else_has_them(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_it(pytestconfig): assert pytestconfig.getoption('pilesim_pile') == 'sim:reference'")
+    pytester.runpytest_subprocess("-p", "no:benchmark", "--pile", "sim:reference").assert_outcomes(passed=1)
+    helped = pytester.runpytest_subprocess("-p", "no:benchmark", "--help").stdout
+    helped.fnmatch_lines(["*--pilesim-seed=N*", "*--rig=FILE*"])
+
+
+OF_A_RUN = {"json", "junit", "html", "list", "resume"}
+"""Options of conform that say what becomes of a run: in pytest other words do."""
+
+
+def test_pytest_has_every_option_of_conform_that_says_what_is_played() -> None:
+    said = {option.removeprefix("--") for parameter in conform.params for option in parameter.opts if "--" in option}
+    assert set(_OPTIONS) == said - OF_A_RUN

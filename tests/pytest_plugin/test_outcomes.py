@@ -51,8 +51,8 @@ def test_it_fails_with_the_findings_and_no_traceback(pytester: pytest.Pytester) 
     result.stdout.re_match_lines(
         [
             r"FAIL order/start-lost \(szds-16a\)",
-            r"  bill.times MUST .*start-lost.yaml:\d+ t=\+\S+s frame \d+ at the pile gun 1 order \d+: expected ",
             r"  failed: bill.none-unstarted, bill.times",
+            r"  bill.times MUST .*start-lost.yaml:\d+ t=\+\S+s frame \d+ at the pile gun 1 order \d+: expected ",
             r"  again: pilesim conform order/start-lost --pile sim:robinson-gen5-0303 --seed 1 --protocol lhc",
         ]
     )
@@ -96,7 +96,7 @@ def test_it_ends_the_session_where_the_rig_fails(pytester: pytest.Pytester) -> N
     assert result.parseoutcomes().keys() <= {"skipped"}
 
 
-@pytest.mark.parametrize(("words", "outcome"), [((), "passed"), (("--strict-rules",), "failed")])
+@pytest.mark.parametrize(("words", "outcome"), [((), "passed"), (("--pilesim-strict",), "failed")])
 def test_it_lets_should_rules_decide_only_where_asked(
     pytester: pytest.Pytester, words: tuple[str, ...], outcome: str
 ) -> None:
@@ -111,28 +111,32 @@ def test_it_passes_with_failures_that_are_expected(pytester: pytest.Pytester) ->
     )
     expected = pytester.path / "expected.yaml"
     expected.write_text(rows, encoding="utf-8")
-    words = (*FAULTY, "--expect", str(expected), "order/start-lost")
+    words = (*FAULTY, "--pilesim-expect", str(expected), "order/start-lost")
     run(pytester, *words).assert_outcomes(passed=1)
+
+
+def spelt(prefix: str, words: dict[str, str], **more: str) -> list[str]:
+    return [part for name, value in {**words, **more}.items() for part in (f"{prefix}{name}", value)]
 
 
 def test_it_plays_what_conform_plays_byte_for_byte(pytester: pytest.Pytester) -> None:
     from pilesim.cli.main import run as pilesim  # noqa: PLC0415 (the command line is only wanted here)
 
-    words = [*FAULTY, "--seed", "7", "--impair", "delay start by=3s", "--protocol", "evlink-2.6", "--captures"]
-    run(pytester, *words, "mine", "order/start-lost")
-    pilesim(["conform", "order/start-lost", *words, "theirs"])
+    words = {"pile": FAULTY[1], "seed": "7", "impair": "delay start by=3s", "protocol": "evlink-2.6"}
+    run(pytester, *spelt("--pilesim-", words, captures="mine"), "order/start-lost")
+    pilesim(["conform", "order/start-lost", *spelt("--", words, captures="theirs")])
     (mine,), (theirs,) = (sorted((pytester.path / folder).iterdir()) for folder in ("mine", "theirs"))
     assert mine.name == theirs.name
     assert mine.read_bytes() == theirs.read_bytes()
 
 
 def test_it_names_the_capture_of_what_failed(pytester: pytest.Pytester) -> None:
-    result = run(pytester, *FAULTY, "--captures", "kept", "order/start-lost")
+    result = run(pytester, *FAULTY, "--pilesim-captures", "kept", "order/start-lost")
     result.stdout.fnmatch_lines(["*pilesim capture*", "kept?order-start-lost.jsonl"])
 
 
 def test_it_tells_the_junit_report_what_it_knows(pytester: pytest.Pytester) -> None:
-    run(pytester, *FAULTY, "--seed", "5", "--junitxml", "junit.xml", "order/start-lost")
+    run(pytester, *FAULTY, "--pilesim-seed", "5", "--junitxml", "junit.xml", "order/start-lost")
     (case,) = ElementTree.parse(pytester.path / "junit.xml").iter("testcase")
     told = {row.attrib["name"]: row.attrib["value"] for row in case.iter("property")}
     assert told["field case"] == "szds-16a"

@@ -174,3 +174,15 @@ def test_it_escapes_what_xml_cannot_carry() -> None:
     text = junit_xml([run_of(result, facts={HOSTILE: HOSTILE}, pile=HOSTILE)]).decode()
     assert not re.search("[\x00-\x08\x0b-\x1f\u202e]", text)
     assert "\\x1b[31m\\x00\\u202e" in text
+
+
+def test_a_scenario_that_the_run_has_not_come_to_is_skipped_and_says_so() -> None:
+    run = replace(run_of(result_in(GREEN)), planned=("order/short", "order/card"))
+    root = document(run)
+    assert misfits(root) == []
+    assert root.get("tests") == "2"
+    (left,) = root.iterfind(".//testcase[skipped]")
+    assert left.get("name") == "order/card"
+    outcome = left.find("skipped")
+    assert outcome is not None
+    assert "not played" in (outcome.get("message") or "")

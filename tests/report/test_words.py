@@ -11,6 +11,7 @@ from pilesim.wire.messages import (
     Bill,
     BillPeriod,
     BmsDemand,
+    BmsError,
     BmsInfo,
     GunReport,
     GunState,
@@ -27,6 +28,7 @@ WORDS: list[tuple[Message, str]] = [
         BmsInfo(order="7", battery=Battery(5, 31, 1, 29, 2, 0)),
         "gun 1, order 7, battery 29 to 31 °C",
     ),
+    (BmsError(order="7", time_outs=("BCS", "BCL")), "gun 1, order 7, time outs BCS, BCL"),
     (
         Bill(order="7", start=NO_TIME, periods=(BillPeriod(150_000, 12_300, 0, 184_500),), amount_mfen=184_500),
         "gun 1, order 7, start no time (1999-11-30), periods 1.23 kWh at 1.50 yuan is 1.845 yuan, amount 1.845 yuan",

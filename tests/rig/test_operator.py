@@ -164,11 +164,11 @@ def test_it_sees_the_power_go_and_come_by_the_line() -> None:
 
 
 def test_it_has_words_for_every_kind_of_act() -> None:
-    detail = {"account": ACCOUNT, "fault": "meter", "ok": False, "taken": True, "on": True}
+    detail = {"account": ACCOUNT, "fault": "meter", "ok": False, "taken": True, "on": True, "lacks": ["bcl"]}
     for kind in KINDS:
         desk = Desk()
         _, operator = at_work(desk)
         operator.do(0, kind, 1, detail)
         assert "{" not in desk.told[0]
         assert "False" not in desk.told[0], "a person reads true and false"
-    assert {kind for kind in KINDS if kind not in SIGNS} == {"tap", "insulation", "parking"}
+    assert {kind for kind in KINDS if kind not in SIGNS} == {"tap", "insulation", "bms", "parking"}

@@ -167,7 +167,7 @@ def test_it_forgets_old_orders_and_still_judges_new_ones() -> None:
 
 def test_it_keeps_no_more_orders_than_its_bound() -> None:
     world = World(connect=False).line_up()
-    facts = Facts(world.header, contract_of("lhc"), End.PILE, 35 * S)
+    facts = Facts(world.header, contract_of("lhc"), End.PILE, 35 * S, 35 * S)
     decoded = world.protocol.decode
     for serial in range(ORDERS_KEPT + 50):
         message = Authorise(account=ACCOUNT, order=f"2020{serial:016d}", balance_mfen=1, tariff=TARIFF)

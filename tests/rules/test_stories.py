@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import stories_bills  # noqa: F401 (importing it tells its stories)
 import stories_conduct  # noqa: F401 (importing it tells its stories)
+import stories_merged  # noqa: F401 (importing it tells its stories)
 from stories import STORIES, Story
 
 from pilesim.rules.table import RULES

@@ -19,6 +19,8 @@ PILE_RULES = [
     "link.flap-keeps-order",
     "clock.synced",
     "beat.period",
+    "beat.charging",
+    "beat.alive",
     "beat.legal-path",
     "beat.occupied-while-cabled",
     "beat.order",
@@ -33,6 +35,7 @@ PILE_RULES = [
     "start.failure-told",
     "start.delayed",
     "start.once",
+    "start.refused",
     "start.needs-order",
     "stop.answered",
     "stop.ends-charge",
@@ -44,6 +47,7 @@ PILE_RULES = [
     "bill.after-unplug",
     "bill.order-known",
     "bill.none-unstarted",
+    "bill.begun",
     "bill.not-stale",
     "bill.resent",
     "bill.survives-outage",
@@ -58,6 +62,12 @@ PILE_RULES = [
     "occupied.parking",
     "safe.unplug-stops",
     "safe.insulation",
+    "battery.output",
+    "battery.soc",
+    "battery.demand",
+    "battery.temperature",
+    "battery.summary",
+    "battery.vin",
 ]
 PLATFORM_RULES = [
     "platform.frames",
@@ -70,7 +80,9 @@ PLATFORM_RULES = [
     "platform.stops-at-balance",
     "platform.survives-garbage",
 ]
-SHOULD_RULES = {"link.stable", "balance.stops", "bill.at-once", "occupied.parking"}
+SHOULD_RULES = {"link.stable", "balance.stops", "bill.at-once", "occupied.parking"} | {
+    rule for rule in PILE_RULES if rule.startswith("battery.")
+}
 DEFAULTS = {
     "link.reconnects": "60 s",
     "link.stable": "3 losses",

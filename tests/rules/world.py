@@ -7,7 +7,7 @@ occupancy at 0.80 yuan per minute after 15 free ones, so that every sum can be d
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 from pilesim.rules.judge import Judgement, judge
 from pilesim.trace.events import (
@@ -91,18 +91,19 @@ class World:
         connectionless: bool = False,
         connect: bool = True,
     ) -> None:
+        self.protocol = protocol_named(protocol)
+        pile = PILE[: self.protocol.pile_digits]
         self.header = Header(
             start=start,
             protocol=protocol,
-            pile=PILE,
+            pile=pile,
             guns=guns,
             ends=ends,
             stimuli=stimuli,
             scenario=scenario,
             connectionless=connectionless,
         )
-        self.protocol = protocol_named(protocol)
-        self.sessions = {end: self.protocol.session(end, PILE) for end in End}
+        self.sessions = {end: self.protocol.session(end, pile) for end in End}
         self.start_ns = parse_world_start_ns(start)
         self.t_ns = 0
         self.events: list[AnyEvent] = []
@@ -116,7 +117,7 @@ class World:
 
     # Time ---------------------------------------------------------------------------------------------------
 
-    def wait(self, seconds: float) -> World:
+    def wait(self, seconds: float) -> Self:
         self.t_ns += round(seconds * S)
         return self
 
@@ -144,7 +145,7 @@ class World:
             if end in self.header.ends:
                 self.events.append(Chunk(t_ns=self.t_ns, end=end, direction=direction, data=passed, altered=changed))
 
-    def noise(self, data: bytes, direction: Direction) -> World:
+    def noise(self, data: bytes, direction: Direction) -> Self:
         """The line puts bytes before the receiver that nobody sent."""
         if direction.receiver in self.header.ends:
             self.events.append(
@@ -177,32 +178,32 @@ class World:
 
     # Events -------------------------------------------------------------------------------------------------
 
-    def line_up(self) -> World:
+    def line_up(self) -> Self:
         for end in self.header.ends:
             self.events.append(LineUp(t_ns=self.t_ns, end=end))
         return self
 
-    def line_down(self, by: str = "line") -> World:
+    def line_down(self, by: str = "line") -> Self:
         for end in self.header.ends:
             self.events.append(LineDown(t_ns=self.t_ns, end=end, by=by))
         return self
 
-    def reachable(self, can: bool) -> World:
+    def reachable(self, can: bool) -> Self:
         self.events.append(Reachable(t_ns=self.t_ns, can=can))
         return self
 
-    def stimulus(self, kind: str, gun: int | None = 1, *, began_s: float = 0, **detail: Any) -> World:
+    def stimulus(self, kind: str, gun: int | None = 1, *, began_s: float = 0, **detail: Any) -> Self:
         """Done at the pile at some instant of the last `began_s` seconds."""
         self.events.append(
             Stimulus(t_ns=self.t_ns, kind=kind, gun=gun, began_ns=self.t_ns - round(began_s * S), detail=detail)
         )
         return self
 
-    def note(self, text: str) -> World:
+    def note(self, text: str) -> Self:
         self.events.append(Note(t_ns=self.t_ns, text=text))
         return self
 
-    def impaired(self, effect: str, held_s: float = 0) -> World:
+    def impaired(self, effect: str, held_s: float = 0) -> Self:
         self.events.append(Impaired(t_ns=self.t_ns, impairment="made", effect=effect, held_ns=round(held_s * S)))
         return self
 
@@ -212,7 +213,7 @@ class World:
 
     # A pile's life ------------------------------------------------------------------------------------------
 
-    def connect(self, *, clock_off_s: float = 0, platform_off_s: float = 0) -> World:
+    def connect(self, *, clock_off_s: float = 0, platform_off_s: float = 0) -> Self:
         """Version, time and a heartbeat of each gun, with their replies."""
         self.line_up()
         asked = self.up(Hello(firmware="1.0"))
@@ -222,7 +223,7 @@ class World:
             self.beat(gun=gun)
         return self
 
-    def ask_time(self, clock_off_s: float = 0, platform_off_s: float = 0) -> World:
+    def ask_time(self, clock_off_s: float = 0, platform_off_s: float = 0) -> Self:
         asked = self.up(TimeAsk(pile_time=self.now(clock_off_s)))
         self.down(TimeTell(platform_time=self.now(platform_off_s), pile_time=self.now(clock_off_s)), asked)
         return self
@@ -243,7 +244,7 @@ class World:
         )
         return replace(message, **changed)
 
-    def beat(self, state: GunState = GunState.IDLE, *, answered: bool = True, **changed: Any) -> World:
+    def beat(self, state: GunState = GunState.IDLE, *, answered: bool = True, **changed: Any) -> Self:
         message = self.report(state, **changed)
         self.beat_ns = self.t_ns
         asked = self.up(message)
@@ -251,12 +252,12 @@ class World:
             self.down(GunReportReply(gun=message.gun, change=message.change), asked)
         return self
 
-    def change(self, state: GunState, **changed: Any) -> World:
+    def change(self, state: GunState, **changed: Any) -> Self:
         """The report of a change, which carries a time and no record of the charge."""
         bare = {"time": self.now(), "order": None, "start": None, "energy_dwh": None, "amount_mfen": None}
         return self.beat(state, change=True, meter_dwh=None, **{**bare, **changed})
 
-    def beats(self, seconds: float, state: GunState = GunState.IDLE, every_s: float = 30, **changed: Any) -> World:
+    def beats(self, seconds: float, state: GunState = GunState.IDLE, every_s: float = 30, **changed: Any) -> Self:
         """Time passes, a heartbeat at the end of each `every_s`, and one at once where the last is long ago."""
         if self.t_ns - self.beat_ns > 35 * S - round(every_s * S):
             self.beat(state, **changed)
@@ -265,7 +266,7 @@ class World:
             self.beat(state, **changed)
         return self
 
-    def plug(self, *, shown: bool = True, **car: Any) -> World:
+    def plug(self, *, shown: bool = True, **car: Any) -> Self:
         self.stimulus("plug", car=car)
         self.cable = True
         self.charge = Charge("", arrive=self.now())
@@ -273,7 +274,7 @@ class World:
             self.beat()
         return self
 
-    def unplug(self, state: GunState = GunState.IDLE, *, shown: bool = True) -> World:
+    def unplug(self, state: GunState = GunState.IDLE, *, shown: bool = True) -> Self:
         self.stimulus("unplug")
         self.cable = False
         self.charge.leave = self.now()
@@ -283,17 +284,17 @@ class World:
 
     def authorise(
         self, order: str = A, balance: int = 5_000_000, *, account: str = ACCOUNT, answered: bool = True, gun: int = 1
-    ) -> World:
+    ) -> Self:
         asked = self.down(Authorise(gun=gun, account=account, order=order, balance_mfen=balance, tariff=TARIFF))
         if answered:
             self.wait(0.2).up(AuthoriseReply(gun=gun, account=account), asked)
         return self
 
-    def authorise_reply(self, asked: Frame, *, account: str = ACCOUNT) -> World:
+    def authorise_reply(self, asked: Frame, *, account: str = ACCOUNT) -> Self:
         self.up(AuthoriseReply(account=account), asked)
         return self
 
-    def start(self, *, account: str = ACCOUNT, answered: bool = True, arrives: bool = True) -> World:
+    def start(self, *, account: str = ACCOUNT, answered: bool = True, arrives: bool = True) -> Self:
         asked = self.down(Start(account=account), arrives=arrives)
         if answered:
             self.wait(0.2).up(StartReply(account=account), asked)
@@ -303,27 +304,27 @@ class World:
         """A start that is answered later, by `start_reply`."""
         return self.down(Start(account=account))
 
-    def start_reply(self, asked: Frame, *, account: str = ACCOUNT) -> World:
+    def start_reply(self, asked: Frame, *, account: str = ACCOUNT) -> Self:
         self.up(StartReply(account=account), asked)
         return self
 
-    def stop(self, *, account: str = ACCOUNT, answered: bool = True) -> World:
+    def stop(self, *, account: str = ACCOUNT, answered: bool = True) -> Self:
         asked = self.down(Stop(account=account))
         if answered:
             self.wait(0.2).up(StopReply(account=account), asked)
         return self
 
-    def ended(self, reason: EndReason = EndReason.BY_PILE_OR_USER, *, account: str = ACCOUNT) -> World:
+    def ended(self, reason: EndReason = EndReason.BY_PILE_OR_USER, *, account: str = ACCOUNT) -> Self:
         self.up(Ended(account=account, reason=reason))
         return self
 
-    def charges(self, order: str = A, beats: int = 8, **changed: Any) -> World:
+    def charges(self, order: str = A, beats: int = 8, **changed: Any) -> Self:
         """The charge begins and goes on for `beats` heartbeats of 15 s."""
         self.charge = replace(self.charge, order=order, start=self.now(), energy_dwh=0)
         self.beat(GunState.CHARGING, **changed)
         return self.goes_on(beats, **changed)
 
-    def goes_on(self, beats: int, **changed: Any) -> World:
+    def goes_on(self, beats: int, **changed: Any) -> Self:
         for _ in range(beats):
             self.wait(15)
             self.charge.energy_dwh += BEAT_DWH
@@ -333,7 +334,7 @@ class World:
 
     def over(
         self, state: GunState = GunState.OCCUPIED_NOT_FULL, reason: StopReason = StopReason.PLATFORM, **changed: Any
-    ) -> World:
+    ) -> Self:
         self.charge.end = self.now()
         self.charge.reason = reason
         self.beat(state, **changed)
@@ -360,7 +361,7 @@ class World:
         )
         return replace(bill, **changed)
 
-    def bill(self, message: Bill | None = None, *, acked: bool = True, **changed: Any) -> World:
+    def bill(self, message: Bill | None = None, *, acked: bool = True, **changed: Any) -> Self:
         message = message or self.bill_of(**changed)
         asked = self.up(message)
         if acked:
@@ -369,12 +370,12 @@ class World:
 
     # Chapters -----------------------------------------------------------------------------------------------
 
-    def charged(self, order: str = A, **changed: Any) -> World:
+    def charged(self, order: str = A, **changed: Any) -> Self:
         """Plugged, authorised, started, charged for two minutes and stopped; the cable is still in."""
         self.wait(10).plug().wait(5).authorise(order).wait(5).start().wait(5).charges(order, **changed)
         return self.wait(5).stop().wait(1).over()
 
-    def whole(self, order: str = A, **changed: Any) -> World:
+    def whole(self, order: str = A, **changed: Any) -> Self:
         """A charge from plug to acknowledged bill."""
         return self.charged(order).wait(20).unplug().wait(0.5).bill(**changed)
 

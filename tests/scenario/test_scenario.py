@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from pilesim.errors import FileError
 from pilesim.library import scenario_folder
-from pilesim.quantities import Duration
+from pilesim.quantities import Duration, Yuan
 from pilesim.rules.table import RULES
 from pilesim.scenario import steps
 from pilesim.scenario.scenario import (
@@ -40,6 +41,33 @@ steps:
   - wait: 5m41.6s
   - until: {gun: 1, state: idle, within: 30s}
 """
+
+
+def test_it_reads_what_the_battery_does_not_say_and_what_the_platform_tells_beside_orders() -> None:
+    text = (
+        GOOD.replace("soc: 35", "soc: 35, lacks: [bcp]")
+        + """\
+  - bms: {gun: 1, lacks: [bcs, bcl]}
+  - balance-tell: {gun: 1, balance: 5.00}
+  - work-tell: {stopped: true, power: 30}
+  - reboot: {when-idle: true}
+"""
+    )
+    plug, *_, bms, balance, work, reboot = (lined.step for lined in parse_scenario(text, "x.yaml", RULE_IDS).steps)
+    assert isinstance(plug, steps.Plug) and plug.detail()["car"]["lacks"] == ["bcp"]
+    assert isinstance(bms, steps.Bms) and bms.detail() == {"lacks": ["bcs", "bcl"]}
+    assert balance == steps.BalanceTell(gun=1, balance=Yuan(500_000))
+    assert work == steps.WorkTell(stopped=True, power=30)
+    assert reboot == steps.Reboot(when_idle=True)
+
+
+def test_it_says_that_a_message_without_which_it_has_no_meaning_is_none() -> None:
+    text = GOOD.replace("start:", "needs: [authorize]\nstart:", 1)
+    with pytest.raises(
+        FileError, match=r"^x\.yaml:5: expected a message's name, found 'authorize' \(perhaps authorise\)$"
+    ):
+        parse_scenario(text, "x.yaml", RULE_IDS)
+    assert parse_scenario(text.replace("authorize", "authorise"), "x.yaml", RULE_IDS).needs == ("authorise",)
 
 
 def test_it_reads_steps_with_their_units_and_lines() -> None:
@@ -117,6 +145,19 @@ def test_it_chooses_by_id_prefix_and_case_and_refuses_a_word_that_chooses_nothin
     assert choose(scenarios, ()) == list(scenarios.values())
     with pytest.raises(NothingSelectedError, match="perhaps order/whole"):
         choose(scenarios, ("order/wole",))
+
+
+def test_it_reads_a_file_when_its_scenario_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "order").mkdir()
+    (tmp_path / "order" / "small.yaml").write_text(GOOD, encoding="utf-8")
+    (tmp_path / "order" / "torn.yaml").write_text("id: [", encoding="utf-8")
+    (tmp_path / "order" / "strange.yaml").write_text(GOOD, encoding="utf-8")
+    scenarios = load_scenarios(tmp_path, RULE_IDS)
+    assert list(scenarios) == ["order/small", "order/strange", "order/torn"]
+    assert [scenario.id for scenario in choose(scenarios, ("order/small",))] == ["order/small"]
+    for name, sentence in (("torn", "torn.yaml:1: expected YAML"), ("strange", "expected the id 'order/strange'")):
+        with pytest.raises(FileError, match=sentence):
+            choose(scenarios, (f"order/{name}",))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`pilesim season` as a user runs it, in processes of its own."""
+"""`pilesim season` as a user runs it, in processes of its own where a process matters."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from pilesim.cli.main import run
 
 
 def run_season(*arguments: str, cwd: Path, hash_seed: str = "0") -> subprocess.CompletedProcess[str]:
@@ -21,10 +25,10 @@ def run_season(*arguments: str, cwd: Path, hash_seed: str = "0") -> subprocess.C
     )
 
 
-def test_it_lists_the_seasons_there_are(tmp_path: Path) -> None:
-    done = run_season(cwd=tmp_path)
-    assert done.returncode == 0
-    assert "zpd-7" in done.stdout and "1451" in done.stdout
+def test_it_lists_the_seasons_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["season"]) == 0
+    said = capsys.readouterr().out
+    assert "zpd-7" in said and "1451" in said
 
 
 def test_it_prints_the_tables_and_writes_the_same_result_on_any_hash_seed(tmp_path: Path) -> None:
@@ -41,7 +45,10 @@ def test_it_prints_the_tables_and_writes_the_same_result_on_any_hash_seed(tmp_pa
     assert (result["season"], result["seed"], result["charges"], result["equal"]) == ("zpd-10", 5, 2, True)
 
 
-def test_it_says_what_it_cannot_play(tmp_path: Path) -> None:
+def test_it_says_what_it_cannot_play(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.yaml").write_text("name: mine\n")
     for arguments, sentence in (
         (("zpd-6",), "expected a season, one of szds-26, zpd-10, zpd-2, zpd-5, zpd-7, or a file.yaml; found 'zpd-6'"),
@@ -49,6 +56,5 @@ def test_it_says_what_it_cannot_play(tmp_path: Path) -> None:
         (("no.yaml",), "no.yaml: expected a season's file"),
         (("zpd-10", "--charges", "85"), "expected at most the 84 of season zpd-10, found 85"),
     ):
-        done = run_season(*arguments, cwd=tmp_path)
-        assert done.returncode == 2
-        assert sentence in done.stderr
+        assert run(["season", *arguments]) == 2
+        assert sentence in capsys.readouterr().err

@@ -7,7 +7,7 @@ import pytest
 from pilesim.trace.decoder import Decoder, Noise, Seen
 from pilesim.trace.events import AnyEvent, Chunk, Finish, LineDown, LineUp
 from pilesim.units import MS, S
-from pilesim.wire.frame import Direction, End
+from pilesim.wire.frame import Direction, End, Frame
 from pilesim.wire.messages import GunReport, GunReportReply, GunState
 from pilesim.wire.protocol import FRAMES_REMEMBERED, protocol_named
 
@@ -108,9 +108,9 @@ def test_it_decodes_the_same_frame_once_for_both_ends() -> None:
 
 
 def test_it_forgets_old_frames() -> None:
-    session = PROTOCOL.session(End.PILE, "44030500040000200026")
-    frames = [session.build(GunReport(state=GunState.IDLE, cable=False)) for _ in range(FRAMES_REMEMBERED + 1)]
-    items = told(*(chunk(i, End.PILE, UP, raw) for i, raw in enumerate([*frames, frames[0]])))
-    first, again = items[0], items[-1]
+    (first,) = told(chunk(0, End.PILE, UP, BEAT))
+    for number in range(FRAMES_REMEMBERED):
+        PROTOCOL.decode(Frame(number.to_bytes(2), UP, 0x99, b"", None, None, 0, None))
+    (again,) = told(chunk(0, End.PILE, UP, BEAT))
     assert isinstance(first, Seen) and isinstance(again, Seen)
     assert first.decoded is not again.decoded

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from hypothesis import strategies as st
 
 from pilesim.units import FEN_MFEN, KWH_DWH, MS
+from pilesim.wire.gbt27930 import TIME_OUTS
 from pilesim.wire.messages import (
     NO_TIME,
     AccountAsk,
@@ -13,12 +16,15 @@ from pilesim.wire.messages import (
     AliveReply,
     Authorise,
     AuthoriseReply,
+    BalanceTell,
+    BalanceTold,
     Band,
     Battery,
     Bill,
     BillPeriod,
     BillReply,
     BmsDemand,
+    BmsError,
     BmsHandshake,
     BmsInfo,
     BmsParameters,
@@ -43,6 +49,8 @@ from pilesim.wire.messages import (
     Parking,
     PileKind,
     Rate,
+    Reboot,
+    RebootReply,
     ReportAsk,
     Reserve,
     ReserveReply,
@@ -61,6 +69,8 @@ from pilesim.wire.messages import (
     TimeAsk,
     TimeTell,
     TimeTold,
+    WorkTell,
+    WorkTold,
 )
 
 _FIRST_MS = 946_656_000_000
@@ -74,6 +84,10 @@ _u16 = st.integers(0, 0xFFFF)
 _u32 = st.integers(0, 0xFFFF_FFFF)
 _guns = st.integers(1, 255)
 _percent = st.integers(0, 100)
+_time_outs = st.sets(st.sampled_from(list(filter(None, TIME_OUTS)))).map(
+    lambda names: tuple(name for name in TIME_OUTS if name in names)
+)
+_DIGITS = "0123456789"
 _celsius = st.integers(-50, 205)
 _energy = _u32.map(lambda raw: raw * _HUNDREDTH_KWH)
 _money = _u32.map(lambda raw: raw * FEN_MFEN)
@@ -85,9 +99,14 @@ def _text(size: int) -> st.SearchStrategy[str]:
     return st.text(st.characters(max_codepoint=255), max_size=size).map(lambda text: text.rstrip("\0"))
 
 
+def _number(size: int, digits: str = _DIGITS) -> st.SearchStrategy[str]:
+    """Up to `size` digits, of which the first is not 0; "" too."""
+    return st.text(digits, max_size=size).map(lambda number: number.lstrip("0"))
+
+
 _accounts = _text(17)
 _credentials = _text(32)
-_orders = st.from_regex(r"([1-9][0-9]{0,31})?", fullmatch=True)
+_orders = _number(32)
 _logins = st.sampled_from([login for login in Login if login is not Login.UNKNOWN])
 _states = st.sampled_from([s for s in GunState if s not in (GunState.UNKNOWN, GunState.OFFLINE)])
 _faults = st.sampled_from([fault for fault in GunFault if fault is not GunFault.UNKNOWN])
@@ -251,10 +270,10 @@ def evlink_down() -> dict[int, st.SearchStrategy[Message]]:
 # YKC: guns are two digits, orders 32 of them, accounts the digits of a card.
 
 _ykc_guns = st.integers(1, 99)
-_ykc_orders = st.from_regex(r"[0-9]{32}", fullmatch=True).map(lambda order: order if order.strip("0") else "")
-_cards = st.from_regex(r"([1-9][0-9]{0,15})?", fullmatch=True)
-_physical_cards = st.from_regex(r"([1-9A-F][0-9A-F]{0,15})?", fullmatch=True)
-_models = st.from_regex(r"[0-9]{4}", fullmatch=True)
+_ykc_orders = st.text(_DIGITS, min_size=32, max_size=32).map(lambda order: order if order.strip("0") else "")
+_cards = _number(16)
+_physical_cards = _number(16, _DIGITS + "ABCDEF")
+_models = st.text(_DIGITS, min_size=4, max_size=4)
 _ykc_balance = _u32.map(lambda raw: raw * FEN_MFEN)
 _ykc_amount = _u32.map(lambda raw: raw * 10)
 _volts = st.integers(0, 15_000).map(lambda raw: raw * 10)
@@ -389,6 +408,7 @@ def ykc_up() -> dict[int, st.SearchStrategy[Message]]:
             charged_minutes=_u16,
             energy_dwh=_u16.map(lambda raw: raw * 1000),
         ),
+        0x1B: st.builds(BmsError, **_charge, time_outs=_time_outs),
         0x1D: st.builds(BmsStop, **_charge, reason=_u8, fault=_u16, error=_u8),
         0x21: st.builds(ChargerStop, **_charge, reason=_u8, fault=_u16, error=_u8),
         0x23: st.builds(
@@ -424,8 +444,11 @@ def ykc_up() -> dict[int, st.SearchStrategy[Message]]:
         0x33: st.builds(StartReply, **_charge, accepted=st.booleans(), reason=_u8),
         0x35: st.builds(StopReply, gun=_ykc_guns, accepted=st.booleans(), reason=_u8),
         0x3B: _ykc_bills(),
+        0x41: st.builds(BalanceTold, account=_cards, refusal=_u8),
+        0x51: st.builds(WorkTold, accepted=st.booleans()),
         0x55: st.builds(TimeTold, pile_time=_stamps),
         0x57: st.builds(TariffTold, accepted=st.booleans()),
+        0x91: st.builds(RebootReply, accepted=st.booleans()),
     }
 
 
@@ -443,11 +466,15 @@ def ykc_down() -> dict[int, st.SearchStrategy[Message]]:
         0x34: st.builds(Start, **_charge, account=_cards, balance_mfen=_ykc_balance),
         0x36: st.builds(Stop, gun=_ykc_guns),
         0x40: st.builds(BillReply, order=_ykc_orders, accepted=st.booleans()),
+        0x42: st.builds(BalanceTell, gun=_ykc_guns, account=_cards, balance_mfen=_ykc_balance),
+        0x52: st.builds(WorkTell, stopped=st.booleans(), power_percent=st.integers(30, 100)),
         0x56: st.builds(TimeTell, platform_time=_stamps),
         0x58: st.builds(TariffTell, model=_models, tariff=_ykc_tariffs(), asked=st.just(False)),
+        0x92: st.builds(Reboot, when_idle=st.booleans()),
     }
 
 
+@cache
 def messages_of(name: str) -> dict[int, st.SearchStrategy[Message]]:
     """Everything that the protocol called `name` builds, by message number."""
     if name.startswith("ykc"):

@@ -71,7 +71,7 @@ def test_it_becomes_json() -> None:
     assert "".join(field["bytes"] for field in part["fields"]) == part["bytes"]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.binary(max_size=50) | st.sampled_from([UP, DOWN, UP[:30]]), max_size=6).map(b"".join))
 def test_it_describes_any_bytes_once_each(data: bytes) -> None:
     described = describe_frames(LHC, data, None)

@@ -18,6 +18,7 @@ from pilesim.wire.messages import (
     Band,
     Bill,
     BillReply,
+    BmsDemand,
     GunFault,
     GunReport,
     GunReportReply,
@@ -237,9 +238,19 @@ def test_it_carries_every_message_but_those_of_other_protocols() -> None:
     carried = {row.means for row in protocol_named("lhc").catalogue} | {Opaque}
     foreign = {
         *("alive", "alive-reply", "time-told", "card-reply", "report-ask"),
-        *("tariff-ask", "tariff-tell", "tariff-told", "bms-info", "charge-summary"),
+        *("tariff-ask", "tariff-tell", "tariff-told", "bms-info", "bms-error", "charge-summary"),
+        *("balance-tell", "balance-told", "work-tell", "work-told", "reboot", "reboot-reply"),
     }
     assert {name for name, kind in MESSAGE_TYPES.items() if kind not in carried} == foreign
+
+
+def test_it_says_of_a_charger_that_gives_current_that_it_charges() -> None:
+    protocol = protocol_named("lhc")
+    data = protocol.session(End.PILE, PILE).build(BmsDemand(mode=2, out_cv=38_000, out_ca=15_780))
+    (frame,) = protocol.framer(Direction.UP).feed(data, 0)
+    assert isinstance(frame, Frame) and frame.number == 0x1E
+    (charger,) = [view.value for view in protocol.dissect(frame) if view.name == "charger"]
+    assert charger.endswith("charging")
 
 
 def test_it_writes_orders_as_the_field_does() -> None:

@@ -249,7 +249,7 @@ def _harmed(draw: st.DrawFn) -> bytes:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.binary(max_size=120) | _harmed(), direction=st.sampled_from(Direction))
 def test_it_explains_any_bytes_without_raising(name: str, data: bytes, direction: Direction) -> None:
     protocol = protocol_named(name)
@@ -260,7 +260,7 @@ def test_it_explains_any_bytes_without_raising(name: str, data: bytes, direction
             assert b"".join(view.raw for view in protocol.dissect(part)) == part.raw
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=60), st.integers(0, 255))
 def test_it_dissects_raw_bytes_of_any_size(raw: bytes, number: int) -> None:
     found = Frame(raw, Direction.UP, number, b"", None, None, 0, None)

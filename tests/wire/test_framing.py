@@ -288,7 +288,7 @@ def _streams(line: Line) -> st.SearchStrategy[bytes]:
 
 
 @of_each
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data(), cuts=st.lists(st.integers(0, 600), max_size=12))
 def test_it_finds_the_same_in_any_chunking(line: Line, data: st.DataObject, cuts: list[int]) -> None:
     one = framer(line.name)
@@ -302,7 +302,7 @@ def test_it_finds_the_same_in_any_chunking(line: Line, data: st.DataObject, cuts
 
 
 @of_each
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(data=st.data())
 def test_it_finds_the_same_byte_by_byte_and_loses_none(line: Line, data: st.DataObject) -> None:
     one = framer(line.name)
@@ -316,7 +316,7 @@ def test_it_finds_the_same_byte_by_byte_and_loses_none(line: Line, data: st.Data
 
 
 @of_each
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_it_finds_every_frame_in_noise(line: Line, data: st.DataObject) -> None:
     noises = st.lists(st.integers(0, 255).filter(lambda byte: byte != line.start), max_size=60).map(bytes)
@@ -326,7 +326,7 @@ def test_it_finds_every_frame_in_noise(line: Line, data: st.DataObject) -> None:
 
 
 @of_each
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(noise=st.binary(max_size=60))
 def test_it_finds_a_frame_behind_any_false_start_after_a_silence(line: Line, noise: bytes) -> None:
     """Noise cannot hide a frame: at worst it is found when the line has fallen silent."""

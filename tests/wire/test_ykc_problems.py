@@ -29,6 +29,7 @@ from pilesim.wire.messages import (
     Message,
     Opaque,
     Rate,
+    Reboot,
     Stamp,
     StopReason,
     StopReply,
@@ -111,9 +112,9 @@ CASES: list[Case] = [
         ProblemKind.LONG,
         "",
         "which is what JCPP sends: with four bytes that say when",
-        Opaque(number=0x92, data=PILE_FIELD + bytes([0, 0, 0, 1])),
+        Reboot(when_idle=False),
     ),
-    (0x92, PILE_FIELD + b"1", ProblemKind.ENUM, "when", "found 49", Opaque(number=0x92, data=PILE_FIELD + b"1")),
+    (0x92, PILE_FIELD + b"1", ProblemKind.ENUM, "when", "found 49", Reboot(when_idle=False)),
     (
         0x40,
         bcd(YKC_ORDER) + b"0",
@@ -397,7 +398,7 @@ def _harmed(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=_harmed(), direction=st.sampled_from(Direction))
 def test_it_explains_harmed_frames_without_raising(data: bytes, direction: Direction) -> None:
     protocol = protocol_named("ykc-1.6")

@@ -18,8 +18,9 @@ from pilesim.pile.faults.fault import Fault
 from pilesim.pile.store import Authorisation, KeptBill, Record
 from pilesim.quantities import Duration, Fraction
 from pilesim.units import DAY, FEN_MFEN, MINUTE, MS, S, format_duration, round_half_up
-from pilesim.wire.messages import NO_TIME, Bill, Stamp, StopReason
+from pilesim.wire.messages import NO_TIME, Bill, BillPeriod, Stamp, StopReason
 
+_NOTHING = BillPeriod(price_mfen=0, energy_dwh=0, lossy_dwh=0, amount_mfen=0)
 _RATE_STEPS = 1_000_000
 """Rates are compared as whole millionths, so that the outcome does not hang on how a machine rounds."""
 
@@ -80,7 +81,10 @@ class BillBeforeUnplug(Fault[After]):
 
     name = "bill-before-unplug"
     title = "With the cable left in, the bill leaves early, without a leave time, and the gun reports idle."
-    catches = ("bill.after-unplug", "bill.times", "beat.occupied-while-cabled", "bill.none-unstarted")
+    catches = (
+        *("bill.after-unplug", "bill.times", "beat.occupied-while-cabled", "bill.none-unstarted"),
+        "start.refused",
+    )
     case = "szds-32.6 to 32.9, szds-31"
     parameters = After
 
@@ -108,7 +112,10 @@ class RecordBuffer(Fault[Delay]):
 
     name = "record-buffer"
     title = "An order that ends without a charge sends the one record that there is: the last bill, or an empty one."
-    catches: ClassVar[tuple[str, ...]] = ("bill.none-unstarted", "bill.times", "bill.not-stale", "bill.one-per-charge")
+    catches: ClassVar[tuple[str, ...]] = (
+        *("bill.none-unstarted", "bill.times", "bill.not-stale", "bill.one-per-charge"),
+        "start.refused",
+    )
     case = "szds-16a, szds-25, szds-26"
     parameters = Delay
     sends_empty = True
@@ -147,13 +154,14 @@ class RecordBuffer(Fault[Delay]):
             return inner
         text = f"gun {gun}: order {authorisation.order!r} ends and sends an empty record"
         self.happened(text, authorisation.order, self.params.delay)
-        return LateBill(self.params.delay, _empty_bill(gun, authorisation.order))
+        return LateBill(self.params.delay, _empty_bill(gun, authorisation))
 
 
-def _empty_bill(gun: int, order: str) -> Bill:
+def _empty_bill(gun: int, authorisation: Authorisation) -> Bill:
+    periods = (_NOTHING,) * len(authorisation.tariff.rates)
     return Bill(
         gun=gun,
-        order=order,
+        order=authorisation.order,
         arrive=NO_TIME,
         start=NO_TIME,
         end=NO_TIME,
@@ -168,6 +176,9 @@ def _empty_bill(gun: int, order: str) -> Bill:
         occupancy_fee_mfen=0,
         # Zero in its byte, like all the rest, which no list of reasons has.
         stop_reason=StopReason.UNKNOWN,
+        stop_code=0,
+        periods=periods,
+        amount_mfen=0 if periods else None,
     )
 
 
@@ -206,6 +217,8 @@ class BillChanges(Fault[NoParameters]):
     def rewritten(self, bill: Bill, times_left: int) -> Bill:
         self.happened(f"the bill of order {bill.order!r} is changed, having left {times_left} times", bill.order)
         bill = self.inner.rewritten(bill, times_left)
+        if bill.amount_mfen is not None:
+            return replace(bill, amount_mfen=bill.amount_mfen + FEN_MFEN)
         return replace(bill, charge_fee_mfen=(bill.charge_fee_mfen or 0) + FEN_MFEN)
 
 
@@ -329,6 +342,18 @@ class WrongPrice(Fault[NoParameters]):
         return self.inner.priced_half_hour(record, stage, half) + 24
 
 
+class PriceOfTheStart(Fault[NoParameters]):
+    name = "price-of-the-start"
+    title = "The whole charge is billed at the price of the half-hour in which it began."
+    catches = ("bill.amount",)
+
+    def priced_half_hour(self, record: Record, stage: int, half: int) -> int:
+        if stage:
+            order = record.authorisation.order
+            self.happened(f"order {order!r} is billed at the price it began with", order)
+        return self.inner.priced_half_hour(record, stage, half) - stage
+
+
 class OccupancyFromWrongEnd(Fault[By]):
     """As in zpd-4: two ends of one charge, one in the record, the other, earlier, under the occupancy fee."""
 
@@ -404,6 +429,7 @@ GROUP: tuple[type[Fault[Any]], ...] = (
     DurationWrong,
     LossFactor,
     WrongPrice,
+    PriceOfTheStart,
     OccupancyFromWrongEnd,
     LeaveADayLate,
     WrongStopReason,

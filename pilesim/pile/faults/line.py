@@ -18,6 +18,9 @@ from pilesim.wire.frame import Frame
 from pilesim.wire.messages import AuthoriseReply, Bill, Message, StartReply, StopReason, StopReply
 
 _REPLIES = (AuthoriseReply, StartReply, StopReply)
+_GUNS_OFF = 50
+"""Beyond the guns of any pile, and within what two decimal digits hold."""
+_NO_CODE = 0xFF
 _REPLY_NAMES = tuple(kind.name for kind in _REPLIES)
 
 
@@ -104,7 +107,7 @@ class WrongGun(Fault[NoParameters]):
         message = self.inner.outgoing(message)
         if not isinstance(message, _REPLIES):
             return message
-        wrong = replace(message, gun=message.gun + 100)
+        wrong = replace(message, gun=message.gun + _GUNS_OFF)
         self.happened(f"{message.name} of gun {message.gun} names gun {wrong.gun}")
         return wrong
 
@@ -119,7 +122,7 @@ class WrongEnum(Fault[NoParameters]):
         message = self.inner.outgoing(message)
         if isinstance(message, Bill) and message.stop_reason is not None:
             self.happened(f"the bill of order {message.order!r} carries an unlisted stop reason")
-            return replace(message, stop_reason=StopReason.UNKNOWN)
+            return replace(message, stop_reason=StopReason.UNKNOWN, stop_code=_NO_CODE)
         return message
 
 

@@ -16,7 +16,11 @@ from pilesim.pile.faults.fault import Fault
 from pilesim.pile.store import Authorisation
 from pilesim.quantities import Duration
 from pilesim.units import MINUTE, YUAN_MFEN
-from pilesim.wire.messages import Login, Start, Tariff
+from pilesim.wire.messages import Bill, GunReport, Login, Message, Start, StartReply, Tariff
+
+_WITH_ORDER = (GunReport.name, StartReply.name, Bill.name)
+_SOME_REASON = 3
+"""A refusal has a number of the protocol's own; no rule asks for which."""
 
 
 class TapsClearOrder(Fault[NoParameters]):
@@ -94,7 +98,7 @@ class OrderLostOnReconnect(Fault[NoParameters]):
 class StartFailsSilently(Fault[NoParameters]):
     name = "start-fails-silently"
     title = "A start that fails is not told."
-    catches = ("start.outcome", "start.failure-told")
+    catches = ("start.outcome", "start.failure-told", "bill.begun")
     case = "szds-31, szds-32.6"
 
     def tells_failed_start(self, authorisation: Authorisation) -> bool:
@@ -122,6 +126,46 @@ class EnergisesWithoutOrder(Fault[NoParameters]):
             tariff=Tariff(energy_mfen=(0,) * 48, service_mfen=(0,) * 48),
             since_ns=now_ns,
         )
+
+
+class RefusesAndCharges(Fault[NoParameters]):
+    name = "refuses-and-charges"
+    title = "A start is answered with a refusal, and carried out."
+    catches = ("start.refused",)
+
+    def outgoing(self, message: Message) -> Message:
+        message = self.inner.outgoing(message)
+        if not isinstance(message, StartReply) or not message.accepted:
+            return message
+        self.happened(f"the start of order {message.order!r} is refused, and carried out")
+        return replace(message, accepted=False, reason=message.reason or _SOME_REASON)
+
+
+class InWhich(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    message: str = GunReport.name
+    """The message that carries another order."""
+
+    def __post_init__(self) -> None:
+        if self.message not in _WITH_ORDER:
+            raise ValueError(f"expected a message, one of {', '.join(_WITH_ORDER)}; found {self.message!r}")
+
+
+class OrderDiffers(Fault[InWhich]):
+    name = "order-differs"
+    title = "One message carries another order than the one that was started."
+    # Where the start carries no number, a heartbeat of another order's is one in place of it.
+    catches = ("beat.order", "auth.kept", "frame.echo", "bill.order-known")
+    parameters = InWhich
+
+    def outgoing(self, message: Message) -> Message:
+        message = self.inner.outgoing(message)
+        if message.name != self.params.message or not isinstance(message, GunReport | StartReply | Bill):
+            return message
+        if not message.order:
+            return message
+        other = message.order[:-1] + ("0" if message.order[-1] != "0" else "1")
+        self.happened(f"{message.name} of order {message.order!r} carries {other!r}", message.order)
+        return replace(message, order=other)
 
 
 class DoubleStart(Fault[NoParameters]):
@@ -193,6 +237,8 @@ GROUP: tuple[type[Fault[Any]], ...] = (
     OrderLostOnReconnect,
     StartFailsSilently,
     EnergisesWithoutOrder,
+    RefusesAndCharges,
+    OrderDiffers,
     DoubleStart,
     StopIgnored,
     PastTheBalance,

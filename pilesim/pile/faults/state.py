@@ -6,7 +6,7 @@ Owns how a firmware misreports. Must not know what the gun really does.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 
@@ -40,6 +40,7 @@ class FaultBlip(Fault[BlipAt]):
     title = "In mid-charge one heartbeat says fault."
     catches = ("beat.legal-path",)
     parameters = BlipAt
+    told: ClassVar[tuple[GunState, GunFault]] = (GunState.FAULT, GunFault.OTHER)
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -51,15 +52,23 @@ class FaultBlip(Fault[BlipAt]):
         elif not report.change:
             beat = self._beats[report.gun] = self._beats.get(report.gun, 0) + 1
             if beat == self.params.beat:
-                self.happened(f"gun {report.gun}: order {report.order!r}: one heartbeat says fault")
-                report = replace(report, state=GunState.FAULT, fault=GunFault.OTHER)
+                state, fault = self.told
+                self.happened(f"gun {report.gun}: order {report.order!r}: one heartbeat says {state}")
+                report = replace(report, state=state, fault=fault)
         return self.inner.report(report)
+
+
+class IdleBlip(FaultBlip):
+    name = "idle-blip"
+    title = "In mid-charge one heartbeat says idle."
+
+    told = GunState.IDLE, GunFault.NONE
 
 
 class BeatsStopWhileCharging(Fault[NoParameters]):
     name = "beats-stop-while-charging"
     title = "While a gun charges its heartbeats stop, but for the first."
-    catches = ("beat.period",)
+    catches = ("beat.period", "beat.charging")
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -74,6 +83,41 @@ class BeatsStopWhileCharging(Fault[NoParameters]):
                 return None
             self._told.add(report.gun)
         return self.inner.report(report)
+
+
+class AliveSeldom(Fault[NoParameters]):
+    name = "alive-seldom"
+    title = "A gun says that it is there only every other time."
+    catches = ("beat.alive",)
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._said: dict[int, bool] = {}
+
+    def says_alive(self, gun: int) -> bool:
+        said = self._said[gun] = not self._said.get(gun, False)
+        if not said:
+            self.happened("an alive is left out")
+        return said and self.inner.says_alive(gun)
+
+
+class AliveInTurn(Fault[NoParameters]):
+    """One gun each time, the next one the next time: the SDK that many piles are built on does so."""
+
+    name = "alive-in-turn"
+    title = "The guns say in turn that they are there, one each time."
+    catches = ("beat.alive",)
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._asked: dict[int, int] = {}
+
+    def says_alive(self, gun: int) -> bool:
+        self._asked[gun] = self._asked.get(gun, 0) + 1
+        if self._asked[gun] % len(self._asked) != gun % len(self._asked):
+            self.happened("one gun says it for another")
+            return False
+        return self.inner.says_alive(gun)
 
 
 class SeenAfter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,7 +162,8 @@ class Drift(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ClockDrifts(Fault[Drift]):
     name = "clock-drifts"
     title = "The clock gains minutes a day."
-    catches = ("clock.synced",)
+    # Where nothing but a bill tells the pile's time, the bill shows it.
+    catches = ("clock.synced", "bill.duration")
     parameters = Drift
 
     def clock_drift_ns_per_day(self) -> int:
@@ -164,7 +209,10 @@ class FaultNotTold(Fault[NoParameters]):
 GROUP: tuple[type[Fault[Any]], ...] = (
     IdleWhileCabled,
     FaultBlip,
+    IdleBlip,
     BeatsStopWhileCharging,
+    AliveSeldom,
+    AliveInTurn,
     UnplugSeenLate,
     ClockNeverSet,
     ClockDrifts,

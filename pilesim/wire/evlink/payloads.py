@@ -516,7 +516,9 @@ _CHARGER_OUT = (
     Field("out_current", _CENTIAMPERES, unit="A"),
     _MODE,
 )
-_CHARGER_STATE = Field("charger", replace(_u8, show=_show_charger), blank=0)
+_CHARGING = 3 << 4
+"""Of the bits of 0x1E, which is sent while it is so."""
+_CHARGER_STATE = Field("charger", replace(_u8, show=_show_charger), blank=_CHARGING)
 CHARGER = (*_CHARGER_OUT, _CHARGER_STATE)
 CHARGER_LONG = (*_CHARGER_OUT, Field("reserved", _u8), _CHARGER_STATE)
 MODULE_TOTALS = (

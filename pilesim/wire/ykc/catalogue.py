@@ -106,7 +106,11 @@ DEFINITIONS = (
 
 SENT_UNASKED = frozenset({0x13})
 """Replies that are also sent of themselves, so that the number alone tells no reply."""
-REPLIES = frozenset(definition.reply for definition in DEFINITIONS if definition.reply is not None) - SENT_UNASKED
+
+
+def replies_among(entries: Mapping[int, Entry]) -> frozenset[int]:
+    """The types that are sent only as replies: their sequence is that of their request."""
+    return frozenset(entry.row.reply for entry in entries.values() if entry.row.reply is not None) - SENT_UNASKED
 
 
 def entries_of(current_sign: str) -> dict[int, Entry]:

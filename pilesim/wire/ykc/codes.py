@@ -7,7 +7,16 @@ number its meaning in `wire.messages`; Names only name it.
 from __future__ import annotations
 
 from pilesim.wire.fields import Codes, Names
-from pilesim.wire.messages import GunFault, GunState, Login, PileKind, StopReason
+from pilesim.wire.messages import (
+    BmsWord,
+    GunFault,
+    GunState,
+    Login,
+    Mischance,
+    PileKind,
+    StopCause,
+    StopReason,
+)
 
 PILE_KIND = Codes([(0, PileKind.DC, "DC 直流"), (1, PileKind.AC, "AC 交流")], unlisted=PileKind.UNKNOWN)
 NETWORK = Names({0: "SIM", 1: "LAN", 2: "WAN", 3: "other"})
@@ -147,7 +156,7 @@ STOP_REASON = Codes(
         (0x80, _FAULT, "broken off: pack temperature by BMT"),
         (0x81, _FAULT, "broken off: state of the battery"),
         (0x82, _FAULT, "broken off: the car forbids charging"),
-        (0x83, StopReason.UNEXPECTED, "broken off: power lost 断电"),
+        (0x83, _FAULT, "broken off: power lost 断电"),
         (0x84, _FAULT, "broken off: BCS timed out"),
         (0x85, _FAULT, "broken off: BCL timed out"),
         (0x86, _FAULT, "broken off: BSM timed out"),
@@ -158,14 +167,69 @@ STOP_REASON = Codes(
     ],
     unlisted=StopReason.UNKNOWN,
     unlisted_number=0x90,
+    # 43 is a sum that the user set beforehand; what an account has is used up.
+    nearest={StopReason.BALANCE: 0x6E},
 )
+
+_CAUSES: tuple[tuple[StopCause, int | None, int | None], ...] = (
+    (GunFault.EMERGENCY_STOP, 0x50, 0x72),
+    (GunFault.METER, 0x4D, 0x6D),
+    (GunFault.CONTACTOR, 0x56, None),
+    (GunFault.CONNECTOR, 0x4B, None),
+    (GunFault.INSIDE_HOT, 0x53, 0x74),
+    (GunFault.CHARGER_HOT, 0x53, 0x74),
+    (GunFault.PILE_HOT, 0x53, 0x74),
+    (GunFault.GUN_HOT, 0x53, 0x74),
+    (GunFault.INSULATION, 0x57, None),
+    (GunFault.INSULATION_TEST, 0x57, None),
+    (GunFault.AC_OVER_VOLTAGE, None, 0x6F),
+    (GunFault.AC_UNDER_VOLTAGE, None, 0x6F),
+    (GunFault.DC_OVER_VOLTAGE, None, 0x70),
+    (GunFault.DC_UNDER_VOLTAGE, None, 0x70),
+    (GunFault.DC_OVER_CURRENT, None, 0x70),
+    (GunFault.DC_SHORT_CIRCUIT, None, 0x70),
+    (GunFault.MODULE, 0x4F, 0x71),
+    (GunFault.MODULE_START, 0x4F, 0x71),
+    (GunFault.DC_CONTACTOR, 0x56, None),
+    (GunFault.ELECTRONIC_LOCK, 0x55, 0x77),
+    (GunFault.BATTERY_REVERSED, 0x54, None),
+    (GunFault.CONTROL_PILOT, 0x4B, None),
+    (GunFault.BMS_COMMUNICATION, 0x52, None),
+    (Mischance.UNPLUGGED, 0x4B, 0x6B),
+    (Mischance.POWER_LOST, None, 0x83),
+    (Mischance.NOTHING_WANTED, 0x52, None),
+    (BmsWord.BHM, 0x59, None),
+    (BmsWord.BRM, 0x5A, None),
+    (BmsWord.BCP, 0x5B, None),
+    (BmsWord.BRO, 0x5C, None),
+    (BmsWord.BCS, 0x5D, 0x84),
+    (BmsWord.BCL, 0x5E, 0x85),
+    (BmsWord.BSM, 0x5F, 0x86),
+    (BmsWord.BST, None, 0x87),
+    (BmsWord.BSD, None, 0x88),
+)
+"""What ended it, its number where a start failed of it, and where a charge was broken off; None: the list has none."""
+_STOP_CODES = {
+    **{(cause, True): at_start for cause, at_start, _ in _CAUSES},
+    **{(cause, False): in_charge for cause, _, in_charge in _CAUSES},
+}
+
+
+def stop_code(reason: StopReason | None, cause: StopCause | None) -> int | None:
+    """The number for a charge that ended for `reason`, of `cause` where the list has that too; None for no reason."""
+    exact = None if cause is None else _STOP_CODES.get((cause, reason is StopReason.START_FAILED))
+    if exact is not None and STOP_REASON.meaning(exact) is reason:
+        return exact
+    return STOP_REASON.number(reason)
+
 
 GROUND_LOCK = Names({0x00: "between", 0x55: "up", 0xFF: "down"})
 BAY = Names({0x00: "empty", 0xFF: "car"})
 GROUND_LOCK_ALARM = Names({0x00: "none", 0xFF: "arm broken", 0x55: "did not arrive"})
 GROUND_LOCK_OPERATION = Names({0x55: "up", 0xFF: "down"})
-WORK = Names({0: "may work", 1: "stopped and locked"})
-WHEN = Names({1: "now", 2: "when idle"})
+WORK = Codes([(0, False, "may work"), (1, True, "stopped and locked")], unlisted=True)
+# As of a result, one platform is known to send the digits of ASCII.
+WHEN = Codes([(1, False, "now"), (2, True, "when idle")], unlisted=False, deviating={0x31: False, 0x32: True})
 MODEL = Names({1: "DC", 2: "AC"})
 MAIN = Names({0: "main", 1: "auxiliary"})
 QR_FORMAT = Names({0: "prefix and pile", 1: "prefix, pile and gun"})

@@ -11,16 +11,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from pilesim.errors import EncodingError
+from pilesim.wire import gbt27930
 from pilesim.wire.fields import Values
 from pilesim.wire.meaning import Meaning
 from pilesim.wire.messages import (
     Alive,
     AliveReply,
+    BalanceTell,
+    BalanceTold,
     Battery,
     Bill,
     BillPeriod,
     BillReply,
     BmsDemand,
+    BmsError,
     BmsHandshake,
     BmsInfo,
     BmsParameters,
@@ -36,6 +40,8 @@ from pilesim.wire.messages import (
     HelloReply,
     Login,
     Rate,
+    Reboot,
+    RebootReply,
     ReportAsk,
     Start,
     StartReply,
@@ -47,6 +53,8 @@ from pilesim.wire.messages import (
     TariffTold,
     TimeTell,
     TimeTold,
+    WorkTell,
+    WorkTold,
 )
 from pilesim.wire.ykc import codes
 from pilesim.wire.ykc.payloads import HALF_HOURS, RATES
@@ -171,7 +179,9 @@ def _bill_fields(message: Bill) -> Mapping[str, Any]:
         for rate, period in zip(RATES, message.periods, strict=True)
         for attribute, name in _PERIOD.items()
     }
-    code = codes.STOP_REASON.number(message.stop_reason) if message.stop_code is None else message.stop_code
+    code = message.stop_code
+    if code is None:
+        code = codes.stop_code(message.stop_reason, message.stop_cause)
     if code is not None:
         fields["stop_reason"] = code
     total = sum(p.energy_dwh for p in message.periods) if message.total_dwh is None else message.total_dwh
@@ -243,6 +253,24 @@ def _info_fields(message: BmsInfo) -> Mapping[str, Any]:
 
 def _info_attributes(values: Values) -> Mapping[str, Any]:
     return {"battery": Battery(**{attribute: values[name] for attribute, name in _BATTERY.items()})}
+
+
+_TIME_OUT_BYTES = 8
+_TIMED_OUT = 1
+
+
+def _error_fields(message: BmsError) -> Mapping[str, Any]:
+    unknown = [name for name in message.time_outs if name not in gbt27930.TIME_OUTS]
+    if unknown:
+        raise EncodingError(f"bms-error: time_outs: expected names of GB/T 27930's time-outs, found {unknown[0]!r}")
+    value = sum(_TIMED_OUT << 2 * gbt27930.TIME_OUTS.index(name) for name in message.time_outs)
+    return {"time_outs": value.to_bytes(_TIME_OUT_BYTES, "little")}
+
+
+def _error_attributes(values: Values) -> Mapping[str, Any]:
+    """What is not to be trusted is not told."""
+    found = gbt27930.flags_set(gbt27930.TIME_OUTS, int.from_bytes(values["time_outs"], "little"))
+    return {"time_outs": tuple(name for name, said in found if said == _TIMED_OUT)}
 
 
 _FLAGS = {"order": "order", "reason": "reason", "fault": "fault", "error": "error"}
@@ -319,6 +347,7 @@ MEANINGS: Mapping[int, Meaning] = {
             "energy_dwh": "energy",
         },
     ),
+    0x1B: Meaning(BmsError, {"order": "order"}, build=_error_fields, read=_error_attributes),
     0x1D: Meaning(BmsStop, _FLAGS),
     0x21: Meaning(ChargerStop, _FLAGS),
     0x23: Meaning(
@@ -358,11 +387,17 @@ MEANINGS: Mapping[int, Meaning] = {
     0x3B: Meaning(Bill, _BILL, build=_bill_fields, read=_bill_attributes),
     0x3D: Meaning(Bill, _BILL, read=_bill_attributes, built=False),
     0x40: Meaning(BillReply, {"order": "order", "accepted": "result"}),
+    0x41: Meaning(BalanceTold, {"account": "physical_card", "refusal": "result"}),
+    0x42: Meaning(BalanceTell, {"account": "physical_card", "balance_mfen": "balance"}),
+    0x51: Meaning(WorkTold, {"accepted": "result"}),
+    0x52: Meaning(WorkTell, {"stopped": "stopped", "power_percent": "power"}),
     0x55: Meaning(TimeTold, {"pile_time": "time"}),
     0x56: Meaning(TimeTell, {"platform_time": "time"}),
     0x57: Meaning(TariffTold, {"accepted": "result"}),
     0x58: Meaning(
         TariffTell, {"model": "model"}, always={"asked": False}, build=_tariff_fields, read=_tariff_attributes
     ),
+    0x91: Meaning(RebootReply, {"accepted": "result"}),
+    0x92: Meaning(Reboot, {"when_idle": "when"}),
 }
 """Each message type that has a meaning; the rest is kept as bytes, whether it has a layout or not."""

@@ -16,10 +16,11 @@ from pilesim.errors import UsageError
 from pilesim.units import local_datetime
 from pilesim.wire.fields import Values
 from pilesim.wire.frame import End, Frame
+from pilesim.wire.framing import Envelope
 from pilesim.wire.messages import Message
 from pilesim.wire.protocol import Protocol, Session
-from pilesim.wire.tabled import TabledProtocol, TabledSession
-from pilesim.wire.ykc.catalogue import REPLIES, Bodies, entries_of
+from pilesim.wire.tabled import Entry, TabledProtocol, TabledSession
+from pilesim.wire.ykc.catalogue import Bodies, entries_of, replies_among
 from pilesim.wire.ykc.envelope import AUTO, CRC_ORDERS, YkcEnvelope, seal
 from pilesim.wire.ykc.payloads import CARD_SIZE, CURRENT_SIGNS, ORDER_SIZE, PILE_SIZE, SOFTWARE_SIZE
 
@@ -58,7 +59,10 @@ class YkcProtocol(TabledProtocol):
         self.title = "YKC V1.6 (云快充平台协议)"
         self.entries = entries_of(self.options["current_sign"])
         self.catalogue = tuple(entry.row for entry in self.entries.values())
-        self.envelope = YkcEnvelope(self.options["crc_order"], REPLIES, Bodies(self.entries))
+        self.envelope = self.envelope_of(self.entries)
+
+    def envelope_of(self, entries: Mapping[int, Entry]) -> Envelope:
+        return YkcEnvelope(self.options["crc_order"], replies_among(entries), Bodies(entries))
 
     def chosen(self, options: Mapping[str, str]) -> Protocol:
         for name, choice in options.items():
@@ -66,7 +70,8 @@ class YkcProtocol(TabledProtocol):
                 raise UsageError(f"{NAME}: expected an option, one of {', '.join(OPTIONS)}; found {name!r}")
             if choice not in OPTIONS[name]:
                 raise UsageError(f"{NAME}: {name}: expected one of {', '.join(OPTIONS[name])}; found {choice!r}")
-        return _with(tuple(options.get(name, self.options[name]) for name in OPTIONS))
+        found = _with(tuple(options.get(name, self.options[name]) for name in OPTIONS))
+        return found if self.revision is None else found.revised(self.revision)
 
     @property
     def tolerant(self) -> Protocol:

@@ -1,0 +1,135 @@
+"""What the commands that take any log share: the options that tell of it what it does not, and what is said of it.
+
+Owns the words of those options, and the form in which an import is told. Light, since `judge` imports it.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from pilesim.errors import UsageError
+from pilesim.report.text import printable
+from pilesim.trace.events import Vantage
+from pilesim.trace.importers.imported import Imported, LineOrder, UnreadLine, Wishes
+from pilesim.trace.importers.load import IMPORTERS
+
+UNREAD_SHOWN = 10
+
+_ZONE = re.compile(r"(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>\d{2}))?")
+
+_OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("form", {"type": click.Choice([i.name for i in IMPORTERS]), "help": "Form of the log; else by its content."}),
+    ("protocol", {"metavar": "NAME|FILE", "help": "Protocol of the line; else the one that explains the frames best."}),
+    (
+        "vantage",
+        {
+            "type": click.Choice([v.value for v in Vantage if v is not Vantage.BOTH]),
+            "help": "Where the log was made, so which side TX is; else by the frames.",
+        },
+    ),
+    ("pile", {"metavar": "NUMBER|IP", "help": "The pile that is meant, where the log has several."}),
+    ("stream", {"type": click.IntRange(min=1), "metavar": "N", "help": "The TCP connection that is meant."}),
+    ("year", {"type": click.IntRange(1970, 2200), "help": "The year of a log whose lines have none."}),
+    ("day", {"metavar": "YYYY-MM-DD", "help": "The day on which a log begins whose lines have none."}),
+    ("tz", {"metavar": "+HH:MM", "default": "+08:00", "show_default": True, "help": "Zone of the log's times."}),
+    (
+        "order",
+        {
+            "type": click.Choice([o.value for o in LineOrder]),
+            "default": LineOrder.TIME.value,
+            "show_default": True,
+            "help": "Lines that are not in order: by their times, or as they stand in the file.",
+        },
+    ),
+)
+
+
+def log_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a log, which `function` gets as one argument, `wishes`."""
+
+    @functools.wraps(function)
+    def with_wishes(**given: Any) -> Any:
+        said = {name: given.pop(name) for name, _ in _OPTIONS}
+        return function(wishes=_wishes(said), **given)
+
+    decorated: Callable[..., Any] = with_wishes
+    for name, settings in reversed(_OPTIONS):
+        decorated = click.option(f"--{name}", **settings)(decorated)
+    return decorated
+
+
+def _wishes(said: dict[str, Any]) -> Wishes:
+    return Wishes(
+        form=said["form"] or "",
+        protocol=said["protocol"] or "",
+        vantage=Vantage(said["vantage"]) if said["vantage"] else None,
+        pile=said["pile"] or "",
+        stream=said["stream"] or 0,
+        year=said["year"],
+        day=_day(said["day"]) if said["day"] else None,
+        zone=_zone(said["tz"]),
+        order=LineOrder(said["order"]),
+    )
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--day: expected a day such as 2020-03-11, found {text!r}") from None
+
+
+def _zone(text: str) -> timezone:
+    if text.upper() in ("Z", "UTC"):
+        return UTC
+    match = _ZONE.fullmatch(text)
+    minutes = int(match["hours"]) * 60 + int(match["minutes"] or 0) if match is not None else 24 * 60
+    if match is None or minutes >= 24 * 60:
+        raise UsageError(f"--tz: expected an offset such as +08:00, found {text!r}")
+    return timezone(timedelta(minutes=-minutes if match["sign"] == "-" else minutes))
+
+
+def dated(path: Path, wishes: Wishes) -> Wishes:
+    """`wishes` with the day on which the file was written, for a log that tells none."""
+    try:
+        written = datetime.fromtimestamp(path.stat().st_mtime, wishes.zone).date()
+    except (OSError, ValueError, OverflowError):
+        return wishes
+    return replace(wishes, written=written)
+
+
+def print_import(console: Console, name: str, imported: Imported) -> None:
+    """What a log is, what it is worth, and what of it was not read."""
+    if imported.own and not imported.trace.header.source:
+        return
+    source = imported.trace.header.source if imported.own else ""
+    came = f"{name}, imported from {source}" if source else f"{name}: read as {imported.form}"
+    start, events = imported.trace.header.start, len(imported.trace.events)
+    tell = functools.partial(console.print, soft_wrap=True, markup=False)
+    tell(f"{printable(came)}, {events} events from {start}")
+    tell(f"  recorded at: {imported.vantage}")
+    tell(f"  times: {imported.clock}")
+    if imported.missing:
+        tell(f"  does not hold: {', '.join(imported.missing)}")
+    for remark in imported.remarks:
+        tell(f"  {printable(remark)}")
+    if imported.unread_count:
+        tell(f"  {imported.unread_count} lines could not be read:")
+        for line in imported.unread[:UNREAD_SHOWN]:
+            tell(f"    {_unread(line)}")
+        if imported.unread_count > UNREAD_SHOWN:
+            tell(f"    ... and {imported.unread_count - UNREAD_SHOWN} more")
+
+
+def _unread(line: UnreadLine) -> str:
+    parts = [part for part in (line.why, line.text.strip()) if part]
+    return printable(f"{line.line}: {': '.join(parts)}")

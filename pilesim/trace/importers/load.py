@@ -1,0 +1,185 @@
+"""The front of the importers: any log of bytes becomes one recording.
+
+Owns the table of importers and the choice among them. Must not know any one form of log beyond its row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from pilesim.errors import FileError, UsageError
+from pilesim.trace.capture import is_capture, open_capture
+from pilesim.trace.events import AnyEvent, Missing, Trace
+from pilesim.trace.importers.assemble import assembled, likely_protocol
+from pilesim.trace.importers.imported import Imported, Ledger, Opened, Wishes, vantage_of
+from pilesim.trace.importers.pcap import is_packets, open_packets
+from pilesim.trace.importers.pieces import Mark, Piece
+from pilesim.trace.importers.source import HEAD_BYTES, LINE_BYTES, Source
+from pilesim.trace.importers.text import decoded, pieces_of, read_pieces
+
+EVENTS_KEPT = 4_000_000
+"""The longest log that is kept in memory as a whole; any length goes through `open_log`."""
+_HEAD_LINES = 400
+"""As many lines show what a text is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Importer:
+    """One form of log. `sure` says by the beginning of a file how sure it is that the file is its own: 0 is no, 1 that
+    only the suffix speaks for it, 100 certain. `open` reads it.
+    """
+
+    name: str
+    title: str
+    suffixes: frozenset[str]
+    sure: Callable[[Source, Wishes], int]
+    open: Callable[[Source, Wishes, Ledger], Opened]
+
+
+def _is_own(source: Source, wishes: Wishes) -> int:
+    return 100 if is_capture(source.head) else 0
+
+
+def _own(source: Source, wishes: Wishes, ledger: Ledger) -> Opened:
+    lines = _text_lines(source)
+    header, events = open_capture(lines, str(source.path))
+    ledger.missing.update(dict.fromkeys(header.missing))
+    ledger.clock = "no times" if Missing.TIMES in header.missing else "to the ns, the recorder's own"
+    if header.source:
+        ledger.clock = f"that of {header.source}, from which it was imported"
+    return Opened("capture", header, events, ledger, own=True)
+
+
+def _text_lines(source: Source) -> Iterator[str]:
+    with source.open() as stream:
+        for number, line, cut in stream.lines():
+            if cut:
+                raise source.error(number, f"expected a line of at most {LINE_BYTES} bytes, found a longer one")
+            yield line.decode("utf-8")
+
+
+def _is_packets(source: Source, wishes: Wishes) -> int:
+    return 100 if is_packets(source.head) else 0
+
+
+def _is_hex(source: Source, wishes: Wishes) -> int:
+    pieces = _head_pieces(source)
+    if not pieces:
+        return 0
+    return 70 if _has_frames(source, pieces, wishes) else 2
+
+
+def _is_serial(source: Source, wishes: Wishes) -> int:
+    """As `_is_hex`, and ports stand where a direction would."""
+    pieces = _head_pieces(source)
+    ports = sum(piece.mark.port for piece in pieces)
+    if not ports or ports * 2 < len(pieces):
+        return 0
+    return 80 if _has_frames(source, pieces, wishes) else 3
+
+
+def _head_pieces(source: Source) -> list[Piece]:
+    if b"\0" in source.head:
+        return []
+    whole = source.head if len(source.head) < HEAD_BYTES else source.head.rpartition(b"\n")[0]
+    return pieces_of((decoded(line) for line in islice(whole.splitlines(), _HEAD_LINES)), Ledger())
+
+
+def _has_frames(source: Source, pieces: list[Piece], wishes: Wishes) -> bool:
+    streams: dict[Mark, bytearray] = {}
+    for piece in pieces:
+        streams.setdefault(piece.mark, bytearray()).extend(piece.data)
+    try:
+        likely_protocol(source, [bytes(stream) for stream in streams.values()], wishes, Ledger())
+    except FileError:
+        return False
+    return True
+
+
+def _hex(source: Source, wishes: Wishes, ledger: Ledger) -> Opened:
+    return assembled(source, "hex", read_pieces(source, ledger), wishes, ledger, serial=False)
+
+
+def _serial(source: Source, wishes: Wishes, ledger: Ledger) -> Opened:
+    return assembled(source, "serial", read_pieces(source, ledger), wishes, ledger, serial=True)
+
+
+IMPORTERS: tuple[Importer, ...] = (
+    Importer("capture", "a capture of pilesim's own", frozenset({".jsonl"}), _is_own, _own),
+    Importer(
+        "pcap",
+        "packets of a network, as pcap or pcapng",
+        frozenset({".pcap", ".pcapng", ".cap", ".dump", ".dmp"}),
+        _is_packets,
+        open_packets,
+    ),
+    Importer(
+        "serial",
+        "hex of a serial line, as a sniffer or a port monitor writes it",
+        frozenset({".log", ".txt"}),
+        _is_serial,
+        _serial,
+    ),
+    Importer(
+        "hex",
+        "lines of hex with or without times and directions",
+        frozenset({".log", ".txt", ".hex", ".csv", ".dat", ".out"}),
+        _is_hex,
+        _hex,
+    ),
+)
+"""Every form of log that is read: of several that are equally sure the first."""
+
+
+def open_log(path: Path, wishes: Wishes) -> Opened:
+    """The log at `path`, read as its events are asked for, in bounded memory.
+
+    UsageError where it cannot be read, FileError where it is no log that any importer knows, does not hold what was
+    wished for, or holds several piles and none was chosen.
+    """
+    source = Source(path)
+    importer = _named(wishes.form) if wishes.form else _surest(source, wishes)
+    return importer.open(source, wishes, Ledger())
+
+
+def load_log(path: Path, wishes: Wishes) -> Imported:
+    """The whole log at `path`, in memory. Errors as of `open_log`, and FileError where it is too long for that."""
+    opened = open_log(path, wishes)
+    events: list[AnyEvent] = []
+    for event in opened.events:
+        events.append(event)
+        if len(events) > EVENTS_KEPT:
+            raise FileError(str(path), None, f"expected a log of at most {EVENTS_KEPT} pieces, found more: cut it up")
+    ledger = opened.ledger
+    return Imported(
+        form=opened.form,
+        trace=Trace(opened.header, tuple(events)),
+        vantage=vantage_of(opened.header),
+        clock=ledger.clock,
+        missing=tuple(ledger.missing),
+        unread=tuple(ledger.unread),
+        unread_count=ledger.unread_count,
+        remarks=ledger.sentences(),
+        own=opened.own,
+    )
+
+
+def _named(name: str) -> Importer:
+    for importer in IMPORTERS:
+        if importer.name == name:
+            return importer
+    raise UsageError(f"expected a form of log, one of {', '.join(i.name for i in IMPORTERS)}; found {name!r}")
+
+
+def _surest(source: Source, wishes: Wishes) -> Importer:
+    found = [(importer.sure(source, wishes), source.suffix in importer.suffixes, importer) for importer in IMPORTERS]
+    sureness, _, importer = max(found, key=lambda one: one[:2])
+    if sureness <= 0:
+        looked_for = "; ".join(i.title for i in IMPORTERS)
+        shown = source.head[:32]
+        what = f"{len(source.head)} bytes that begin with {shown!r}" if shown else "an empty file"
+        raise source.error(None, f"expected a log: {looked_for}; found {what}")
+    return importer

@@ -1,0 +1,37 @@
+"""What a log of bytes holds before it is known which way they went: pieces, with the mark that each line bore.
+
+Must not know any form of log, nor any protocol.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pilesim.trace.importers.stamps import Moment
+from pilesim.wire.frame import Direction
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a line says of the way its bytes went, in its own word (`TX`, `上行`, `COM3`)."""
+
+    text: str
+    direction: Direction | None = None
+    """For a word that means the same wherever the log was made."""
+    sent: bool | None = None
+    """For a word of whoever made the log: he sent, or received. None for one that only parts two sides (`COM3`)."""
+    port: bool = False
+    """It is the name of a serial port, or a word of who watches one."""
+
+
+NO_MARK = Mark("")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Bytes of one line."""
+
+    line: int
+    moment: Moment | None
+    mark: Mark
+    data: bytes

@@ -1,0 +1,220 @@
+"""The times of a log's lines: whatever form they have, to nanoseconds since 1970.
+
+Owns the forms, and how a year, a day or a zone that a line does not tell is made up from its neighbours. Must not know
+what the lines hold.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, timezone
+from enum import StrEnum
+from functools import lru_cache
+
+from pilesim.units import DAY, HOUR, MINUTE, S, epoch_ns
+
+LOOKED_AT = 120
+"""So many characters of a line: a time stands near its beginning."""
+
+
+class Tells(StrEnum):
+    """How much of a time a line tells."""
+
+    INSTANT = "instant"
+    """A moment by itself: an epoch, or a date with its zone."""
+    DATE = "date"
+    DAY = "day"
+    """Month and day, and no year."""
+    TIME = "time"
+    """The time of day only."""
+    SINCE = "since"
+    """Seconds since whenever the tool began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time as a line tells it. `ns`: since 1970 UTC (INSTANT), midnight (DATE, DAY, TIME), or the tool's start."""
+
+    tells: Tells
+    ns: int
+    digits: int
+    """Decimals of the second."""
+    year: int = 0
+    month: int = 0
+    day: int = 0
+    swapped: bool = False
+    """Day and month stood in an order that has to be guessed at."""
+
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_CLOCK = (
+    r"(?P<h>[01]?\d|2[0-3])(?::|时|点)(?P<mi>[0-5]\d)(?::|分)(?P<s>[0-5]\d|60)秒?"
+    r"(?:[.,](?P<f>\d{1,9})|:(?P<c>\d{3}|\d{6})(?![0-9A-Fa-f]))?"
+    # Bytes that are parted by colons look like a time, but go on.
+    r"(?!:?[0-9A-Fa-f]{2}(?::|$|\s*$))"
+)
+_DATED = re.compile(
+    r"(?:(?<![0-9A-Za-z])"
+    r"(?:(?P<y>(?:19|20)\d{2})[-/.年](?P<mo>\d{1,2})[-/.月](?P<d>\d{1,2})日?"
+    r"|(?P<a>\d{1,2})(?P<sep>[-/.])(?P<b>\d{1,2})(?P=sep)(?P<y2>(?:19|20)\d{2})"
+    r"|(?P<mo2>\d{1,2})[-/月](?P<d2>\d{1,2})日?"
+    rf"|(?P<name>{'|'.join(_MONTHS)})[a-z]*\.?\s+(?P<d3>\d{{1,2}})(?:,?\s+(?P<y3>(?:19|20)\d{{2}}))?)"
+    r"[T,_\s-]\s*|(?<![0-9A-Za-z:]))" + _CLOCK + r"(?P<z>\s?Z(?![A-Za-z])|[+-]\d{2}:?\d{2}(?![0-9]))?",
+    re.IGNORECASE,
+)
+_COMPACT = re.compile(
+    r"(?<![0-9A-Za-z])(?P<y>(?:19|20)\d{2})(?P<mo>0\d|1[0-2])(?P<d>[0-3]\d)[ T_-]?"
+    r"(?P<h>[01]\d|2[0-3])(?P<mi>[0-5]\d)(?P<s>[0-5]\d)(?:[.,](?P<f>\d{1,9}))?(?![0-9A-Fa-f])"
+)
+_EPOCH = re.compile(
+    r"^[\s\[(]*(?P<whole>1\d{9})(?:(?P<f>\d{3}|\d{6}|\d{9})|[.,](?P<p>\d{1,9}))?(?![0-9A-Fa-f])(?=[\s\]),;:|]|$)"
+)
+_SINCE = re.compile(r"^[\s\[(]*\+?(?P<whole>\d{1,9})\.(?P<f>\d{3,9})\s*(?:s(?:ec)?)?(?=[\s\]),;:|]|$)")
+_NUMBERED = re.compile(r"^\s*\d{1,9}[\t ]+(?P<whole>\d{1,6})\.(?P<f>\d{3,9})(?=[\s,;])")
+"""A line's own number comes first in the logs of port monitors."""
+
+
+def find_moment(text: str) -> tuple[Moment, int, int] | None:
+    """The time in `text` and where it stands, [begin, end); None where there is none near the beginning."""
+    head = text[:LOOKED_AT]
+    for pattern, read in _FORMS:
+        match = pattern.search(head)
+        if match is not None:
+            moment = read(match)
+            if moment is not None:
+                return moment, match.start(), match.end()
+    return None
+
+
+def _dated(match: re.Match[str]) -> Moment | None:
+    part = match.groupdict()
+    digits = part["f"] or part["c"] or ""
+    ns = _of_day_ns(part, digits)
+    swapped = False
+    if part["y"]:
+        year, month, day = int(part["y"]), int(part["mo"]), int(part["d"])
+    elif part["y2"]:
+        first, second, year = int(part["a"]), int(part["b"]), int(part["y2"])
+        # A dot is written between day, month and year; a slash mostly between month, day and year.
+        day_first = first > 12 or (second <= 12 and part["sep"] == ".")
+        swapped = first <= 12 and second <= 12
+        month, day = (second, first) if day_first else (first, second)
+    elif part["mo2"]:
+        year, month, day = 0, int(part["mo2"]), int(part["d2"])
+    elif part["name"]:
+        year, month, day = int(part["y3"] or 0), _MONTHS.index(part["name"].lower()) + 1, int(part["d3"])
+    else:
+        return Moment(Tells.TIME, ns, len(digits))
+    if not _is_date(year or 2000, month, day):
+        return None
+    if year and part["z"]:
+        return Moment(Tells.INSTANT, _midnight_ns(year, month, day, _zone(part["z"])) + ns, len(digits))
+    return Moment(Tells.DATE if year else Tells.DAY, ns, len(digits), year, month, day, swapped)
+
+
+def _compact(match: re.Match[str]) -> Moment | None:
+    part = match.groupdict()
+    digits = part["f"] or ""
+    year, month, day = int(part["y"]), int(part["mo"]), int(part["d"])
+    if not _is_date(year, month, day):
+        return None
+    return Moment(Tells.DATE, _of_day_ns(part, digits), len(digits), year, month, day)
+
+
+def _epoch(match: re.Match[str]) -> Moment:
+    digits = match["f"] or match["p"] or ""
+    return Moment(Tells.INSTANT, int(match["whole"]) * S + _fraction_ns(digits), len(digits))
+
+
+def _since(match: re.Match[str]) -> Moment:
+    return Moment(Tells.SINCE, int(match["whole"]) * S + _fraction_ns(match["f"]), len(match["f"]))
+
+
+_FORMS = ((_EPOCH, _epoch), (_COMPACT, _compact), (_DATED, _dated), (_SINCE, _since), (_NUMBERED, _since))
+
+
+def _of_day_ns(part: dict[str, str], digits: str) -> int:
+    return int(part["h"]) * HOUR + int(part["mi"]) * MINUTE + int(part["s"]) * S + _fraction_ns(digits)
+
+
+def _fraction_ns(digits: str) -> int:
+    return int(digits.ljust(9, "0")) if digits else 0
+
+
+def _zone(text: str) -> timezone:
+    text = text.strip()
+    if text in "Zz":
+        return UTC
+    hours, minutes = int(text[1:3]), int(text[-2:])
+    return timezone((-1 if text[0] == "-" else 1) * timedelta(hours=min(hours, 23), minutes=min(minutes, 59)))
+
+
+@lru_cache(1024)
+def _is_date(year: int, month: int, day: int) -> bool:
+    try:
+        date(year, month, day)
+    except ValueError:
+        return False
+    return True
+
+
+@lru_cache(1024)
+def _midnight_ns(year: int, month: int, day: int, zone: timezone) -> int:
+    return epoch_ns(datetime(year, month, day, tzinfo=zone))
+
+
+class Calendar:
+    """Moments, in the order of the lines, to ns since 1970.
+
+    What a line does not tell comes from `day`, the day on which the log begins, and from the lines before it: a time of
+    day that falls back by more than half a day is the next day's, a month that falls back by more than half a year the
+    next year's; the other way round, a line that was late.
+    """
+
+    def __init__(self, day: date, zone: timezone, begins_ns: int) -> None:
+        """`begins_ns`: the instant of second 0 of times that count from a tool's start."""
+        self._zone = zone
+        self._begins_ns = begins_ns
+        self._year = day.year
+        self._midnight_ns = _midnight_ns(day.year, day.month, day.day, zone)
+        self._last_ns: int | None = None
+
+    def epoch_ns(self, moment: Moment) -> int:
+        """When it was."""
+        match moment.tells:
+            case Tells.INSTANT:
+                ns = moment.ns
+            case Tells.DATE:
+                ns = _midnight_ns(moment.year, moment.month, moment.day, self._zone) + moment.ns
+            case Tells.DAY:
+                ns = self._of_day(moment)
+            case Tells.TIME:
+                ns = self._of_time(moment)
+            case Tells.SINCE:
+                ns = self._begins_ns + moment.ns
+        self._last_ns = ns
+        return ns
+
+    def _of_day(self, moment: Moment) -> int:
+        # The 29th of February tells of a leap year by itself.
+        years = [year for year in range(self._year - 1, self._year + 2) if _is_date(year, moment.month, moment.day)]
+        if not years:
+            years = [year for year in range(self._year - 4, self._year + 5) if _is_date(year, moment.month, moment.day)]
+        told = [_midnight_ns(year, moment.month, moment.day, self._zone) + moment.ns for year in years]
+        if self._last_ns is None:
+            own = [ns for ns, year in zip(told, years, strict=True) if year == self._year]
+            return own[0] if own else told[-1]
+        last_ns = self._last_ns
+        best = min(told, key=lambda ns: abs(ns - last_ns))
+        self._year = years[told.index(best)]
+        return best
+
+    def _of_time(self, moment: Moment) -> int:
+        ns = self._midnight_ns + moment.ns
+        if self._last_ns is not None:
+            if ns < self._last_ns - DAY // 2:
+                self._midnight_ns += DAY
+            elif ns > self._last_ns + DAY // 2:
+                self._midnight_ns -= DAY
+        return self._midnight_ns + moment.ns

@@ -1,0 +1,103 @@
+"""The derived fast path says what the interpreted Construct definition says, of every layout and of any bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from construct import Bytes, BytesInteger, Const, Int16ub, Int16ul, Struct
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pilesim.wire.fields import Layout
+from pilesim.wire.packed import packed
+from pilesim.wire.protocol import protocols
+from pilesim.wire.tabled import TabledProtocol
+
+SETTINGS_OF_OCCUPANCY = 0x0F
+"""EV-Link's, whose time slots are a Struct within a field: the one fixed layout that is left to Construct."""
+
+
+def every_layout() -> Iterator[tuple[str, Layout]]:
+    for protocol in protocols().values():
+        if not isinstance(protocol, TabledProtocol):
+            continue
+        yield f"{protocol.name} header", protocol.envelope.header
+        yield f"{protocol.name} trailer", protocol.envelope.trailer
+        for number, entry in protocol.entries.items():
+            layouts = (entry.layout, entry.swapped, *(shape.layout for shape in entry.shapes))
+            for index, layout in enumerate(layouts):
+                if layout is not None and not layout.counted and layout.fields:
+                    yield f"{protocol.name} {number:02X} {index}", layout
+
+
+LAYOUTS = dict(every_layout())
+
+
+def interpreted(layout: Layout) -> Any:
+    return Struct(*(field.name / field.codec.subcon for field in layout.fields))
+
+
+def plain(values: Any) -> dict[str, Any]:
+    """Without what Construct keeps beside the fields."""
+    return {name: value for name, value in values.items() if name != "_io"}
+
+
+def test_it_derives_every_fixed_layout_but_one() -> None:
+    left = {
+        name
+        for name, layout in LAYOUTS.items()
+        if packed([(field.name, field.codec.subcon) for field in layout.fields]) is None
+    }
+    assert left
+    assert {name.split()[1] for name in left} == {f"{SETTINGS_OF_OCCUPANCY:02X}"}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+@settings(max_examples=25)
+@given(data=st.data())
+def test_it_reads_any_bytes_as_construct_does_and_writes_them_so(name: str, data: st.DataObject) -> None:
+    layout = LAYOUTS[name]
+    fast = packed([(field.name, field.codec.subcon) for field in layout.fields])
+    oracle = interpreted(layout)
+    raw = data.draw(st.binary(min_size=layout.least, max_size=layout.least + 3))
+    values = plain(oracle.parse(raw))
+    reading = layout.read(raw)
+    assert reading is not None
+    assert plain(reading.values) == values
+    if fast is None:
+        return
+    assert fast.read(raw) == values
+    if not any(field.codec.misfit(values[field.name]) for field in layout.fields):
+        assert fast.write(values) == oracle.build(values)
+
+
+def test_it_tells_a_layout_that_reads_otherwise() -> None:
+    """The comparison above can fail: a definition with its bytes the other way round is seen at once."""
+    fast = packed([("volts", Int16ul)])
+    assert fast is not None
+    assert fast.read(b"\x01\x02") != plain(Struct("volts" / Int16ub).parse(b"\x01\x02"))
+
+
+@pytest.mark.parametrize(
+    ("subcon", "raw", "value"),
+    [
+        (Int16ub, b"\x01\x02", 0x0102),
+        (BytesInteger(3), b"\x00\x01\x02", 0x0102),
+        (BytesInteger(3, swapped=True), b"\x02\x01\x00", 0x0102),
+        (BytesInteger(2, signed=True), b"\xff\xfe", -2),
+        (Int16ul[3], b"\x01\x00\x02\x00\x03\x00", [1, 2, 3]),
+        (Int16ub[2], b"\x00\x01\x00\x02", [1, 2]),
+    ],
+)
+def test_it_knows_each_kind_of_number(subcon: Any, raw: bytes, value: object) -> None:
+    fast = packed([("field", subcon)])
+    assert fast is not None
+    assert fast.read(raw) == {"field": value}
+    assert fast.write({"field": value}) == raw
+
+
+@pytest.mark.parametrize("subcon", [Const(b"\xfe"), Bytes(lambda context: 2), Struct("inner" / Int16ul)])
+def test_it_leaves_to_construct_what_it_has_no_rule_for(subcon: Any) -> None:
+    assert packed([("field", subcon)]) is None
