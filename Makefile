@@ -7,7 +7,7 @@ STAMP := $(VENV)/installed
 # Seeds that each fault is taken through.
 SEEDS ?= 3
 
-.PHONY: conform test lint types unit bench soak captures clean
+.PHONY: conform test lint types unit bench soak pythons captures clean
 
 conform: $(STAMP)
 	$(BIN)/pilesim conform
@@ -29,13 +29,26 @@ unit: $(STAMP)
 	$(BIN)/pytest -m realtime --numprocesses 4 --dist loadfile --seeds $(SEEDS) \
 		$$(grep -rl --include='test_*.py' mark.realtime tests/firmware tests)
 
-# Figures for people, of this machine: nothing in them can fail.
+# Figures for people, of this machine: nothing in them can fail. All of them are written to a file too.
+BENCH ?= bench.json
 bench: $(STAMP)
-	$(BIN)/pytest -s tests/bench/bench_*.py --benchmark-columns=min,median,max,rounds
+	$(BIN)/pytest -s tests/bench/bench_*.py --benchmark-columns=min,median,max,rounds --benchmark-json=$(BENCH)
 
-# Every fault through every scenario and 200 seeds: the better part of a day on two cores.
+# Short lives that bills are taken through.
+SCHEDULES ?= 100000
+
+# Bills through many short lives, an hour on two cores; every fault through every scenario and 200 seeds, the better
+# part of a day; then 20,000 connections, and a day of a pile on a real line, in real time.
 soak: $(STAMP)
+	$(BIN)/pytest --numprocesses auto --schedules $(SCHEDULES) \
+		tests/hostile/test_bills_are_money.py tests/hostile/test_bills_stateful.py
 	$(BIN)/pilesim faults --matrix --seeds 200
+	$(BIN)/pytest --soak --timeout 0 tests/hostile/test_listening_strangers.py tests/hostile/test_runs_long.py
+
+# Environments of the other Pythons, by which `make test` sees that they record the same bytes: PYTHONS='3.12 3.13'.
+PYTHONS ?= $(shell for v in 3.11 3.12 3.13 3.14 3.15; do python$$v -c '' 2>/dev/null && echo $$v; done)
+pythons:
+	for v in $(PYTHONS); do python$$v -m venv .venvs/$$v && .venvs/$$v/bin/pip install --quiet . || exit 1; done
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -56,4 +69,4 @@ captures: $(STAMP)
 		--captures $(CAPTURES)/sinexcel-2090104
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venvs .mypy_cache .pytest_cache .ruff_cache .hypothesis

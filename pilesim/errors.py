@@ -35,6 +35,10 @@ class FileError(UsageError):
         self.line = line
         self.problem = problem
 
+    def __reduce__(self) -> tuple[type[FileError], tuple[str, int | None, str]]:
+        # As it was made: another process tells it too.
+        return type(self), (self.file, self.line, self.problem)
+
 
 class RigError(PilesimError):
     """The bench fails: a port does not exist, is taken, vanished, or nobody connected."""

@@ -24,6 +24,16 @@ T = TypeVar("T")
 _INT = re.compile(r"-?(0|[1-9]\d*)")
 _DECIMAL = re.compile(r"-?\d+\.\d+")
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
+_KIND_WORDS = {
+    "str": "text",
+    "int": "a whole number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "nothing",
+}
+_KIND = re.compile(r"`((?:{0})(?: \| (?:{0}))*)`".format("|".join(_KIND_WORDS)))
+_MISSING_FIELD = re.compile(r"object missing required field `(.+?)`")
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.+?)`")
 _PATH_STEP = re.compile(r"\.(\w[\w-]*)|\[(\d+|\.\.\.)\]")
 
@@ -127,7 +137,21 @@ def convert(
             raise document.error(
                 (*path, *inner, unknown[1]), f"expected one of {known}; found {unknown[1]!r}"
             ) from None
-        raise document.error((*path, *inner), text[:1].lower() + text[1:]) from None
+        raise document.error((*path, *inner), _in_words(text[:1].lower() + text[1:])) from None
+
+
+def _in_words(text: str) -> str:
+    """msgspec's sentence without the names of Python's types: whoever writes the file need not know them."""
+
+    def words(kinds: re.Match[str]) -> str:
+        # What may be left out is "or nothing" everywhere, which helps nobody.
+        named = [kind for kind in kinds[1].split(" | ") if kind != "null"] or ["null"]
+        return " or ".join(_KIND_WORDS.get(kind, kind) for kind in named)
+
+    said = _MISSING_FIELD.sub(r"expected '\1' too; found none", text)
+    said = _KIND.sub(words, said).replace(", got ", "; found ")
+    is_plain = text.startswith("expected `str`") and not text.endswith(("`array`", "`object`", "`null`"))
+    return f"{said}, which in quotes is text" if is_plain else said
 
 
 def _path(where: str, data: Any) -> list[str | int]:

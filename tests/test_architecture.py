@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pilesim
 
 PACKAGE = Path(pilesim.__file__).parent
 
-GROUND = frozenset({"errors", "units", "quantities", "strictyaml", "faulty"})
+GROUND = frozenset({"errors", "chance", "units", "quantities", "strictyaml", "faulty"})
 SHARED = GROUND | {"wire", "contract"}
 ENDS = SHARED | {"link", "trace", "pile", "platform"}
 BENCH = ENDS | {"rig"}
@@ -20,26 +21,33 @@ BENCH = ENDS | {"rig"}
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "": frozenset(),
     "errors": frozenset(),
+    "chance": frozenset({"errors"}),
     "units": frozenset(),
     "quantities": frozenset({"units"}),
     "strictyaml": frozenset({"errors"}),
     "faulty": frozenset({"errors", "quantities", "strictyaml"}),
     "library": frozenset({"errors"}),
+    "spread": frozenset({"errors"}),
     "wire": GROUND,
     "link": GROUND,
     "trace": GROUND | {"wire"},
     "contract": GROUND | {"wire"},
     # Siblings: the simulator cannot lean on the judge, nor the judge on the simulator.
     "rules": SHARED | {"trace"},
+    "diagnosis": SHARED | {"trace", "rules"},
     "pile": SHARED,
     "platform": SHARED,
     "rig": ENDS | {"library"},
     "scenario": BENCH - {"pile", "platform"},
-    "season": BENCH,
-    "conformance": BENCH | {"rules", "scenario", "library"},
-    "explore": BENCH | {"rules", "scenario", "conformance"},
-    "report": BENCH - {"pile", "platform", "link"} | {"rules", "scenario", "season", "conformance"},
-    "cli": BENCH | {"rules", "scenario", "season", "conformance", "explore", "report", "library"},
+    "season": BENCH | {"spread"},
+    "fleet": SHARED | {"trace", "platform"},
+    "conformance": BENCH | {"rules", "diagnosis", "scenario", "library", "spread"},
+    "reconstruct": BENCH - {"pile", "link"} | {"rules", "scenario"},
+    "site": BENCH | {"rules", "season", "conformance"},
+    "explore": BENCH | {"rules", "scenario", "conformance", "spread"},
+    "report": BENCH - {"pile", "platform", "link"} | {"rules", "scenario", "season", "fleet", "conformance"},
+    "cli": BENCH
+    | {"rules", "scenario", "season", "fleet", "conformance", "site", "explore", "report", "library", "reconstruct"},
     "pytest_plugin": BENCH | {"rules", "scenario", "conformance", "report", "library", "cli"},
     "__main__": frozenset({"cli"}),
 }
@@ -47,6 +55,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 
 HOME: dict[str, frozenset[str]] = {
     "construct": frozenset({"wire"}),
+    "dask": frozenset({"spread"}),
+    "distributed": frozenset({"spread"}),
+    "dpkt": frozenset({"trace"}),
     "simpy": frozenset({"pile"}),
     "socket": frozenset({"link"}),
     "selectors": frozenset({"link"}),
@@ -57,13 +68,24 @@ HOME: dict[str, frozenset[str]] = {
     "jinja2": frozenset({"report"}),
     "junitparser": frozenset({"report"}),
     "time": frozenset({"link", "rig", "cli"}),
+    "random": frozenset({"chance"}),
     "secrets": frozenset(),
+    "numpy": frozenset(),
     "uuid": frozenset(),
 }
 """Libraries that live in few packages; all others live anywhere."""
 
 CLOCK_READERS = frozenset({"link", "rig", "cli"})
 NOW = frozenset({"now", "utcnow", "today"})
+
+SAME_DRAWS = frozenset({"random", "getrandbits"})
+"""Of `random`, what every Python draws alike; all else there is made of these two, by each Python as it likes."""
+OTHER_DRAWS = frozenset(name for name in dir(random.Random) if name[0] != "_") - SAME_DRAWS - {"seed"}
+EXACT = frozenset({"ceil", "floor", "gcd", "lcm", "isqrt", "inf", "nan", "isfinite", "isinf", "isnan", "comb", "prod"})
+"""Of `math`, what gives one answer everywhere; all else there is the C library's, and rounds as that does."""
+MAY_ROUND = ("pilesim.wire.guess", "pilesim.site", "pilesim.trace.importers.pcap")
+"""Two look at what was recorded, or count what is going on, and nothing that they work out comes into a capture; the
+third takes powers of whole numbers."""
 
 
 def problems(module: str, source: str) -> list[str]:
@@ -81,6 +103,9 @@ def problems(module: str, source: str) -> list[str]:
             found.append(f"{module} imports relatively")
         elif package not in HOME.get(top, frozenset({package})):
             found.append(f"{module} imports {name}")
+    found += [f"{module}:{line} {what}" for line, what in _drawn_otherwise(tree)]
+    if not module.startswith(MAY_ROUND):
+        found += [f"{module}:{line} {what}" for line, what in _rounded_otherwise(tree)]
     if package not in MAY_IMPORT:
         found.append(f"{module} lies in no layer")
     if package not in CLOCK_READERS:
@@ -121,6 +146,31 @@ def _chance_and_clock(tree: ast.AST) -> Iterator[tuple[int, str]]:
         name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
         if name in ("Random", "SystemRandom") and not node.args:
             yield node.lineno, f"makes a {name} without a seed"
+
+
+def _drawn_otherwise(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Where a draw is one that another Python may make otherwise."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in OTHER_DRAWS:
+            yield node.lineno, f"draws by {node.func.attr}"
+
+
+def _rounded_otherwise(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Where a number hangs on how the C library rounds: its functions, and powers that may be of floats."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                yield from ((node.lineno, f"imports {a.name}") for a in names if a.name in ("math", "cmath"))
+            case ast.ImportFrom(module="math" | "cmath" as library, names=names):
+                yield from ((node.lineno, f"takes {a.name} from {library}") for a in names if a.name not in EXACT)
+            case ast.Call(func=ast.Name(id="pow")):
+                yield node.lineno, "takes a power by pow"
+            case ast.BinOp(op=ast.Pow(), left=ast.Constant(value=int()), right=ast.Name() | ast.BinOp()):
+                pass
+            case ast.BinOp(op=ast.Pow(), left=ast.Constant(value=int()), right=ast.Constant(value=int())):
+                pass
+            case ast.BinOp(op=ast.Pow()) | ast.AugAssign(op=ast.Pow()):
+                yield node.lineno, "takes a power that may be of a float"
 
 
 MODULES = {
@@ -208,8 +258,19 @@ def test_it_has_no_circle_among_the_layers() -> None:
         ("pilesim.pile.clock", "import datetime\ndatetime.datetime.now()", ":2 reads the clock by datetime.now"),
         ("pilesim.report.html", "from datetime import date\ndate.today()", ":2 reads the clock by date.today"),
         ("pilesim.pile.faults", "import random\nrandom.random()", ":2 draws by random.random"),
-        ("pilesim.pile.faults", "import random\nrandom.Random()", ":2 makes a Random without a seed"),
-        ("pilesim.pile.faults", "from random import choice", ":1 takes choice from random"),
+        ("pilesim.chance", "import random\nrandom.Random()", ":2 makes a Random without a seed"),
+        ("pilesim.chance", "from random import choice", ":1 takes choice from random"),
+        ("pilesim.pile.faults", "import random", "imports random"),
+        ("pilesim.chance", "def gauss(self):\n    return self._bits.gauss(0, 1)", ":2 draws by gauss"),
+        ("pilesim.rig.armed", "piece = rng.choice(pieces)", ":1 draws by choice"),
+        ("pilesim.rig.armed", "jitter_ns = rng.randint(0, 5)", ":1 draws by randint"),
+        ("pilesim.pile.meter", "import math\nmath.exp(1)", ":1 imports math"),
+        ("pilesim.pile.meter", "from math import floor, sin", ":1 takes sin from math"),
+        ("pilesim.pile.meter", "watts = volts ** 2", ":1 takes a power that may be of a float"),
+        ("pilesim.pile.meter", "part = 10 ** -places", ":1 takes a power that may be of a float"),
+        ("pilesim.pile.meter", "watts **= 2", ":1 takes a power that may be of a float"),
+        ("pilesim.pile.meter", "watts = pow(volts, 2)", ":1 takes a power by pow"),
+        ("pilesim.pile.meter", "import numpy", "imports numpy"),
         ("pilesim.wire.frame", "import os\nos.urandom(4)", ":2 draws by os.urandom"),
     ],
 )
@@ -222,7 +283,10 @@ def test_it_finds_what_breaks_a_layer(module: str, source: str, problem: str) ->
     [
         ("pilesim.cli.main", "import time\ntime.monotonic_ns()"),
         ("pilesim.rig.clock", "from datetime import UTC, datetime\ndatetime.now(UTC)"),
-        ("pilesim.pile.faults", "import random\nrandom.Random('7/bill-lost').random()"),
+        ("pilesim.chance", "import random\nrandom.Random('7/bill-lost').random()"),
+        ("pilesim.pile.faults", "from pilesim.chance import Chance\nChance('7/bill-lost').one_of('ab')"),
+        ("pilesim.wire.fields", "from math import ceil\nhighest = 256**size - 1"),
+        ("pilesim.wire.guess", "from math import log"),
         ("pilesim.pile.timeline", "import simpy"),
         ("pilesim.wire.evlink.payloads", "import construct\nfrom pilesim.wire.fields import Layout"),
     ],

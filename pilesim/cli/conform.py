@@ -15,6 +15,7 @@ from pilesim.cli.options import (
     console,
     impair_option,
     protocol_option,
+    scheduler_option,
     seed_option,
 )
 from pilesim.cli.report import (
@@ -91,6 +92,7 @@ from pilesim.wire.protocol import protocol_named
 )
 @click.option("--captures", type=click.Path(file_okay=False, path_type=Path), help="Keep each scenario's capture here.")
 @click.option("--pile-number", metavar="DIGITS", help="The number of a pile on a URL, if it is known.")
+@scheduler_option
 @click.pass_context
 def command(
     context: click.Context,
@@ -113,13 +115,14 @@ def command(
     resume_file: Path | None,
     captures: Path | None,
     pile_number: str | None,
+    scheduler: str,
 ) -> int:
     """Run the conformance scenarios against a pile, simulated or real.
 
     Without scenarios the whole suite runs. PILE is sim:NAME (a firmware profile), tcp-listen://HOST:PORT (a pile
     dials in), tcp://HOST:PORT, serial://DEVICE?baud=N, rfc2217://HOST:PORT or pty: (makes one, says its name).
     """
-    out = console()
+    out = console(lasting=True)
     before = read_result(resume_file) if resume_file is not None else None
     known, words = scenarios_named(scenarios or _planned(before))
     chosen = choose(known, words)
@@ -210,13 +213,14 @@ def command(
     on_real_line = not in_memory(options)
     if on_real_line:
         options = replace(options, watch=watch, opened=opened)
-    done = _done_before(before, options)
+    done = _done_before(before, options, {scenario.id for scenario in chosen})
     if isinstance(target, LinkTarget):
         chosen = grouped(chosen, options.bench_rig)
         _print_day(out, [s for s in chosen if s.id not in done], options)
     with captures_for(html_file, captures) as folder:
         try:
-            run = run_all(chosen, replace(options, captures=folder), begun=begun, ended=ended, done=done)
+            here = replace(options, captures=folder)
+            run = run_all(chosen, here, begun=begun, ended=ended, done=done, scheduler=scheduler)
             print_summary(out, run)
         except BaseException:
             # The reports tell what was seen until it was broken off, and what was left.
@@ -234,8 +238,8 @@ def _planned(before: RunResult | None) -> tuple[str, ...]:
     return tuple(before.files.get(name, name) for name in before.planned) if before is not None else ()
 
 
-def _done_before(before: RunResult | None, options: Options) -> dict[str, ScenarioResult]:
-    """What a run that was broken off has left to this one. UsageError where it was another run."""
+def _done_before(before: RunResult | None, options: Options, chosen: set[str]) -> dict[str, ScenarioResult]:
+    """What a run that was broken off has left to this one. UsageError where it was another run, or had others too."""
     if before is None:
         return {}
     for name, was, now in (
@@ -246,6 +250,10 @@ def _done_before(before: RunResult | None, options: Options) -> dict[str, Scenar
     ):
         if was != now:
             raise UsageError(f"--resume: expected the {name} of the run that was broken off, {was}; found {now}")
+    left_out = [result.id for result in before.scenarios if result.id not in chosen]
+    if left_out:
+        # The result file is written anew, and they would be gone.
+        raise UsageError(f"--resume: expected the scenarios of the run that was broken off, {left_out[0]} among them")
     return {result.id: result for result in before.scenarios}
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pilesim.cli.options import console, protocol_option, seed_option
+from pilesim.cli.options import console, protocol_option, scheduler_option, seed_option
 from pilesim.errors import InternalError, UsageError
 from pilesim.explore.draw import Drawing
 from pilesim.explore.explore import CRASHED, Explored, Finding, explore
@@ -28,6 +28,7 @@ from pilesim.wire.protocol import protocol_named
 @protocol_option
 @click.option("--no-faults", is_flag=True, help="Draw no faults: only what is done at the pile, and the line.")
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(min=1), help="Processes to spread it over.")
+@scheduler_option
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write each reduced scenario here.")
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the result here.")
 def command(
@@ -37,6 +38,7 @@ def command(
     protocol: str,
     no_faults: bool,
     jobs: int,
+    scheduler: str,
     out: Path | None,
     json_file: Path | None,
 ) -> int:
@@ -54,7 +56,7 @@ def command(
         if rules:
             screen.print(f"[dim]run {run}: {', '.join(rules)}[/]", soft_wrap=True)
 
-    explored = explore(seed, runs, drawing, url=pile, jobs=jobs, done=done)
+    explored = explore(seed, runs, drawing, url=pile, jobs=jobs, scheduler=scheduler, done=done)
     for finding in explored.findings:
         _print_finding(screen, finding, out)
     _print_summary(screen, explored)
@@ -70,13 +72,14 @@ def command(
 
 def _drawing(url: str, protocol: str, *, faults: bool) -> Drawing:
     """What schedules are drawn for; UsageError where the pile is none that can be played over and over."""
-    spoken = protocol_named(protocol)
     target = parse_target(url)
     if not isinstance(target, SimTarget) or target.link is not SimLink.VIRTUAL or target.seed is not None:
         raise UsageError(f"expected a simulated pile in memory, sim:NAME with faults or without; found {url!r}")
-    profile_of(target)  # a wrong name or fault is told before anything runs
+    # What there is not is told before anything runs.
+    protocol_named(protocol)
+    profile_of(target)
     given = tuple(ChosenFault(End.PILE, name, tuple(said.items())) for name, said in target.faults)
-    return Drawing(protocol=spoken.name, profile=target.profile, given=given, faults=faults)
+    return Drawing(protocol=protocol, profile=target.profile, given=given, faults=faults)
 
 
 def _makeable(folder: Path | None, json_file: Path | None) -> None:

@@ -10,9 +10,10 @@ import click
 import msgspec
 from rich.progress import track
 
-from pilesim.cli.options import console, protocol_option
+from pilesim.cli.options import console, protocol_option, scheduler_option
 from pilesim.cli.scenarios import all_scenarios
 from pilesim.conformance.matrix import FAULTS, Proof, load_proofs, run_cells, shortcomings
+from pilesim.errors import UsageError
 from pilesim.report.tables import print_faults, print_matrix
 from pilesim.scenario.scenario import Scenario
 
@@ -25,14 +26,23 @@ _PROCESSES = os.cpu_count() or 1
 @protocol_option
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(min=1), metavar="N", help="Seeds 1 to N.")
 @click.option("--jobs", default=_PROCESSES, show_default=True, type=click.IntRange(min=1), help="Processes.")
+@scheduler_option
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write every cell here.")
-def command(matrix: bool, shown: bool, protocol: str, seeds: int, jobs: int, json_file: Path | None) -> int:
-    """List the faults of pile and platform; each goes into `--pile 'sim:reference?fault=NAME'` or --platform."""
+def command(
+    matrix: bool, shown: bool, protocol: str, seeds: int, jobs: int, scheduler: str, json_file: Path | None
+) -> int:
+    """List the faults of pile and platform; each goes into `--pile 'sim:reference?fault=NAME'` or --platform.
+
+    A fault that the protocol leaves no room for is listed with the reason.
+    """
     out = console()
+    proofs = load_proofs(protocol)
     if not matrix:
-        print_faults(out, FAULTS)
+        if shown or json_file is not None or seeds > 1:
+            raise UsageError("expected --matrix too: --shown, --seeds and --json are about its runs")
+        print_faults(out, FAULTS, {proof.name: proof.not_applicable for proof in proofs})
         return 0
-    scenarios, proofs = all_scenarios(), load_proofs(protocol)
+    scenarios = all_scenarios()
     wanted = range(1, seeds + 1)
     work: list[tuple[Proof | None, Scenario, int]] = [
         (None, scenario, seed) for scenario in scenarios.values() for seed in wanted
@@ -43,9 +53,10 @@ def command(matrix: bool, shown: bool, protocol: str, seeds: int, jobs: int, jso
         for name in (proof.shown if shown else scenarios)
         for seed in wanted
     ]
-    out.print(f"{len(proofs)} faults, {len(scenarios)} scenarios, {seeds} seeds: {len(work)} runs, {jobs} side by side")
+    by = f"by {scheduler}," if scheduler else jobs
+    out.print(f"{len(proofs)} faults, {len(scenarios)} scenarios, {seeds} seeds: {len(work)} runs, {by} side by side")
     quiet = not sys.stdout.isatty()
-    cells = list(track(run_cells(work, jobs, protocol), "runs", total=len(work), console=out, disable=quiet))
+    cells = list(track(run_cells(work, jobs, protocol, scheduler), "runs", total=len(work), console=out, disable=quiet))
     wrong = shortcomings(cells, wanted, protocol)
     for proof in proofs:
         if proof.not_applicable:

@@ -3,59 +3,102 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
 import click
 from msgspec.structs import replace
+from rich.console import Console
 
 from pilesim import __version__
-from pilesim.cli.logs import dated, log_options, print_import
+from pilesim.cli.logs import dated, log_options, log_worth, print_import
 from pilesim.cli.options import console
-from pilesim.cli.report import report_options, writable, write_reports
-from pilesim.conformance.judged import judged
-from pilesim.conformance.result import EXIT_CODES, RunResult, heard_facts
-from pilesim.report.text import print_rules, print_scenario
+from pilesim.cli.report import report_options, writable, write_reports, write_whole
+from pilesim.conformance.judged import Recording, judged
+from pilesim.conformance.result import EXIT_CODES, RunResult, ScenarioResult, encode_result, heard_facts
+from pilesim.errors import UsageError
+from pilesim.report.page import line_words
+from pilesim.report.text import print_rules, print_scenario, printable
 from pilesim.rules.verdict import Verdict
 from pilesim.scenario.view import View
+from pilesim.trace.events import AnyEvent
 from pilesim.trace.importers.imported import Wishes
-from pilesim.trace.importers.load import load_log
+from pilesim.trace.importers.load import StreamedLog, is_long, load_log
+from pilesim.units import format_duration, format_local, parse_world_start_ns
 from pilesim.wire.protocol import protocol_named
+
+DEEDS_SHOWN = 20
+"""What the line did is printed piece by piece so often."""
 
 
 @click.command()
-@click.argument("capture", metavar="LOG", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("capture", metavar="LOG|FOLDER", type=click.Path(path_type=Path))
 @click.option("--strict", is_flag=True, help="SHOULD rules decide the verdict too.")
 @report_options
 @click.option("--rules", "all_rules", is_flag=True, help="Print every rule's verdict, with its margin or reason.")
+@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the result here.")
+@click.option(
+    "--csv", "csv_file", type=click.Path(dir_okay=False, path_type=Path), help="Write a folder's tables as CSV here."
+)
+@click.option(
+    "--jobs", type=click.IntRange(min=1), metavar="N", help="Read a folder in so many processes; else in all."
+)
 @log_options
 def command(
-    capture: Path, strict: bool, all_rules: bool, junit_file: Path | None, html_file: Path | None, wishes: Wishes
+    capture: Path,
+    strict: bool,
+    all_rules: bool,
+    junit_file: Path | None,
+    html_file: Path | None,
+    json_file: Path | None,
+    csv_file: Path | None,
+    jobs: int | None,
+    wishes: Wishes,
 ) -> int:
     """Give the verdict on a recording: the same as the run gave that made it.
 
     LOG is a capture of pilesim's, or any other log of the line's bytes: packets (pcap, pcapng), lines of hex, a serial
     sniffer's. What such a log is worth and what it does not hold is said first; findings name its lines.
+
+    Of a FOLDER every log in it is read, however deep it lies, and counted as the field counts: successful charges and
+    anomalies by firmware, pile and day, and the piles that drop off the line most.
     """
-    imported = load_log(capture, dated(capture, wishes))
-    trace = imported.trace
-    writable(junit_file, html_file)
-    header = trace.header
+    _only_together(
+        capture.is_dir(),
+        {"--strict": strict, "--rules": all_rules, "--junit": junit_file, "--html": html_file},
+        {"--csv": csv_file, "--jobs": jobs},
+    )
+    if capture.is_dir():
+        from pilesim.cli.folder import judge_all  # noqa: PLC0415 (the platform's ledger, which one log needs not)
+
+        return judge_all(capture, wishes, jobs=jobs, json_file=json_file, csv_file=csv_file)
+    wishes = dated(capture, wishes)
+    # A page shows every event, and so do the reports that quote the run; a verdict alone needs none of them kept.
+    streamed = StreamedLog(capture, wishes) if is_long(capture) and not (html_file or junit_file) else None
+    recording: Recording = streamed or (kept := load_log(capture, wishes)).trace
+    own = (streamed or kept).own
+    writable(junit_file, html_file, json_file)
+    header = recording.header
+    view = View(protocol_named(header.protocol), header.ends[-1])
     result = judged(
-        trace,
+        _Viewed(recording, view),
         title="",
         # The steps that were recorded have the lines of their scenario, and none of the recording.
-        file=f"{header.scenario}.yaml" if header.scenario else _lines_of(capture, header.source, imported.own),
+        file=f"{header.scenario}.yaml" if header.scenario else _lines_of(capture, header.source, own),
         strict=strict,
         repeat=shlex.join(["pilesim", "judge", str(capture), *(["--strict"] if strict else []), *_said(wishes)]),
+        explain=True,
     )
-    view = View(protocol_named(header.protocol), header.ends[-1])
-    for event in trace.events:
-        view.see(event)
-    result = replace(result, heard=view.heard)
+    imported = streamed.imported() if streamed is not None else kept
+    trace = imported.trace
+    result = replace(result, heard=view.heard, log=log_worth(imported))
     out = console()
     print_import(out, str(capture), imported)
     print_scenario(out, result, strict)
+    _print_line(out, result, parse_world_start_ns(header.start))
+    for sentence in result.diagnosis:
+        out.print(f"  {printable(sentence)}", soft_wrap=True, markup=False)
     if header.source:
         open_rules = sum(row.verdict is Verdict.INCONCLUSIVE for row in result.rules)
         out.print(f"{open_rules} of {len(result.rules)} rules stay open by this log: --rules says why", soft_wrap=True)
@@ -77,8 +120,55 @@ def command(
             **heard_facts([result]),
         },
     )
+    if json_file is not None:
+        write_whole(json_file, encode_result(run))
     write_reports([run], lambda run, result: trace, junit_file=junit_file, html_file=html_file)
     return EXIT_CODES[result.verdict]
+
+
+class _Viewed:
+    """A recording whose events pass before the eyes of a view the first time that they are taken."""
+
+    def __init__(self, recording: Recording, view: View) -> None:
+        self.header = recording.header
+        self._recording = recording
+        self._view: View | None = view
+
+    @property
+    def events(self) -> Iterator[AnyEvent]:
+        view, self._view = self._view, None
+        for event in self._recording.events:
+            if view is not None:
+                view.see(event)
+            yield event
+
+
+def _only_together(folder: bool, of_a_log: Mapping[str, object], of_a_folder: Mapping[str, object]) -> None:
+    """UsageError for an option of the one with the other."""
+    what, asked = ("a folder", of_a_log) if folder else ("one log", of_a_folder)
+    for option, value in asked.items():
+        if value:
+            raise UsageError(f"{option}: expected none with {what}: it is for {'one log' if folder else 'a folder'}")
+
+
+def _print_line(out: Console, result: ScenarioResult, start_ns: int) -> None:
+    """What the line itself did, summed up and frame by frame."""
+    said = line_words(result.line)
+    if not said:
+        return
+    out.print(f"  the line itself: {said}", markup=False)
+    deeds = result.line.get("deeds", [])
+    for deed in deeds[:DEEDS_SHOWN]:
+        what = ", ".join(deed.get("frames", ())) or ("the connection" if deed["effect"] == "down" else "bytes")
+        lasted = f" for {format_duration(deed['lasted_ns'])}" if deed.get("lasted_ns") else ""
+        way = f" {deed['direction']}" if deed.get("direction") else ""
+        out.print(
+            f"    {format_local(start_ns + deed['t_ns'])} {printable(what)}{way}: {deed['effect']}{lasted}",
+            soft_wrap=True,
+            markup=False,
+        )
+    if len(deeds) > DEEDS_SHOWN:
+        out.print(f"    ... and {len(deeds) - DEEDS_SHOWN} more: --json has them")
 
 
 def _lines_of(capture: Path, source: str, own: bool) -> str:
@@ -99,7 +189,7 @@ def _said(wishes: Wishes) -> list[str]:
         ("year", wishes.year, usual.year),
         ("day", wishes.day, usual.day),
         ("tz", f"{datetime(2000, 1, 1, tzinfo=wishes.zone):%z}", f"{datetime(2000, 1, 1, tzinfo=usual.zone):%z}"),
-        ("order", wishes.order, usual.order),
+        ("lines", wishes.order, usual.order),
     ):
         if value != default:
             words += [f"--{option}", str(value)]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, TextIO
+from typing import Any
 
 import click
 from rich.console import Console
@@ -20,15 +20,20 @@ from pilesim.cli.scenarios import one_scenario
 from pilesim.conformance.judged import judged
 from pilesim.conformance.live import LiveOptions, play_live
 from pilesim.conformance.result import EXIT_CODES
-from pilesim.errors import RigError, UsageError
+from pilesim.errors import RigError
 from pilesim.pile.profiles import Profile
 from pilesim.report.text import print_scenario
 from pilesim.report.timeline import Routine, Teller, print_entry
 from pilesim.rig.bench import Bench
 from pilesim.rig.impairments import Impairment
+from pilesim.rig.scribe import capture_file
 from pilesim.trace.events import AnyEvent, LineUp, Note, Trace
 
 script_option = click.option("--script", metavar="SCENARIO", help="Play this end's steps, wait for the other's.")
+
+pile_number_option = click.option(
+    "--pile-number", "number", default="", metavar="DIGITS", help="Where piles dial in, hang up any but this one."
+)
 
 
 def live_options(function: F) -> F:
@@ -62,7 +67,7 @@ def play(
     strict: bool = False,
 ) -> int:
     """Play one end, or tap two, told line by line; judge what was recorded by a script or a tap. The exit code."""
-    out = console()
+    out = console(lasting=True)
     scenario = one_scenario(script) if script else None
     options = LiveOptions(
         pile=pile,
@@ -84,8 +89,8 @@ def play(
                 out.print(escape(url if name == url else f"{url} is {name}"), soft_wrap=True)
 
     with ExitStack() as stack:
-        sink = stack.enter_context(_written(capture)) if capture else None
-        stop = stack.enter_context(_told_to_stop())
+        sink = stack.enter_context(capture_file(capture)) if capture else None
+        stop = stack.enter_context(told_to_stop())
         trace = play_live(options, sink=sink, opened=opened, see=_printer(out, options, everything), stop=stop)
         if scenario is None and options.own_end is not None:
             return 0
@@ -109,23 +114,16 @@ def _verdict(out: Console, trace: Trace, options: LiveOptions, capture: Path | N
 
 
 @contextmanager
-def _written(capture: Path) -> Iterator[TextIO]:
-    try:
-        sink = capture.open("w", encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise UsageError(f"{capture}: expected a file that can be written: {error.strerror}") from None
-    with sink:
-        yield sink
+def told_to_stop() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C, SIGTERM or the end of the terminal has asked for an orderly end.
 
-
-@contextmanager
-def _told_to_stop() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C or SIGTERM has asked for an orderly end; a second one ends at once, as KeyboardInterrupt."""
+    A second Ctrl-C or SIGTERM ends at once, as KeyboardInterrupt; a terminal may tell of its end more than once.
+    """
     told = False
 
     def tell(number: int, frame: FrameType | None) -> None:
         nonlocal told
-        if told:
+        if told and number in (signal.SIGINT, signal.SIGTERM):
             raise KeyboardInterrupt
         told = True
 
@@ -137,7 +135,7 @@ def _told_to_stop() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-_STOPPING = (signal.SIGINT, signal.SIGTERM)
+_STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 def _printer(out: Console, options: LiveOptions, everything: bool) -> Callable[[AnyEvent], None]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
@@ -16,13 +16,15 @@ from typing import Any
 import click
 from rich.console import Console
 
+from pilesim.conformance.result import LogWorth
 from pilesim.errors import UsageError
 from pilesim.report.text import printable
 from pilesim.trace.events import Vantage
-from pilesim.trace.importers.imported import Imported, LineOrder, UnreadLine, Wishes
+from pilesim.trace.importers.imported import Imported, LineOrder, Opened, UnreadLine, Wishes, vantage_of
 from pilesim.trace.importers.load import IMPORTERS
 
 UNREAD_SHOWN = 10
+UNREAD_IN_RESULT = 100
 
 _ZONE = re.compile(r"(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>\d{2}))?")
 
@@ -42,7 +44,8 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("day", {"metavar": "YYYY-MM-DD", "help": "The day on which a log begins whose lines have none."}),
     ("tz", {"metavar": "+HH:MM", "default": "+08:00", "show_default": True, "help": "Zone of the log's times."}),
     (
-        "order",
+        # An order is one of charging everywhere else, and chosen by --order.
+        "lines",
         {
             "type": click.Choice([o.value for o in LineOrder]),
             "default": LineOrder.TIME.value,
@@ -77,7 +80,7 @@ def _wishes(said: dict[str, Any]) -> Wishes:
         year=said["year"],
         day=_day(said["day"]) if said["day"] else None,
         zone=_zone(said["tz"]),
-        order=LineOrder(said["order"]),
+        order=LineOrder(said["lines"]),
     )
 
 
@@ -107,13 +110,35 @@ def dated(path: Path, wishes: Wishes) -> Wishes:
     return replace(wishes, written=written)
 
 
+def print_head(console: Console, name: str, opened: Opened) -> None:
+    """What a log is that is still to be read."""
+    header = opened.header
+    if opened.own and not header.source:
+        return
+    came = f"{name}, imported from {header.source}" if opened.own else f"{name}: read as {opened.form}"
+    tell = functools.partial(console.print, soft_wrap=True, markup=False)
+    tell(f"{printable(came)}, from {header.start}")
+    tell(f"  recorded at: {vantage_of(header)}; times: {opened.ledger.clock}")
+    if header.missing:
+        tell(f"  does not hold: {', '.join(header.missing)}")
+
+
+def print_tail(console: Console, opened: Opened) -> None:
+    """What was assumed of a log, and what of it was not read, now that it has been."""
+    ledger = opened.ledger
+    tell = functools.partial(console.print, soft_wrap=True, markup=False)
+    for remark in ledger.sentences():
+        tell(f"  {printable(remark)}")
+    _print_unread(tell, ledger.unread, ledger.unread_count)
+
+
 def print_import(console: Console, name: str, imported: Imported) -> None:
     """What a log is, what it is worth, and what of it was not read."""
     if imported.own and not imported.trace.header.source:
         return
     source = imported.trace.header.source if imported.own else ""
     came = f"{name}, imported from {source}" if source else f"{name}: read as {imported.form}"
-    start, events = imported.trace.header.start, len(imported.trace.events)
+    start, events = imported.trace.header.start, imported.count
     tell = functools.partial(console.print, soft_wrap=True, markup=False)
     tell(f"{printable(came)}, {events} events from {start}")
     tell(f"  recorded at: {imported.vantage}")
@@ -122,12 +147,31 @@ def print_import(console: Console, name: str, imported: Imported) -> None:
         tell(f"  does not hold: {', '.join(imported.missing)}")
     for remark in imported.remarks:
         tell(f"  {printable(remark)}")
-    if imported.unread_count:
-        tell(f"  {imported.unread_count} lines could not be read:")
-        for line in imported.unread[:UNREAD_SHOWN]:
-            tell(f"    {_unread(line)}")
-        if imported.unread_count > UNREAD_SHOWN:
-            tell(f"    ... and {imported.unread_count - UNREAD_SHOWN} more")
+    _print_unread(tell, imported.unread, imported.unread_count)
+
+
+def _print_unread(tell: Callable[[str], None], unread: Sequence[UnreadLine], count: int) -> None:
+    if count:
+        tell(f"  {count} lines could not be read:")
+    for line in unread[:UNREAD_SHOWN]:
+        tell(f"    {_unread(line)}")
+    if count > UNREAD_SHOWN:
+        tell(f"    ... and {count - UNREAD_SHOWN} more")
+
+
+def log_worth(imported: Imported) -> LogWorth | None:
+    """The same for a result; None for a recording of this program's own, which holds all that there was."""
+    if imported.own and not imported.trace.header.source:
+        return None
+    return LogWorth(
+        form=imported.form,
+        vantage=imported.vantage,
+        clock=imported.clock,
+        missing=tuple(imported.missing),
+        remarks=imported.remarks,
+        unread=tuple(_unread(line) for line in imported.unread[:UNREAD_IN_RESULT]),
+        unread_count=imported.unread_count,
+    )
 
 
 def _unread(line: UnreadLine) -> str:

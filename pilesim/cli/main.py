@@ -22,11 +22,14 @@ COMMANDS = {
     "repro": "Play a field case and print its time line as the field saw it.",
     "explore": "Play random lives and faults, and reduce what breaks a rule.",
     "season": "Play a season of charges and print the field's tables from the ledger.",
-    "judge": "Give the verdict on a recording, or on a log of another's.",
+    "judge": "Give the verdict on a recording or a log; of a folder of logs the field's tables.",
+    "show": "Show a log line by line, with what the rules find in it; of one that grows too.",
     "import": "Write a log (packets, hex lines, a serial sniffer's) as a capture.",
+    "case": "Make a scenario that does again what a log tells.",
+    "bill": "Say what each bill of a log should have been, with bounds.",
     "report": "Show result files as JUnit XML, or as one HTML page.",
     "rig": "Check a bench: what is heard of its pile, and what seems to be wrong.",
-    "pile": "Put a simulated pile on a real line.",
+    "pile": "Put a simulated pile on a real line, or thousands against a platform.",
     "platform": "Put the reference platform on a real line.",
     "tap": "Stand between a real pile and a real platform: pass on, record, impair, judge.",
     "rules": "List the expectations, or explain one.",
@@ -35,6 +38,9 @@ COMMANDS = {
     "messages": "List a protocol's messages.",
 }
 """Each command, its line of help; its code is the `command` of the module of that name beside this one."""
+
+NOBODY_READS = 128 + 13
+"""The exit code of a program that a shell's pipe has ended, as shells tell it."""
 
 
 class LazyGroup(click.Group):
@@ -66,7 +72,13 @@ def pilesim() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code."""
-    sys.exit(run(arguments))
+    code = run(arguments)
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        # Nobody reads any more. Python would try once more as it ends, and end with a code of its own.
+        sys.stdout = None
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -80,6 +92,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
+    except SystemExit:
+        # click ends so where a reader of ours has hung up, and with the code of a failed rule.
+        return NOBODY_READS
     except click.Abort:
         click.echo("pilesim: broken off", err=True)
         return 130

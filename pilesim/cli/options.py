@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar, cast
 
 import click
 from rich.console import Console
@@ -45,6 +45,15 @@ def clock_rate_option(function: F) -> F:
     )(function)
 
 
+def scheduler_option(function: F) -> F:
+    return click.option(
+        "--scheduler",
+        default="",
+        metavar="tcp://HOST:PORT",
+        help="Have it done by the workers of this Dask cluster (pilesim[cluster]); the result is the same.",
+    )(function)
+
+
 def impair_option(function: F) -> F:
     return click.option(
         "--impair",
@@ -79,7 +88,36 @@ def duration(context: click.Context, option: click.Parameter, text: str | None) 
         raise UsageError(f"--{option.opts[0].lstrip('-')}: {error}") from None
 
 
-def console() -> Console:
-    """Where results go; as wide as the terminal, plain and wide enough for the tables where it is none."""
+class _Lasting:
+    """Standard output for a run that is worth more than its reader: once nobody reads, it says no more and goes on."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._gone = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        self._try(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._try(self._stream.flush)
+
+    def _try(self, say: Callable[[], object]) -> None:
+        if not self._gone:
+            try:
+                say()
+            except (OSError, ValueError):
+                self._gone = True
+
+
+def console(*, lasting: bool = False) -> Console:
+    """Where results go; as wide as the terminal, plain and wide enough for the tables where it is none.
+
+    `lasting`: what is told goes on when its reader does not.
+    """
+    file = cast("TextIO", _Lasting(sys.stdout)) if lasting else sys.stdout
     # A pile named by a URL may hold `:a:`, which is no emoji.
-    return Console(file=sys.stdout, highlight=False, emoji=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    return Console(file=file, highlight=False, emoji=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pilesim.cli.options import console, seed_option
+from pilesim.cli.options import console, scheduler_option, seed_option
 from pilesim.errors import InternalError, UsageError
 from pilesim.library import season_folder, season_names
 from pilesim.report.season import print_season, print_seasons
@@ -33,7 +33,10 @@ from pilesim.season.result import result_of
     metavar="N",
     help="Play so many piles side by side; the result is the same.",
 )
-def command(season: str | None, seed: int, charges: int | None, json_file: Path | None, jobs: int) -> int:
+@scheduler_option
+def command(
+    season: str | None, seed: int, charges: int | None, json_file: Path | None, jobs: int, scheduler: str
+) -> int:
     """Play a season of charges in virtual time and print the field's tables from the platform's ledger.
 
     Without a season the known ones are listed. Rates and habits are the file's; counts come out with the seed, and
@@ -53,7 +56,12 @@ def command(season: str | None, seed: int, charges: int | None, json_file: Path 
     with _progress() as progress:
         task = progress.add_task("charges", total=count)
         outcomes = play_season(
-            read, seed=seed, charges=count, jobs=jobs, charged=lambda done: progress.advance(task, done)
+            read,
+            seed=seed,
+            charges=count,
+            jobs=jobs,
+            scheduler=scheduler,
+            charged=lambda done: progress.advance(task, done),
         )
     result = result_of(read, seed, outcomes)
     print_season(out, result)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from pilesim.cli.live import live_options, play
+from pilesim.cli.live import live_options, pile_number_option, play
 from pilesim.cli.options import duration, impair_option
 
 
@@ -16,6 +16,7 @@ from pilesim.cli.options import duration, impair_option
 @impair_option
 @click.option("--for", "for_ns", metavar="DURATION", callback=duration, help="End after this long, as 10m or 1h30m.")
 @click.option("--strict", is_flag=True, help="SHOULD rules decide the verdict too.")
+@pile_number_option
 @live_options
 def command(**options: Any) -> int:
     """Stand between a real pile and a real platform: pass everything on, record both ends, impair, judge.

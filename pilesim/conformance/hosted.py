@@ -22,7 +22,8 @@ from pilesim.conformance.runner import outpaced
 from pilesim.errors import InternalError, RigError
 from pilesim.faulty import FaultChoice, Mishap
 from pilesim.pile.pile import Pile
-from pilesim.platform.platform import Platform, PlatformSession
+from pilesim.platform.platform import Platform
+from pilesim.platform.session import PlatformSession
 from pilesim.platform.settings import Settings
 from pilesim.rig.bench import Bench
 from pilesim.rig.stimuli import SimulatedHands

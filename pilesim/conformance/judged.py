@@ -5,22 +5,52 @@ Owns nothing but the joining: all that the result says of a run is in its trace.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
+from typing import Protocol
 
 import msgspec
 
 from pilesim.conformance.result import FindingRow, RuleRow, ScenarioResult, scenario_verdict
+from pilesim.diagnosis.diagnose import diagnose
 from pilesim.rules.judge import judge
 from pilesim.rules.verdict import Verdict
-from pilesim.trace.events import Finish, Note, Trace
+from pilesim.trace.events import AnyEvent, Finish, Header, Note
 from pilesim.units import format_since_start
 
 NONE_EXPECTED: Mapping[str, str] = MappingProxyType({})
 
 
+class Recording(Protocol):
+    """What is judged: a trace in memory, or one that is read anew each time its events are asked for."""
+
+    @property
+    def header(self) -> Header: ...
+
+    @property
+    def events(self) -> Iterable[AnyEvent]: ...
+
+
+class _Marks:
+    """What of the events is remembered beside the judgement."""
+
+    def __init__(self) -> None:
+        self.steps: list[Note] = []
+        self.ends: list[Finish] = []
+        self.last_ns: int | None = None
+
+    def through(self, events: Iterable[AnyEvent]) -> Iterator[AnyEvent]:
+        for event in events:
+            if isinstance(event, Note) and event.line:
+                self.steps.append(event)
+            elif isinstance(event, Finish):
+                self.ends.append(event)
+            self.last_ns = event.t_ns
+            yield event
+
+
 def judged(
-    trace: Trace,
+    trace: Recording,
     *,
     title: str,
     file: str,
@@ -28,14 +58,16 @@ def judged(
     repeat: str,
     capture: str = "",
     expected: Mapping[str, str] = NONE_EXPECTED,
+    explain: bool = False,
 ) -> ScenarioResult:
     """Judge `trace` by every rule. `file` is where findings point to, `repeat` the command that runs it again.
 
-    `expected`: the rules that are known to fail here, with the reason.
+    `expected`: the rules that are known to fail here, with the reason. `explain`: say what known field cases and faults
+    explain the findings.
     """
-    judgement = judge(trace.header, trace.events)
-    steps = [event for event in trace.events if isinstance(event, Note) and event.line]
-    ends = [event for event in trace.events if isinstance(event, Finish)]
+    marks = _Marks()
+    judgement = judge(trace.header, marks.through(trace.events))
+    steps, ends = marks.steps, marks.ends
     rules = tuple(
         RuleRow.of(
             result,
@@ -54,7 +86,7 @@ def judged(
     if not ends:
         # What has failed by then has failed; what has not may have been about to.
         failed = verdict in (Verdict.ERROR, Verdict.FAIL)
-        reason = "; ".join([_broken_off(trace, file, steps, rules), *([reason] if failed else [])])
+        reason = "; ".join([_broken_off(marks, file, rules), *([reason] if failed else [])])
         verdict = verdict if failed else Verdict.INCONCLUSIVE
     return ScenarioResult(
         id=trace.header.scenario or trace.header.target,
@@ -64,17 +96,20 @@ def judged(
         verdict=verdict,
         reason=reason,
         rules=rules,
-        line=msgspec.to_builtins(judgement.line),
+        # As it is read again from a result file, whose lists are lists.
+        line=msgspec.json.decode(msgspec.json.encode(judgement.line)),
         waited_in_vain=tuple(f"{file}:{step.line} {step.text}" for step in steps if step.timed_out),
-        world_ns=trace.events[-1].t_ns if trace.events else 0,
+        world_ns=marks.last_ns or 0,
         repeat=repeat,
         capture=capture,
+        diagnosis=tuple(one.sentence for one in diagnose(trace.header, trace.events, judgement)) if explain else (),
     )
 
 
-def _broken_off(trace: Trace, file: str, steps: list[Note], rules: tuple[RuleRow, ...]) -> str:
+def _broken_off(marks: _Marks, file: str, rules: tuple[RuleRow, ...]) -> str:
     """Where a recording without an end breaks off, and what nobody can say of it, in a sentence."""
-    where = format_since_start(trace.events[-1].t_ns) if trace.events else "its first line"
+    steps = marks.steps
+    where = format_since_start(marks.last_ns) if marks.last_ns is not None else "its first line"
     step = f", in the step {file}:{steps[-1].line} {steps[-1].text}" if steps else ""
     unproven = [row.id for row in rules if row.proves and row.verdict is Verdict.INCONCLUSIVE]
     undecided = f"not proven by then: {', '.join(unproven)}" if unproven else "what was to come is undecided"

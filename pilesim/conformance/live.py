@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TextIO
 
 from pilesim.conformance.runner import settings_of, simulated_number
 from pilesim.errors import RigError
@@ -27,7 +26,7 @@ from pilesim.scenario.player import OTHER_END_NS, Player
 from pilesim.scenario.scenario import Scenario
 from pilesim.scenario.view import View
 from pilesim.trace.events import AnyEvent, Finish, Header, Trace
-from pilesim.trace.recorder import Recorder
+from pilesim.trace.recorder import Recorder, TextSink
 from pilesim.units import S, local_datetime
 from pilesim.wire.frame import End
 from pilesim.wire.protocol import protocol_named
@@ -49,7 +48,7 @@ class LiveOptions:
     clock_rate: float
     world_start_ns: int
     number: str = ""
-    """Of the pile that is played; "" takes the protocol's usual one."""
+    """Of the pile that is played, "" takes the protocol's usual one; or of the one that may dial in, "" lets any."""
     script: Scenario | None = None
     impairments: tuple[Impairment, ...] = ()
     """Of the line, from the beginning."""
@@ -76,7 +75,7 @@ class LiveOptions:
 def play_live(
     options: LiveOptions,
     *,
-    sink: TextIO | None,
+    sink: TextSink | None,
     opened: Callable[[Bench], None],
     see: Callable[[AnyEvent], None],
     stop: Callable[[], bool],
@@ -89,7 +88,8 @@ def play_live(
     protocol = protocol_named(options.protocol)
     script = options.script
     own_end = options.own_end
-    recorder = Recorder(header_of(options))
+    # What nobody judges is not kept: a pile may stand there for months.
+    recorder = Recorder(header_of(options), keep=script is not None or own_end is None)
     view = View(protocol, own_end) if own_end is not None else None
     if view is not None:
         recorder.observers.append(view.see)
@@ -164,6 +164,7 @@ def bench_of(
         recorder=recorder,
         seed=options.seed,
         impairments=options.impairments,
+        expected_number=options.number,
     )
 
 

@@ -8,7 +8,6 @@ its work.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 import msgspec
@@ -27,6 +26,8 @@ from pilesim.rig.targets import SimTarget
 from pilesim.rules.table import RULES
 from pilesim.rules.verdict import Verdict
 from pilesim.scenario.scenario import Scenario
+from pilesim.spread import hired
+from pilesim.wire.dialects import travelling
 from pilesim.wire.frame import End
 from pilesim.wire.protocol import DEFAULT_PROTOCOL, protocol_named
 
@@ -151,15 +152,23 @@ def run_cell(proof: Proof | None, scenario: Scenario, seed: int, protocol: str =
 
 
 def run_cells(
-    jobs: Sequence[tuple[Proof | None, Scenario, int]], processes: int, protocol: str = DEFAULT_PROTOCOL
+    jobs: Sequence[tuple[Proof | None, Scenario, int]],
+    processes: int,
+    protocol: str = DEFAULT_PROTOCOL,
+    scheduler: str = "",
 ) -> Iterator[Cell]:
-    """Every cell, in the order of `jobs`, whatever the number of processes."""
-    run = partial(run_cell, protocol=protocol)
-    if processes <= 1:
-        yield from (run(*job) for job in jobs)
-        return
-    with ProcessPoolExecutor(processes) as pool:
-        yield from pool.map(run, *zip(*jobs, strict=True), chunksize=4)
+    """Every cell, in the order of `jobs`, whatever the number of processes, or by the cluster at `scheduler`."""
+    with hired(processes, scheduler) as crew:
+        yield from crew.in_order(travelling(partial(_run_job, protocol), protocol), jobs, _job_name)
+
+
+def _run_job(protocol: str, job: tuple[Proof | None, Scenario, int]) -> Cell:
+    return run_cell(*job, protocol)
+
+
+def _job_name(job: tuple[Proof | None, Scenario, int]) -> str:
+    proof, scenario, seed = job
+    return f"{scenario.id} with {proof.name if proof else 'the reference'}, seed {seed}"
 
 
 def shortcomings(cells: Iterable[Cell], seeds: Sequence[int], protocol: str = DEFAULT_PROTOCOL) -> list[str]:

@@ -11,6 +11,7 @@ gives the same file. What comes from the bench instead (a port, a baud rate) lie
     2   facts, planned; a rule's expected
     3   heard
     4   files, dialect
+    5   of a log: what it is worth, and a diagnosis
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from pilesim.rules.verdict import Blame, Finding, Level, Margin, RuleResult, Ver
 from pilesim.wire.dialects import remember
 from pilesim.wire.frame import End
 
-RESULT_SCHEMA = 4
+RESULT_SCHEMA = 5
 
 _WORST_FIRST = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.NOT_APPLICABLE)
 
@@ -109,6 +110,24 @@ class RuleRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         )
 
 
+class LogWorth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a log that was judged is worth, where it is none of this program's own recordings."""
+
+    form: str
+    """How it was read."""
+    vantage: str
+    """Where it was recorded."""
+    clock: str
+    """What its times are worth."""
+    missing: tuple[str, ...]
+    """What it does not hold."""
+    remarks: tuple[str, ...]
+    """What was assumed, in sentences."""
+    unread: tuple[str, ...]
+    """The first of the lines that could not be read, each with its number."""
+    unread_count: int
+
+
 class ScenarioResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     id: str
     title: str
@@ -130,6 +149,9 @@ class ScenarioResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """The capture file, where one was kept."""
     heard: dict[str, str] = {}
     """What the pile told of itself on the line, name to text: its pile number, its firmware."""
+    log: LogWorth | None = None
+    diagnosis: tuple[str, ...] = ()
+    """What explains the findings, best first, in sentences."""
 
     @property
     def name(self) -> str:

@@ -6,16 +6,16 @@ progress is told of each scenario as it begins and ends.
 
 from __future__ import annotations
 
+import io
 import os
 import shlex
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TextIO
 
 import msgspec
 
@@ -39,6 +39,7 @@ from pilesim.rig.impairments import Impairment, impairment_text
 from pilesim.rig.operator import Operator, Silence, Terminal
 from pilesim.rig.relay import Relay
 from pilesim.rig.rigfile import Rig, plain_rig
+from pilesim.rig.scribe import capture_file
 from pilesim.rig.signs import Signs
 from pilesim.rig.stimuli import Hands, SimulatedHands
 from pilesim.rig.targets import LinkTarget, SimLink, SimTarget, Target, port_facts, wire_ns_per_byte
@@ -46,9 +47,11 @@ from pilesim.rules.verdict import Verdict
 from pilesim.scenario.player import NOBODY_CONNECTED, READY_NS, SETTLING_NS, Player
 from pilesim.scenario.scenario import PlatformSettings, Scenario
 from pilesim.scenario.view import View
+from pilesim.spread import hired
 from pilesim.trace.events import AnyEvent, Finish, Header, Trace
-from pilesim.trace.recorder import Recorder
+from pilesim.trace.recorder import Recorder, TextSink
 from pilesim.units import HOUR, format_duration, local_datetime
+from pilesim.wire.dialects import travelling
 from pilesim.wire.frame import End
 from pilesim.wire.protocol import Protocol, protocol_named
 
@@ -117,18 +120,22 @@ def run_all(
     begun: Callable[[Scenario, RunResult], None] = lambda scenario, so_far: None,
     ended: Callable[[ScenarioResult, RunResult], None] = lambda result, so_far: None,
     done: Mapping[str, ScenarioResult] = NOTHING_DONE,
+    scheduler: str = "",
 ) -> RunResult:
     """Run `scenarios` but those that are `done`, by id; `begun` and `ended` are told of each, in their order, with the
     result so far.
 
-    On a real line they run one after the other; in virtual time, where only the processor is busy, side by side.
+    On a real line they run one after the other; in virtual time, where only the processor is busy, side by side, on
+    the cluster at `scheduler` where one is named. UsageError where that is asked of a real line.
     """
+    if scheduler and not in_memory(options):
+        raise UsageError(f"--scheduler: expected a pile in virtual time, found {options.target.url!r} on a real line")
     planned = tuple(scenario.id for scenario in scenarios)
     results = [done[name] for name in planned if name in done]
     files = {scenario.id: scenario.file for scenario in scenarios if _word_of(scenario) != scenario.id}
     left = [scenario for scenario in scenarios if scenario.id not in done]
     with ExitStack() as stack:
-        running = _side_by_side(left, options, stack) if in_memory(options) else None
+        running = _side_by_side(left, options, scheduler, stack) if in_memory(options) else None
         for scenario in left:
             begun(scenario, run_result(results, planned, options, files))
             result = result_of(scenario, options) if running is None else next(running)
@@ -158,15 +165,28 @@ def run_result(
     )
 
 
-def _side_by_side(scenarios: list[Scenario], options: Options, stack: ExitStack) -> Iterator[ScenarioResult]:
+def _side_by_side(
+    scenarios: list[Scenario], options: Options, scheduler: str, stack: ExitStack
+) -> Iterator[ScenarioResult]:
     """The results in the scenarios' order, by as many processes as there are processors, the longest begun first."""
-    processes = min(os.cpu_count() or 1, len(scenarios))
-    if processes <= 1:
-        return (result_of(scenario, options) for scenario in scenarios)
-    pool = stack.enter_context(ProcessPoolExecutor(processes))
-    longest_first = sorted(scenarios, key=lambda scenario: scenario.estimate_ns, reverse=True)
-    begun = {scenario.id: pool.submit(result_of, scenario, options) for scenario in longest_first}
-    return (begun[scenario.id].result() for scenario in scenarios)
+    crew = stack.enter_context(hired(max(1, min(os.cpu_count() or 1, len(scenarios))), scheduler))
+    longest_first = sorted(range(len(scenarios)), key=lambda number: scenarios[number].estimate_ns, reverse=True)
+    # In this process nobody waits for the longest, and what is told of each scenario comes while it is played.
+    first = () if crew.here else longest_first
+    work = travelling(partial(_result_and_capture, options), options.protocol)
+    played = crew.in_order(work, scenarios, lambda scenario: scenario.id, first)
+    for scenario, (result, capture) in zip(scenarios, played, strict=True):
+        if capture:
+            with _sink(scenario, options) as (sink, _):
+                assert sink is not None
+                sink.write(capture)
+        yield result
+
+
+def _result_and_capture(options: Options, scenario: Scenario) -> tuple[ScenarioResult, str]:
+    """The result and the text of the capture, which is kept where it was asked for: the folder may not be here."""
+    sink = io.StringIO()
+    return result_of(scenario, options, sink), sink.getvalue()
 
 
 def why_unplayed(scenario: Scenario, options: Options) -> str:
@@ -176,13 +196,13 @@ def why_unplayed(scenario: Scenario, options: Options) -> str:
     )
 
 
-def result_of(scenario: Scenario, options: Options) -> ScenarioResult:
-    """The result of a scenario, even where this program fails in it: the others are still run."""
+def result_of(scenario: Scenario, options: Options, sink: TextSink | None = None) -> ScenarioResult:
+    """The result of a scenario, even where this program fails in it: the others are still run. `sink` as below."""
     reason = why_unplayed(scenario, options)
     if reason:
         return _unplayed(scenario, options, Verdict.NOT_APPLICABLE, reason)
     try:
-        return run_scenario(scenario, options).result
+        return run_scenario(scenario, options, sink).result
     except PilesimError as error:
         if not isinstance(error, EncodingError | InternalError):
             raise
@@ -208,8 +228,11 @@ def _unplayed(scenario: Scenario, options: Options, verdict: Verdict, reason: st
     )
 
 
-def run_scenario(scenario: Scenario, options: Options) -> Run:
-    """Play one scenario and judge it. RigError where the port fails; what was recorded until then is kept."""
+def run_scenario(scenario: Scenario, options: Options, sink: TextSink | None = None) -> Run:
+    """Play one scenario and judge it. RigError where the port fails; what was recorded until then is kept.
+
+    A capture that is to be kept is written to `sink`, where one is given, in place of its file.
+    """
     protocol = protocol_named(options.protocol)
     target, rig = options.target, options.bench_rig
     # A real platform's clock runs at 1, and what it tells the pile is held against this world's.
@@ -240,8 +263,8 @@ def run_scenario(scenario: Scenario, options: Options) -> Run:
         not_applicable={**rig.not_applicable, **(outpaced(options.clock_rate) if rig.platform is not None else {})},
         limits=dict(rig.limits),
     )
-    with _sink(scenario, options) as (sink, capture):
-        recorder = Recorder(header, sink)
+    with _sink(scenario, options, sink) as (written, capture):
+        recorder = Recorder(header, written)
         view = View(protocol, End.PLATFORM if rig.platform is None else End.PILE)
         mishaps = _play(scenario, options, protocol, profile, recorder, view)
     trace = recorder.trace()
@@ -258,17 +281,20 @@ def run_scenario(scenario: Scenario, options: Options) -> Run:
 
 
 @contextmanager
-def _sink(scenario: Scenario, options: Options) -> Iterator[tuple[TextIO | None, str]]:
+def _sink(scenario: Scenario, options: Options, given: TextSink | None = None) -> Iterator[tuple[TextSink | None, str]]:
+    """Where the capture goes, and what its file is called, if it is to be kept."""
     if options.captures is None:
         yield None, ""
         return
     path = options.captures / f"{scenario.id.replace('/', '-')}.jsonl"
+    if given is not None:
+        yield given, str(path)
+        return
     try:
         options.captures.mkdir(parents=True, exist_ok=True)
-        sink = path.open("w", encoding="utf-8", newline="\n")
     except OSError as error:
-        raise UsageError(f"{path}: expected a capture that can be written: {error.strerror}") from None
-    with sink:
+        raise UsageError(f"{options.captures}: expected a folder for captures: {error.strerror}") from None
+    with capture_file(path) as sink:
         yield sink, str(path)
 
 
@@ -293,6 +319,7 @@ def _play(
         recorder=recorder,
         seed=options.seed,
         impairments=options.impairments,
+        expected_number=options.pile_number,
     )
     if options.opened is not None:
         options.opened(bench.pile_end)

@@ -6,12 +6,9 @@ formats. A schedule that breaks this program itself is told as the rule `CRASHED
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 import msgspec
 
@@ -24,10 +21,9 @@ from pilesim.pile.faults import FAULTS as PILE_FAULTS
 from pilesim.platform.faults import FAULTS as PLATFORM_FAULTS
 from pilesim.rules.verdict import Level, Verdict
 from pilesim.scenario.writer import scenario_text
+from pilesim.spread import hired
+from pilesim.wire.dialects import travelling
 from pilesim.wire.frame import End
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 CRASHED = "pilesim"
 """Stands where a rule's id does when no rule could be asked."""
@@ -91,38 +87,29 @@ def explore(
     *,
     url: str,
     jobs: int = 1,
+    scheduler: str = "",
     done: Callable[[int, tuple[str, ...]], None] = lambda run, rules: None,
 ) -> Explored:
     """Play `runs` schedules and reduce what fails; `done` is told of each run as it ends, in their order.
 
-    `url` is how the pile under test was named. With more `jobs` than one the work is spread over processes.
+    `url` is how the pile under test was named. With more `jobs` than one the work is spread over processes, and with
+    a `scheduler` over its cluster; RigError where a run loses two workers.
     """
     groups: dict[tuple[str, tuple[str, ...]], list[_Broken]] = {}
-    with _spread(jobs) as pool:
-        for run, broken in enumerate(_mapped(pool, partial(_explored, seed, drawing), range(runs))):
+    with hired(jobs, scheduler) as crew:
+        explored = travelling(partial(_explored, seed, drawing), drawing.protocol)
+        for run, broken in enumerate(crew.in_order(explored, range(runs), lambda run: f"run {run}")):
             done(run, tuple(one.rule for one in broken))
             for one in broken:
                 groups.setdefault(one.key, []).append(one)
         firsts = [members[0] for members in groups.values()]
-        told = list(_mapped(pool, _reduced, firsts))
+        reducing = travelling(_reduced, drawing.protocol)
+        told = list(crew.in_order(reducing, firsts, lambda broken: f"run {broken.run}, {broken.rule}"))
     findings = tuple(
         msgspec.structs.replace(finding, runs=tuple(one.run for one in members))
         for finding, members in zip(told, groups.values(), strict=True)
     )
     return Explored(seed=seed, runs=runs, pile=url, protocol=drawing.protocol, findings=findings)
-
-
-@contextmanager
-def _spread(jobs: int) -> Iterator[Executor | None]:
-    if jobs == 1:
-        yield None
-        return
-    with ProcessPoolExecutor(jobs) as pool:
-        yield pool
-
-
-def _mapped(pool: Executor | None, work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
-    return map(work, items) if pool is None else pool.map(work, items)
 
 
 def _explored(seed: int, drawing: Drawing, run: int) -> list[_Broken]:

@@ -18,19 +18,23 @@ from pilesim.link.stream import Stream, reason_of
 from pilesim.link.waiting import writable
 
 _BACKLOG = 16
+_ACCEPTED_A_ROUND = 32
+"""Those who stand at the door must not keep the one inside from its turn."""
 _FINISHING_LIMIT = 8
 """Peers hung up that have not read what was queued for them; beyond it the oldest goes without."""
 _HOSTS_TOLD = 64
 """Hosts told of as turned away beside one peer; beyond it they are turned away in silence."""
 
 
-def _host_port(address: Any) -> str:
+def host_port(address: Any) -> str:
+    """`address`, as the socket module has it, in the words of a URL."""
     # What the socket module calls an address begins with host and port, in every family.
     host, port = address[0], address[1]
     return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
 
 
-def _resolve(host: str, port: int, url: str) -> tuple[socket.AddressFamily, Any]:
+def resolve(host: str, port: int, url: str) -> tuple[socket.AddressFamily, Any]:
+    """Where `host` is; RigError names `url` where nobody knows."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except (OSError, UnicodeError):
@@ -114,12 +118,14 @@ class _TcpLink(Link):
 
 
 class TcpListen(_TcpLink):
-    """Waits for a peer at an address. While one is connected, any other that dials in is hung up at once and told."""
+    """Waits for a peer at an address. While one is connected, any other that dials in is hung up at once and told; or,
+    where it is to replace the first, takes its place."""
 
     dials = False
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, host: str = "127.0.0.1", port: int = 0, *, replace: bool = False) -> None:
         super().__init__()
+        self._replace = replace
         self.name = f"tcp-listen://{host}:{port}"
         self._host = host
         self._port = port
@@ -138,12 +144,12 @@ class TcpListen(_TcpLink):
     def open(self) -> None:
         if self._listener is not None:
             return
-        self._family, self._address = _resolve(self._host, self._port, self.name)
+        self._family, self._address = resolve(self._host, self._port, self.name)
         self._listener = self._bind()
         self._listener.listen(_BACKLOG)
         self._address = self._listener.getsockname()
         self._port = int(self._address[1])
-        self.name = f"tcp-listen://{_host_port(self._address)}"
+        self.name = f"tcp-listen://{host_port(self._address)}"
 
     def _bind(self) -> socket.socket:
         sock = socket.socket(self._family, socket.SOCK_STREAM)
@@ -161,19 +167,24 @@ class TcpListen(_TcpLink):
     def events(self) -> list[LinkEvent]:
         # The old peer's end is seen before the new one is accepted: it may have hung up and dialled again.
         found = self._connection_events()
-        while self._listener is not None and not self._refusing:
+        for _ in range(_ACCEPTED_A_ROUND):
+            if self._listener is None or self._refusing:
+                break
             try:
                 sock, address = self._listener.accept()
             except OSError:
                 # Nobody waits, or whoever did has gone again: the next look will tell.
                 break
+            if self._connection is not None and self._replace:
+                self.hang_up()
+                found.append(Down(f"{host_port(address)} dialled in and took its place"))
             if self._connection is not None:
                 sock.close()
                 found += self._turn_away(address)
                 continue
             self._connection = _Connection(sock)
             self._turned_away.clear()
-            found.append(Up(_host_port(address)))
+            found.append(Up(host_port(address)))
         return found
 
     def _turn_away(self, address: Any) -> list[LinkEvent]:
@@ -181,7 +192,7 @@ class TcpListen(_TcpLink):
         if host in self._turned_away or len(self._turned_away) >= _HOSTS_TOLD:
             return []
         self._turned_away.add(host)
-        return [TurnedAway(_host_port(address))]
+        return [TurnedAway(host_port(address))]
 
     def dial(self) -> None:
         """A listening link is dialled by others."""
@@ -225,7 +236,7 @@ class TcpDial(_TcpLink):
 
     def open(self) -> None:
         # Resolving may take the name server's time, so it is done once, here, and not with every dial.
-        self._family, self._address = _resolve(self._host, self._port, self.name)
+        self._family, self._address = resolve(self._host, self._port, self.name)
 
     def dial(self) -> None:
         if self._connection is not None or self._dialling is not None:

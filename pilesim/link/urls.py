@@ -17,9 +17,9 @@ from pilesim.units import parse_duration_ns
 
 
 def _tcp_listen(url: str, parts: SplitResult) -> Link:
-    _options(url, parts, ())
+    second = _one_of(url, _options(url, parts, ("second",)), "second", ("refuse", "replace"))
     _no_path(url, parts)
-    return TcpListen(parts.hostname or "127.0.0.1", _port(url, parts, 0))
+    return TcpListen(parts.hostname or "127.0.0.1", _port(url, parts, 0), replace=second == "replace")
 
 
 def _tcp(url: str, parts: SplitResult) -> Link:

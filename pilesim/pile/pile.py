@@ -6,13 +6,13 @@ layout. Times are world ns since the scenario's start and never go back; the pil
 
 from __future__ import annotations
 
-import random
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import msgspec
 
+from pilesim.chance import Chance
 from pilesim.contract.contract import Contract
 from pilesim.faulty import Mishap
 from pilesim.pile.behaviour import Behaviour
@@ -21,12 +21,13 @@ from pilesim.pile.car import CarSpec
 from pilesim.pile.clock import Clock
 from pilesim.pile.faults import FAULTS
 from pilesim.pile.faults.fault import MishapLog
-from pilesim.pile.gun import Gun, Works
+from pilesim.pile.gun import Gun
 from pilesim.pile.profiles import Profile, ReplyDelay
 from pilesim.pile.screen import Page
 from pilesim.pile.store import Store
 from pilesim.pile.timeline import Timeline
 from pilesim.pile.uplink import Uplink
+from pilesim.pile.works import Works
 from pilesim.quantities import Duration
 from pilesim.units import S
 from pilesim.wire.actions import Action
@@ -106,7 +107,7 @@ class Pile:
         self._clock_error_ns = clock_error_ns
         self._store = store if store is not None else Store()
         self._behaviour = self._firmware(profile, f"{seed}/{number}")
-        self._reply_chance = random.Random(f"{seed}/{number}/reply-delay")
+        self._reply_chance = Chance(f"{seed}/{number}/reply-delay")
         usual = Duration(contract.reply_delay_ns)
         self._reply_delay = profile.reply_delay or ReplyDelay(usual, usual)
         self._clock = Clock(world_start_ns)
@@ -143,7 +144,7 @@ class Pile:
         """The reference behaviour inside its faults; each draws from a random stream of its own."""
         behaviour = Behaviour()
         for n, use in enumerate(profile.faults):
-            chance = random.Random(f"{seed}/{n}/{use.name}")
+            chance = Chance(f"{seed}/{n}/{use.name}")
             behaviour = FAULTS[use.name](behaviour, use.parameters, self._mishaps, chance)
         return behaviour
 
@@ -356,7 +357,7 @@ class Pile:
     def _work(self) -> Iterator[int]:
         """Work off commands one after the other, in the order in which they came."""
         while self._commands:
-            yield self._reply_chance.randint(self._reply_delay.least, self._reply_delay.most)
+            yield self._reply_chance.between(self._reply_delay.least, self._reply_delay.most)
             message, frame, connection = self._commands.popleft()
             gun = self._guns[message.gun - 1]
             if isinstance(message, Authorise):

@@ -7,11 +7,16 @@ Instants are world ns; the clock translates them when they are shown.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from pilesim.wire.messages import Bill, Login, StopCause, StopReason, Tariff
 
+T = TypeVar("T")
+
 BILLS_KEPT = 2_000
 """A pile that cannot keep another bill starts no charge."""
+ORDERS_SPENT = 200
+"""A line holds a command back for minutes, in which no pile has so many orders."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +117,65 @@ class Store:
     tariff: Tariff | None = None
     """What orders are charged at that bring no tariff of their own."""
 
+    spent: list[str] = field(default_factory=list)
+    """Orders that have been charged or billed, oldest first: none of them is ever begun again."""
+
+    def spend(self, order: str) -> None:
+        """Remember `order`, and forget the oldest where there are too many."""
+        if order and order not in self.spent:
+            self.spent.append(order)
+            del self.spent[:-ORDERS_SPENT]
+
+    def has_bill_of(self, record: Record) -> bool:
+        """Whether the charge of `record` has its bill already."""
+        billed = (kept.record for kept in self.bills)
+        of = (record.authorisation.order, record.gun, record.start_ns)
+        return any(b is not None and (b.authorisation.order, b.gun, b.start_ns) == of for b in billed)
+
     @property
     def orders(self) -> tuple[str, ...]:
         """Of every unacknowledged bill, and of every record that is not billed yet."""
         unbilled = (record.authorisation.order for record in self.records.values())
         return (*(kept.order for kept in self.bills), *unbilled)
+
+
+class GunStore:
+    """What of the store is one gun's; None where there is none. Guns count from 1."""
+
+    def __init__(self, store: Store, gun: int) -> None:
+        self._store = store
+        self._gun = gun
+
+    @property
+    def authorisation(self) -> Authorisation | None:
+        """The order that it holds, or that is being started."""
+        return self._store.authorisations.get(self._gun)
+
+    @authorisation.setter
+    def authorisation(self, held: Authorisation | None) -> None:
+        _put(self._store.authorisations, self._gun, held)
+
+    @property
+    def record(self) -> Record | None:
+        """The charge that runs, or has ended and is not billed yet."""
+        return self._store.records.get(self._gun)
+
+    @record.setter
+    def record(self, record: Record | None) -> None:
+        _put(self._store.records, self._gun, record)
+
+    @property
+    def arrive_ns(self) -> int | None:
+        """When the cable that is in was plugged in."""
+        return self._store.arrivals_ns.get(self._gun)
+
+    @arrive_ns.setter
+    def arrive_ns(self, arrive_ns: int | None) -> None:
+        _put(self._store.arrivals_ns, self._gun, arrive_ns)
+
+
+def _put(kept: dict[int, T], gun: int, value: T | None) -> None:
+    if value is None:
+        kept.pop(gun, None)
+    else:
+        kept[gun] = value

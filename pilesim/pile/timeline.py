@@ -34,11 +34,21 @@ class Activity:
         self.over = True
 
 
+class _Environment(simpy.Environment):
+    """One whose time goes on without an event: `run(until=t)` makes one, and an exception to stop at it."""
+
+    def reach(self, t_ns: int) -> None:
+        """Run every event before `t_ns`, and let it be `t_ns`."""
+        while self._queue and self._queue[0][0] < t_ns:
+            self.step()
+        self._now = max(self._now, t_ns)
+
+
 class Timeline:
     """Processes in virtual time, driven from outside by `reach` and `run_through`."""
 
     def __init__(self) -> None:
-        self._env = simpy.Environment(initial_time=0)
+        self._env = _Environment(initial_time=0)
         self._activities: list[Activity] = []
 
     @property
@@ -60,8 +70,7 @@ class Timeline:
 
     def reach(self, t_ns: int) -> None:
         """Run every event before `t_ns`; those at exactly `t_ns` stay, since arrivals come before timers."""
-        if t_ns > self._env.now:
-            self._env.run(until=t_ns)
+        self._env.reach(t_ns)
 
     def run_through(self, t_ns: int) -> None:
         """Run every event up to and including `t_ns`."""

@@ -6,11 +6,11 @@ decisions out, nor how a rule finds them.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Generic, TypeVar
 
+from pilesim.chance import Chance
 from pilesim.faulty import FaultChoice, Mishap, NoParameters
 from pilesim.platform.behaviour import Behaviour
 from pilesim.platform.orders import Order
@@ -56,7 +56,7 @@ class Fault(Behaviour, Generic[P]):
     case: ClassVar[str] = ""
     parameters: ClassVar[type[NoParameters]] = NoParameters
 
-    def __init__(self, inner: Behaviour, parameters: P, chance: random.Random, mishaps: list[Mishap]) -> None:
+    def __init__(self, inner: Behaviour, parameters: P, chance: Chance, mishaps: list[Mishap]) -> None:
         super().__init__(inner.settings, inner.contract)
         self._inner = inner
         self._parameters = parameters
@@ -92,7 +92,7 @@ class Fault(Behaviour, Generic[P]):
 
     def _strikes(self, now_ns: int, rate: Fraction, text: str) -> bool:
         """Whether it takes effect this time; noted if so."""
-        if self._chance.random() >= rate:
+        if self._chance.fraction() >= rate:
             return False
         self._noted(now_ns, text)
         return True
@@ -254,7 +254,7 @@ def with_faults(reference: Behaviour, choices: Sequence[FaultChoice], seed: int,
     """`reference` with every chosen fault around it, each with a random stream of its own."""
     behaviour = reference
     for choice in choices:
-        chance = random.Random(f"{seed}/platform/{choice.name}")
+        chance = Chance(f"{seed}/platform/{choice.name}")
         behaviour = FAULTS[choice.name](behaviour, choice.parameters, chance, mishaps)
     return behaviour
 

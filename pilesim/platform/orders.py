@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from pilesim.units import KWH_DWH, half_hour_of_day
-from pilesim.wire.messages import GunReport, GunState, Login, Stamp, Tariff
+from pilesim.wire.messages import Authorise, GunReport, GunState, Login, Stamp, Tariff
 
 
 class OrderState(StrEnum):
@@ -218,10 +218,10 @@ class OrderBook:
         guns = sorted(self._guns.get(pile, {}))
         return tuple(order for gun in guns for order in self._watched(pile, gun) if order.open)
 
-    def add(self, order: Order) -> None:
-        """A new order; it takes the place of those on its gun that nobody has started."""
+    def add(self, order: Order, *, replaces: bool = True) -> None:
+        """A new order; where it `replaces`, it takes the place of those on its gun that nobody has started."""
         assert (order.pile, order.number) not in self._orders
-        if order.reached:
+        if order.reached and replaces:
             for older in self._watched(order.pile, order.gun):
                 if older.start_ns is None and older.seen is None:
                     self.put(replace(older, held_start_ns=None, replaced_ns=order.authorised_ns))
@@ -278,3 +278,15 @@ class OrderBook:
 def _shows_left(report: GunReport) -> bool:
     """The cable is out; where a protocol does not tell, an idle gun is a free one."""
     return report.state is GunState.IDLE if report.cable is None else not report.cable
+
+
+def authorisation(order: Order) -> Authorise:
+    """What tells the order to its pile."""
+    return Authorise(
+        gun=order.gun,
+        login=order.login,
+        account=order.account,
+        order=order.number,
+        balance_mfen=order.balance_mfen,
+        tariff=order.tariff,
+    )

@@ -105,23 +105,6 @@ def _lines(path: Path) -> list[str]:
         return []
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On a real line one thing happens at a time: what plays on it is one group, which pytest-xdist keeps together."""
-    players = [item for item in items if item.get_closest_marker("scenario") or "scenario" in _fixtures(item)]
-    if not players or not config.pluginmanager.hasplugin("xdist"):
-        return
-    from pilesim.pytest_plugin.items import session_of  # noqa: PLC0415 (heavy)
-
-    if session_of(config).on_real_line:
-        for item in players:
-            item.add_marker(pytest.mark.xdist_group("pilesim-line"))
-
-
-def _fixtures(item: pytest.Item) -> list[str]:
-    return getattr(item, "fixturenames", [])
-
-
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
     scenarios = [item for item in items if item.get_closest_marker("scenario")]
     if not scenarios:

@@ -134,21 +134,9 @@ class Session:
         return _number("--pilesim-timeout-scale", 1 if said is None else said, 1000)
 
     def _check_workers(self) -> None:
-        """Under pytest-xdist a real line needs its group, and an operator needs a terminal, which no worker has."""
-        on_real_line, options = self.on_real_line, self.options
-        spread = self._config.getoption("dist", "no")
-        if not on_real_line or spread == "no":
-            return
-        if spread != "loadgroup":
-            raise UsageError(
-                f"{options.target.url}: one scenario at a time can be played there: expected --dist loadgroup beside "
-                f"-n, found --dist {spread}"
-            )
-        if options.terminal is not None and "operator" in options.bench_rig.hands.values():
-            raise UsageError(
-                f"{options.target.url}: an operator is told what to do, and the workers of -n have no terminal: "
-                "expected no -n, or --pilesim-no-operator"
-            )
+        """On a real line one thing happens at a time, and its operator needs a terminal, which no worker has."""
+        if self.on_real_line and self._config.getoption("dist", "no") != "no":
+            raise UsageError(f"{self.options.target.url}: one scenario at a time can be played there: expected no -n")
 
 
 class _Uncaptured(StringIO):
@@ -263,11 +251,7 @@ class ScenarioItem(pytest.Item):
 
     def _end_session(self, error: RigError) -> None:
         """No other scenario would fare better."""
-        if hasattr(self.config, "workerinput"):
-            # A worker of pytest-xdist that exits by itself is taken for one that crashed.
-            self.session.shouldstop = str(error)
-        else:
-            pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
+        pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
 
     def reportinfo(self) -> tuple[Path, int, str]:
         return self.path, 0, self.name

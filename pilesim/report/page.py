@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
-from pilesim.conformance.result import FindingRow, RuleRow, RunResult, ScenarioResult
+from pilesim.conformance.result import FindingRow, LogWorth, RuleRow, RunResult, ScenarioResult
 from pilesim.report.sequence import FrameView, bytes_view
 from pilesim.report.text import BLAMED
 from pilesim.rules.table import RULES
@@ -58,6 +59,20 @@ class FindingView:
     known: str
     """Why it was expected; "" when it was not."""
     frame: FrameView | None
+    number: int
+    """Its place among the findings of all rules, from 1, as charts have it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogView:
+    """What a log is worth."""
+
+    facts: tuple[tuple[str, str], ...]
+    remarks: tuple[str, ...]
+    unread: tuple[str, ...]
+    more: str
+    """How many more lines could not be read, in a sentence; "" for none."""
+    unread_count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +109,8 @@ class ScenarioView:
     line: str
     took: str
     repeat: str
+    log: LogView | None
+    diagnosis: tuple[str, ...]
     result: ScenarioResult
 
 
@@ -235,6 +252,8 @@ def scenario_view(result: ScenarioResult, run: RunResult, number: int, protocol:
         (row for row in result.rules if row.verdict is Verdict.FAIL),
         key=lambda row: (bool(row.expected), row.level is not Level.MUST),
     )
+    counted = accumulate((len(row.findings) for row in result.rules), initial=1)
+    first = dict(zip((row.id for row in result.rules), counted, strict=False))
     red = [row.id for row in result.failed(run.strict) if not row.expected]
     said = [row for row in result.rules if row.verdict is not Verdict.INCONCLUSIVE or row.proves]
     return ScenarioView(
@@ -246,7 +265,9 @@ def scenario_view(result: ScenarioResult, run: RunResult, number: int, protocol:
         failed=", ".join([*red, *(row.id for row in result.unproven)]),
         reason=() if red and result.verdict is Verdict.FAIL else tuple(result.reason.splitlines()),
         findings=tuple(
-            finding_view(result, row, finding, protocol) for row in failed for finding in row.findings[:FINDINGS_SHOWN]
+            finding_view(result, row, finding, protocol, first[row.id] + at)
+            for row in failed
+            for at, finding in enumerate(row.findings[:FINDINGS_SHOWN])
         ),
         more=tuple(
             f"{row.id}: {len(row.findings) - FINDINGS_SHOWN} more in the result file"
@@ -261,11 +282,36 @@ def scenario_view(result: ScenarioResult, run: RunResult, number: int, protocol:
         line=line_words(result.line),
         took=format_duration(result.world_ns // S * S),
         repeat=result.repeat,
+        log=log_view(result.log) if result.log is not None else None,
+        diagnosis=result.diagnosis,
         result=result,
     )
 
 
-def finding_view(result: ScenarioResult, row: RuleRow, finding: FindingRow, protocol: Protocol) -> FindingView:
+def findings_of(result: ScenarioResult) -> list[tuple[str, FindingRow]]:
+    """Every finding with its rule, in the order by which they are numbered."""
+    return [(row.id, finding) for row in result.rules for finding in row.findings]
+
+
+def log_view(log: LogWorth) -> LogView:
+    left = log.unread_count - len(log.unread)
+    return LogView(
+        facts=(
+            ("read as", log.form),
+            ("recorded at", log.vantage),
+            ("times", log.clock),
+            ("does not hold", ", ".join(log.missing) or "nothing is known to be missing"),
+        ),
+        remarks=log.remarks,
+        unread=log.unread,
+        more=f"and {left} more" if left > 0 else "",
+        unread_count=log.unread_count,
+    )
+
+
+def finding_view(
+    result: ScenarioResult, row: RuleRow, finding: FindingRow, protocol: Protocol, number: int
+) -> FindingView:
     step = f"{result.file}:{finding.scenario_line}" if finding.scenario_line else result.file
     frame = f"frame {finding.frame} at the {finding.end}" if finding.frame is not None else f"at the {finding.end}"
     about = [f"gun {finding.gun}" if finding.gun else "", f"order {finding.order}" if finding.order else ""]
@@ -279,6 +325,7 @@ def finding_view(result: ScenarioResult, row: RuleRow, finding: FindingRow, prot
         known=row.expected,
         blame=BLAMED[finding.blame] + (f": {finding.hint}" if finding.hint else ""),
         frame=bytes_view(protocol, bytes.fromhex(finding.raw), finding.title) if finding.raw else None,
+        number=number,
     )
 
 
@@ -298,7 +345,7 @@ def line_words(line: Mapping[str, Any]) -> str:
     """`lost 1, held 2 (longest 43.8s)`: what the line itself did; "" where it did nothing."""
     said: list[str] = []
     for name, value in line.items():
-        if not value:
+        if not value or not isinstance(value, int):
             continue
         if name.endswith("_ns"):
             said[-1:] = [f"{said[-1] if said else ''} (longest {format_duration(value)})".strip()]

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from pilesim.conformance.result import FindingRow
 from pilesim.trace.decoder import Decoder, Seen
 from pilesim.trace.events import Trace
 from pilesim.units import DAY, HOUR, KWH_DWH, MINUTE, S, format_duration
@@ -21,6 +22,10 @@ SILENCE_NS = 2 * MINUTE
 """After so long without a heartbeat nobody knows the gun's state."""
 SILENT = "silent"
 """The word for that in the strip of states."""
+CHANGING = "changing"
+"""The word for several states in turn, each too short to be seen."""
+_LEAST = 1 / 500
+"""As much of the whole width can be seen."""
 WIDTH, HEIGHT = 1000, 100
 """The box in which curves are given; a page stretches it as it likes."""
 _TICKS = 5
@@ -70,9 +75,21 @@ class Tick:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A finding on a gun's time line."""
+
+    at: float
+    """Percent of the width."""
+    number: int
+    """As the chart's."""
+    text: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GunProgress:
     gun: int
+    flags: tuple[Flag, ...]
     spans: tuple[Span, ...]
     curves: tuple[Curve, ...]
 
@@ -86,8 +103,10 @@ class Progress:
     quiet: str
 
 
-def progress_of(trace: Trace) -> Progress | None:
-    """The guns over a whole trace; None where no heartbeat was recorded."""
+def progress_of(trace: Trace, findings: Sequence[tuple[str, FindingRow]] = ()) -> Progress | None:
+    """The guns over a whole trace, `findings` (rule, finding) marked at those that they are about; None where no
+    heartbeat was recorded.
+    """
     until_ns = trace.events[-1].t_ns if trace.events else 0
     samples = samples_of(trace)
     if not samples or not until_ns:
@@ -97,6 +116,7 @@ def progress_of(trace: Trace) -> Progress | None:
         guns=tuple(
             GunProgress(
                 gun=gun,
+                flags=flags_of(gun, findings, until_ns),
                 spans=spans_of(seen, until_ns),
                 curves=tuple(curve for curve in (power_curve(seen, until_ns), energy_curve(seen, until_ns)) if curve),
             )
@@ -108,6 +128,16 @@ def progress_of(trace: Trace) -> Progress | None:
     )
 
 
+def flags_of(gun: int, findings: Sequence[tuple[str, FindingRow]], until_ns: int) -> tuple[Flag, ...]:
+    """The findings about `gun`; of several at one place, as far as the eye can tell, the first."""
+    flags: dict[int, Flag] = {}
+    for number, (rule, finding) in enumerate(findings, 1):
+        if finding.gun == gun:
+            at = min(_percent(finding.t_ns, until_ns), 100.0)
+            flags.setdefault(round(at), Flag(at, number, f"{rule}: {finding.actual}"))
+    return tuple(flags.values())
+
+
 def samples_of(trace: Trace) -> dict[int, list[Sample]]:
     """The heartbeats of each gun, as they left the pile; as they came where only that was recorded."""
     end = End.PILE if End.PILE in trace.header.ends else End.PLATFORM
@@ -116,7 +146,8 @@ def samples_of(trace: Trace) -> dict[int, list[Sample]]:
     for item in (item for event in trace.events for item in decoder.feed(event)):
         if isinstance(item, Seen) and item.end is end and item.direction is Direction.UP:
             message = item.decoded.message
-            if isinstance(message, GunReport) and not message.change:
+            # A log that tells of a report in words need not tell the state.
+            if isinstance(message, GunReport) and not message.change and message.state:
                 samples.setdefault(message.gun, []).append(_sample(item.t_ns, message))
     return samples
 
@@ -148,8 +179,22 @@ def spans_of(samples: Sequence[Sample], until_ns: int) -> tuple[Span, ...]:
         stretch(SILENT, known_ns, end_ns)
     return tuple(
         Span(state, _percent(begin, until_ns), _percent(end - begin, until_ns), f"{state} {_short(end - begin)}")
-        for state, begin, end in spans
+        for state, begin, end in _visible(spans, until_ns)
     )
+
+
+def _visible(spans: Iterable[tuple[str, int, int]], until_ns: int) -> list[tuple[str, int, int]]:
+    """Spans as they are, but for those side by side that are too short to be seen: they are one."""
+    kept: list[tuple[str, int, int]] = []
+    was_short = False
+    for state, begin_ns, end_ns in spans:
+        short = end_ns - begin_ns < until_ns * _LEAST
+        if short and was_short:
+            kept[-1] = (CHANGING, kept[-1][1], end_ns)
+        else:
+            kept.append((state, begin_ns, end_ns))
+        was_short = short
+    return kept
 
 
 def power_curve(samples: Sequence[Sample], until_ns: int) -> Curve | None:

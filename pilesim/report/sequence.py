@@ -38,8 +38,11 @@ SPLIT_NS = 1 * S
 """A frame that is on its way for longer is drawn where it left and, again, where it came."""
 BEATS_SHOWN = 30
 """Heartbeats of one quiet stretch that are listed; the capture holds them all."""
-ROWS_SHOWN = 400
-"""Rows of one chart; a recording of days has more, and the capture holds them all."""
+ROWS_WHOLE = 400
+"""A chart of more rows is cut into chapters."""
+CHAPTER_ROWS = 200
+CHAPTERS = 100
+"""About so many at most: those of a very long chart have more rows each."""
 
 
 class Course(StrEnum):
@@ -83,7 +86,8 @@ class Arrow:
     t_ns: int
     direction: Direction
     course: Course
-    frame: FrameView
+    protocol: Protocol
+    seen: Seen | Noise
     at_pile: int | None
     at_platform: int | None
     effects: tuple[str, ...]
@@ -93,6 +97,20 @@ class Arrow:
     """A finding is about it."""
     answered_ns: int | None = None
     """Of a report: how long the answer took that is not drawn for itself."""
+
+    @property
+    def frame(self) -> FrameView:
+        """It in words and fields. Made when it is asked for: a long recording has more fields than memory."""
+        return self.shown(True)
+
+    def shown(self, with_fields: bool) -> FrameView:
+        """As `frame`; without fields it keeps its bytes."""
+        return frame_view(self.protocol, self.seen, with_fields)
+
+    @property
+    def line(self) -> int:
+        """Line of the log that it came from; 0 where it came from none."""
+        return self.seen.line
 
 
 class MarkKind(StrEnum):
@@ -116,6 +134,8 @@ class Mark:
     """Of a step: where it stands in the scenario's file."""
     rule: str = ""
     """Of a finding."""
+    number: int = 0
+    """Of a finding: its place among those that were given, from 1."""
     up: bool | None = None
     """Of the line: it came up, or went down; None for all else."""
 
@@ -157,8 +177,39 @@ class Chart:
     ends: tuple[End, ...]
     """The ends at which the line was recorded."""
     rows: tuple[Row, ...]
-    left_out: int
-    """Rows past `ROWS_SHOWN`."""
+    start_ns: int
+    """Epoch ns of t = 0."""
+    by_day: bool
+    """Its times are told as those of the day: it is of no scenario, which has a beginning."""
+
+    def clock(self, t_ns: int) -> str:
+        """`+431.171`, seconds since the scenario's start; `12:43:51.171` where there is none."""
+        return format_local(self.start_ns + t_ns)[11:] if self.by_day else f"+{t_ns // MS / 1000:.3f}"
+
+    def chapters(self) -> tuple[Chapter, ...]:
+        """The rows in parts of a size that opens at once."""
+        size = max(CHAPTER_ROWS, len(self.rows) // CHAPTERS)
+        parts = [self.rows[at : at + size] for at in range(0, len(self.rows), size)]
+        return tuple(
+            Chapter(
+                rows=part,
+                since=format_local(self.start_ns + part[0].item.t_ns)[:-4],
+                until=format_local(self.start_ns + part[-1].item.t_ns)[:-4],
+                numbers=tuple(row.item.number for row in part if isinstance(row.item, Mark) and row.item.number),
+            )
+            for part in parts
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chapter:
+    """A part of a long chart; `since` and `until` are local times."""
+
+    rows: tuple[Row, ...]
+    since: str
+    until: str
+    numbers: tuple[int, ...]
+    """Of the findings in it."""
 
 
 @dataclass(slots=True)
@@ -194,8 +245,8 @@ class _Passage:
         return next((s.index for s in (self.left, self.came) if isinstance(s, Seen) and s.end is end), None)
 
 
-def chart_of(trace: Trace, findings: Sequence[tuple[str, FindingRow]] = (), *, with_fields: bool = True) -> Chart:
-    """The chart of a whole trace; `findings` are (rule, finding). Without fields each frame keeps its bytes."""
+def chart_of(trace: Trace, findings: Sequence[tuple[str, FindingRow]] = ()) -> Chart:
+    """The chart of a whole trace; `findings` are (rule, finding)."""
     protocol = protocol_named(trace.header.protocol)
     tracer = _Tracer(trace, protocol)
     for event in trace.events:
@@ -203,26 +254,28 @@ def chart_of(trace: Trace, findings: Sequence[tuple[str, FindingRow]] = (), *, w
     tracer.finish()
     blamed = {(finding.end, finding.frame) for _, finding in findings if finding.frame is not None}
     placed: list[_Placed] = [
-        *_quietened(tracer.passages, _Painter(protocol, with_fields, blamed, trace.header.ends)),
+        *_quietened(tracer.passages, _Painter(protocol, blamed, trace.header.ends)),
         *tracer.marks,
-        *((tracer.count + number, _finding(*finding)) for number, finding in enumerate(findings)),
+        *((tracer.count + number, _finding(number, *found)) for number, found in enumerate(findings, 1)),
     ]
     placed.sort(key=lambda place: (place[1].t_ns, place[0]))
-    rows = _rows(_joined(item for _, item in placed))
+    start_ns = parse_world_start_ns(trace.header.start)
     return Chart(
-        start=format_local(parse_world_start_ns(trace.header.start)),
+        start=format_local(start_ns),
         ends=trace.header.ends,
-        rows=rows[:ROWS_SHOWN],
-        left_out=max(0, len(rows) - ROWS_SHOWN),
+        rows=_rows(_joined(item for _, item in placed)),
+        start_ns=start_ns,
+        by_day=not trace.header.scenario,
     )
 
 
-def _finding(rule: str, finding: FindingRow) -> Mark:
+def _finding(number: int, rule: str, finding: FindingRow) -> Mark:
     return Mark(
         t_ns=finding.t_ns,
         kind=MarkKind.FINDING,
         side=finding.end,
         rule=rule,
+        number=number,
         text=f"expected {finding.expected}; found {finding.actual}",
     )
 
@@ -347,7 +400,6 @@ class _Painter:
     """Makes arrows of passages."""
 
     protocol: Protocol
-    with_fields: bool
     blamed: set[tuple[End, int]]
     ends: tuple[End, ...]
 
@@ -380,7 +432,8 @@ class _Painter:
             t_ns=seen.t_ns,
             direction=passage.direction,
             course=course,
-            frame=frame_view(self.protocol, seen, self.with_fields),
+            protocol=self.protocol,
+            seen=seen,
             at_pile=passage.index(End.PILE),
             at_platform=passage.index(End.PLATFORM),
             effects=effects,

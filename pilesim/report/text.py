@@ -94,6 +94,8 @@ def bytes_words(raw: str) -> str:
 
 def printable(text: str) -> str:
     """`text` with control characters escaped, so that a peer's bytes cannot drive a terminal."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

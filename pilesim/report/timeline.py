@@ -15,7 +15,7 @@ from pilesim.report.text import printable
 from pilesim.report.words import message_words
 from pilesim.scenario.scenario import FieldLine
 from pilesim.trace.decoder import Decoder, Noise, Seen
-from pilesim.trace.events import AnyEvent, Chunk, Impaired, LineDown, LineUp, Note, Stimulus, Trace
+from pilesim.trace.events import AnyEvent, Chunk, Impaired, LineDown, LineUp, Mention, Note, Stimulus, Trace
 from pilesim.units import format_local, parse_world_start_ns
 from pilesim.wire.frame import Direction, End
 from pilesim.wire.messages import GunReport, GunReportReply, Message
@@ -49,7 +49,9 @@ class Teller:
         """The lines that `event` is worth."""
         at_ns = self._start_ns + event.t_ns
         match event:
-            case Chunk(end=end, direction=direction) if end is (self._end or direction.sender):
+            case Chunk(end=end, direction=direction) | Mention(end=end, direction=direction) if end is (
+                self._end or direction.sender
+            ):
                 for item in self._decoder.feed(event):
                     yield self._frame(item)
             case LineUp(end=end) if self._end in (None, end):

@@ -6,12 +6,12 @@ is really sent: it sets when a piece is due, and the lane sends it.
 
 from __future__ import annotations
 
-import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Generic, TypeVar
 
+from pilesim.chance import Chance
 from pilesim.rig.impairments import (
     Corrupt,
     Cut,
@@ -80,7 +80,7 @@ class Armed(ABC, Generic[SpecT_co]):
     stage: ClassVar[int] = 0
     """Those that change the shape of frames come after those that look for them, whatever the order of arming."""
 
-    def __init__(self, spec: SpecT_co, rng: random.Random, now_ns: int, protocol: Protocol, tell: Tell) -> None:
+    def __init__(self, spec: SpecT_co, rng: Chance, now_ns: int, protocol: Protocol, tell: Tell) -> None:
         self.spec = spec
         self.text = impairment_text(spec)
         self.begin_ns = now_ns + spec.after
@@ -141,7 +141,7 @@ class _Stalling(Armed[Stall]):
 class _Slowing(Armed[Slow]):
     stage = 2
 
-    def __init__(self, spec: Slow, rng: random.Random, now_ns: int, protocol: Protocol, tell: Tell) -> None:
+    def __init__(self, spec: Slow, rng: Chance, now_ns: int, protocol: Protocol, tell: Tell) -> None:
         super().__init__(spec, rng, now_ns, protocol, tell)
         self._free_ns = dict.fromkeys(Direction, 0)
 
@@ -167,7 +167,7 @@ class _Choosing(Armed[SelectiveT_co]):
     frames_only: ClassVar[bool] = True
     """Whether it leaves alone what is no frame, as long as no message is named."""
 
-    def __init__(self, spec: SelectiveT_co, rng: random.Random, now_ns: int, protocol: Protocol, tell: Tell) -> None:
+    def __init__(self, spec: SelectiveT_co, rng: Chance, now_ns: int, protocol: Protocol, tell: Tell) -> None:
         super().__init__(spec, rng, now_ns, protocol, tell)
         self._chosen = 0
 
@@ -192,7 +192,7 @@ class _Choosing(Armed[SelectiveT_co]):
     def chooses(self, piece: Piece) -> bool:
         if self._used_up() or not self._fits(piece):
             return False
-        if self.spec.probability < 1 and self._rng.random() >= self.spec.probability:
+        if self.spec.probability < 1 and self._rng.fraction() >= self.spec.probability:
             return False
         self._chosen += 1
         return True
@@ -211,7 +211,7 @@ class _Delaying(_Choosing[Delay]):
     frames_only = False
 
     def act(self, piece: Piece) -> list[Piece]:
-        jitter_ns = self._rng.randint(0, self.spec.jitter) if self.spec.jitter else 0
+        jitter_ns = self._rng.between(0, self.spec.jitter) if self.spec.jitter else 0
         return [self._held(piece, piece.due_ns + self.spec.by + jitter_ns)]
 
 
@@ -242,7 +242,7 @@ class _Corrupting(_Choosing[Corrupt]):
         spared = range(0) if self.spec.length else self._length_bytes(piece)
         bits = [bit for bit in range(8 * len(piece.data)) if bit // 8 not in spared]
         data = bytearray(piece.data)
-        for bit in self._rng.sample(bits, min(self.spec.bits, len(bits))):
+        for bit in self._rng.some_of(bits, min(self.spec.bits, len(bits))):
             data[bit // 8] ^= 1 << bit % 8
         self._tell(self.text, "corrupted", piece)
         return [replace(piece, data=bytes(data), altered=True)]
@@ -260,7 +260,7 @@ class _Cutting(_Choosing[Cut]):
     def act(self, piece: Piece) -> list[Piece]:
         if len(piece.data) < 2:
             return [piece]
-        at = self._rng.randint(1, len(piece.data) - 1)
+        at = self._rng.between(1, len(piece.data) - 1)
         self._tell(self.text, "cut", piece)
         first = replace(piece, data=piece.data[:at], frame=None, message=None, altered=True)
         second = replace(first, data=piece.data[at:], due_ns=piece.due_ns + self.spec.gap, told=())
@@ -271,7 +271,7 @@ class _Disturbing(_Choosing[Noise]):
     stage = 1
 
     def act(self, piece: Piece) -> list[Piece]:
-        noise = self._rng.randbytes(self.spec.size)
+        noise = self._rng.octets(self.spec.size)
         before = replace(piece, data=noise, frame=None, message=None, altered=True, told=())
         self._tell(self.text, "noise", before)
         return [before, piece]
@@ -283,7 +283,7 @@ KeeperT_co = TypeVar("KeeperT_co", bound=Reorder | Merge, covariant=True)
 class _Keeping(_Choosing[KeeperT_co]):
     """One that keeps a chosen piece until the next one of its direction comes."""
 
-    def __init__(self, spec: KeeperT_co, rng: random.Random, now_ns: int, protocol: Protocol, tell: Tell) -> None:
+    def __init__(self, spec: KeeperT_co, rng: Chance, now_ns: int, protocol: Protocol, tell: Tell) -> None:
         super().__init__(spec, rng, now_ns, protocol, tell)
         self._kept: dict[Direction, Piece] = {}
 
@@ -356,6 +356,6 @@ _ARMED: Mapping[type[Impairment], Callable[..., Armed[Traffic]]] = {
 }
 
 
-def arm(spec: Traffic, rng: random.Random, now_ns: int, protocol: Protocol, tell: Tell) -> Armed[Traffic]:
+def arm(spec: Traffic, rng: Chance, now_ns: int, protocol: Protocol, tell: Tell) -> Armed[Traffic]:
     """`spec` in force from `now_ns` on; `rng` is its own stream of chance."""
     return _ARMED[type(spec)](spec, rng, now_ns, protocol, tell)

@@ -15,9 +15,11 @@ from pilesim.link.urls import open_link
 from pilesim.link.virtual import virtual_pair
 from pilesim.pile.pile import Pile
 from pilesim.pile.profiles import Profile
-from pilesim.platform.platform import Platform, PlatformSession
+from pilesim.platform.platform import Platform
+from pilesim.platform.session import PlatformSession
 from pilesim.platform.settings import Settings
 from pilesim.rig.clock import Clock
+from pilesim.rig.door import FIRST_FRAME_NS, Door
 from pilesim.rig.driver import Driver
 from pilesim.rig.impairments import Impairment
 from pilesim.rig.line import Line
@@ -79,9 +81,11 @@ def make_bench(
     recorder: Recorder,
     seed: int,
     impairments: tuple[Impairment, ...] = (),
+    expected_number: str = "",
 ) -> Bench:
     """Open both ends (a str is the URL of a real one) and join them; `impairments` are armed from the beginning.
 
+    Where piles dial in, one with another number than the expected is hung up; "" expects any.
     RigError where a port cannot be had.
     """
     contract = contract_of(protocol.name)
@@ -90,6 +94,7 @@ def make_bench(
     the_pile: Pile | None = None
     the_platform: Platform | None = None
     session: PlatformSession | None = None
+    door: Door | None = None
     try:
         if isinstance(pile, SimulatedPile):
             the_pile = Pile(
@@ -105,6 +110,8 @@ def make_bench(
             participants.append(Driver(the_pile, own_link))
         else:
             pile_link = _opened(open_link(pile), links)
+            if not (pile_link.dials or pile_link.connectionless):
+                door = Door(protocol, expected_number, int(FIRST_FRAME_NS * clock.rate))
         if isinstance(platform, ReferencePlatform):
             the_platform = Platform(
                 protocol=protocol,
@@ -116,11 +123,15 @@ def make_bench(
             )
             session = the_platform.session()
             platform_link, desk_link = _line_to_ourselves(SimLink.VIRTUAL, links)
-            line = Line(pile_link, platform_link, recorder, protocol=protocol, impairments=impairments, seed=seed)
+            line = Line(
+                pile_link, platform_link, recorder, protocol=protocol, impairments=impairments, seed=seed, door=door
+            )
             participants += [line, Driver(session, desk_link)]
         else:
             platform_link = _opened(open_link(platform), links)
-            line = Line(pile_link, platform_link, recorder, protocol=protocol, impairments=impairments, seed=seed)
+            line = Line(
+                pile_link, platform_link, recorder, protocol=protocol, impairments=impairments, seed=seed, door=door
+            )
             participants.append(line)
     except BaseException:
         for link in links:

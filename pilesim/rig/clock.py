@@ -16,6 +16,10 @@ from pilesim.link.waiting import monotonic_ns, wait
 class Clock(Protocol):
     """The world's time, and the waiting for more of it."""
 
+    @property
+    def rate(self) -> float:
+        """How many times as fast as the computer's it runs; 1 where it does not hang on that."""
+
     def now_ns(self) -> int:
         """Never goes back."""
 
@@ -35,6 +39,8 @@ def present_ns(rate: float) -> int:
 class VirtualClock:
     """Time that stands still until it is told to jump: for links in memory only, which keep nobody waiting."""
 
+    rate = 1.0
+
     def __init__(self) -> None:
         self._now_ns = 0
 
@@ -49,12 +55,12 @@ class RealClock:
     """Time that runs `rate` times as fast as the computer's, from the moment this is made."""
 
     def __init__(self, rate: float = 1) -> None:
-        self._rate = rate
+        self.rate = rate
         self._began_ns = monotonic_ns()
 
     def now_ns(self) -> int:
-        return int((monotonic_ns() - self._began_ns) * self._rate)
+        return int((monotonic_ns() - self._began_ns) * self.rate)
 
     def wait_until(self, t_ns: int, links: Iterable[Link]) -> None:
         # One more, because a wait that is rounded down would end just before the instant, over and over.
-        wait(links, int((t_ns - self.now_ns()) / self._rate) + 1)
+        wait(links, int((t_ns - self.now_ns()) / self.rate) + 1)

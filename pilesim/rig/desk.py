@@ -9,7 +9,9 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Literal
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.request import getproxies
 
 import msgspec
 
@@ -19,6 +21,9 @@ from pilesim.quantities import Duration
 from pilesim.rig.relay import LOOK_NS, SAID_BYTES, filled, one_line
 from pilesim.units import S, format_yuan
 from pilesim.wire.messages import Message
+
+if TYPE_CHECKING:
+    import httpx
 
 _OF_AN_ORDER = ("pile", "gun", "account", "order", "balance")
 FILLED_BY: Mapping[str, tuple[str, ...]] = {"authorise": _OF_AN_ORDER, "start": _OF_AN_ORDER, "stop": _OF_AN_ORDER}
@@ -74,12 +79,14 @@ class PlatformApi(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class ApiDesk:
     """Tells the platform through its API, and keeps nobody waiting; a participant of the pump."""
 
-    def __init__(self, api: PlatformApi, pile: str, clock_rate: float) -> None:
+    def __init__(self, api: PlatformApi, pile: str, clock_rate: float, pool: ThreadPoolExecutor | None = None) -> None:
+        """`pool` makes the calls of many desks, and stays open; a desk by itself makes one after the other."""
         self._api = api
         self._pile = pile
         self._rate = clock_rate
         self._now_ns = 0
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="platform-api")
+        self._pool = pool or ThreadPoolExecutor(1, thread_name_prefix="platform-api")
+        self._shared = pool is not None
         self._calls: list[Future[None]] = []
         self._told: dict[int, dict[str, str]] = {}
         """What the last authorisation of each gun was told with."""
@@ -120,7 +127,8 @@ class ApiDesk:
         return []
 
     def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        if not self._shared:
+            self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _call(self, name: str, gun: int, account: str | None) -> None:
         call = self._api.calls().get(name)
@@ -169,7 +177,7 @@ def _tell(name: str, words: list[str], http: Mapping[str, Any] | None, timeout_s
 
         content = http["body"]
         try:
-            reply = httpx.request(
+            reply = _client(tuple(getproxies().items())).request(
                 http["method"],
                 http["url"],
                 headers=http["headers"],
@@ -194,6 +202,17 @@ def _tell(name: str, words: list[str], http: Mapping[str, Any] | None, timeout_s
     if done.returncode != 0:
         said = one_line(_text(done.stderr or done.stdout))
         raise RigError(f"{name}: the command {words} ended with {done.returncode}: {said}")
+
+
+@cache
+def _client(proxies: tuple[tuple[str, str], ...]) -> httpx.Client:
+    """One for all calls, since to make one takes tens of ms; each call has a connection of its own nevertheless.
+
+    `proxies` are those of the environment: it takes them from there by itself, but only once.
+    """
+    import httpx  # noqa: PLC0415 (as above)
+
+    return httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
 
 
 def _text(said: bytes | None) -> str:

@@ -60,6 +60,9 @@ class Lane:
 
     def feed(self, data: bytes, now_ns: int) -> None:
         """Bytes that came at `now_ns`."""
+        if not self._armed and self._framer is None:
+            self._enqueue(self._piece(data, now_ns))
+            return
         if not any(a.wants_frames() and a.active(self._direction, now_ns) for a in self._armed):
             self._stop_framing(now_ns)
             self._pass(self._piece(data, now_ns), 0)
@@ -167,6 +170,8 @@ class Lane:
 
     def next_wakeup_ns(self, *, blocked: bool) -> int | None:
         """When something next happens here; `blocked`: what is due cannot leave yet."""
+        if not self._armed and not self._unsettled:
+            return self._queue[0][0] if self._queue and not blocked else None
         times = [a.next_wakeup_ns(self._direction) for a in self._armed]
         times.append(self._frame_wait_ends_ns if self._unsettled else None)
         times.append(self._queue[0][0] if self._queue and not blocked else None)

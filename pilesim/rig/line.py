@@ -12,13 +12,14 @@ port that is gone, and may come back, is a line that cannot be had meanwhile.
 from __future__ import annotations
 
 import heapq
-import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pilesim.chance import Chance
 from pilesim.errors import UsageError
 from pilesim.link.base import Data, Down, Link, LinkEvent, TurnedAway, Up
 from pilesim.rig.armed import Armed, Piece, arm
+from pilesim.rig.door import Door
 from pilesim.rig.impairments import (
     Impairment,
     Outage,
@@ -68,8 +69,12 @@ class Line:
         protocol: Protocol,
         impairments: Iterable[Impairment] = (),
         seed: int = 0,
+        door: Door | None = None,
     ) -> None:
-        """`impairments` are armed from the beginning. UsageError where this line cannot have one of them."""
+        """`impairments` are armed from the beginning. UsageError where this line cannot have one of them.
+
+        `door` stands where piles dial in; None: whoever is at the pile's end is the pile.
+        """
         self.vanished = ""
         """The port that is gone, and how, in a sentence; empty while both stand."""
         self.refused = ""
@@ -79,6 +84,7 @@ class Line:
         self._recorder = recorder
         self._protocol = protocol
         self._seed = seed
+        self._door = door
         self._now_ns = 0
         self._armed: list[Armed[Traffic]] = []
         self._lanes = {direction: Lane(direction, protocol, self._armed) for direction in Direction}
@@ -116,7 +122,7 @@ class Line:
                 continue
             self._armed_so_far += 1
             if isinstance(spec, Traffic):
-                rng = random.Random(f"{self._seed}/impairment/{self._armed_so_far}")
+                rng = Chance(f"{self._seed}/impairment/{self._armed_so_far}")
                 self._armed.append(arm(spec, rng, self._now_ns, self._protocol, self._tell))
                 self._armed.sort(key=lambda armed: armed.stage)
             elif isinstance(spec, Outage):
@@ -153,46 +159,56 @@ class Line:
 
     def step(self, now_ns: int) -> bool:
         self._now_ns = now_ns
+        pile_events, platform_events = self._pile.link.events(), self._platform.link.events()
+        if not (pile_events or platform_events or self._arming or self._armed):
+            due_ns = self.next_wakeup_ns()
+            if due_ns is None or due_ns > now_ns:
+                return False
         # Whoever watches the recorder decodes and writes, and a peer's bytes do not wait for that.
         self._recorder.defer()
         try:
-            return self._turn(now_ns)
+            return self._turn(now_ns, pile_events, platform_events)
         finally:
             self._recorder.settle()
 
-    def _turn(self, now_ns: int) -> bool:
+    def _turn(self, now_ns: int, pile_events: list[LinkEvent], platform_events: list[LinkEvent]) -> bool:
         happened = self._arm()
-        happened |= self._arrive(self._pile)
-        happened |= self._arrive(self._platform)
+        for side, events in ((self._pile, pile_events), (self._platform, platform_events)):
+            for event in events:
+                self._happen(side, event)
+                happened = True
+        if self._door is not None and self._pile.up:
+            happened |= self._turned_out(self._door.overdue(now_ns))
         happened |= self._turn_outages()
         happened |= self._dial(self._pile)
         happened |= self._dial(self._platform)
         for lane in self._lanes.values():
             happened |= lane.advance(now_ns)
-        for direction in Direction:
+        for direction in self._lanes:
             happened |= self._deliver(direction)
         if self._armed:
             self._armed[:] = [armed for armed in self._armed if not armed.over(now_ns)]
         return happened
 
     def next_wakeup_ns(self) -> int | None:
-        times = [
-            *(lane.next_wakeup_ns(blocked=self._blocked(direction)) for direction, lane in self._lanes.items()),
-            self._outage_turns[0][0] if self._outage_turns else None,
-            *(side.dial_ns for side in (self._pile, self._platform) if not self._outages),
-        ]
-        return min((t for t in times if t is not None), default=None)
+        soonest_ns = self._outage_turns[0][0] if self._outage_turns else None
+        for direction, lane in self._lanes.items():
+            due_ns = lane.next_wakeup_ns(blocked=self._blocked(direction))
+            if due_ns is not None and (soonest_ns is None or due_ns < soonest_ns):
+                soonest_ns = due_ns
+        for side in () if self._outages else (self._pile, self._platform):
+            if side.dial_ns is not None and (soonest_ns is None or side.dial_ns < soonest_ns):
+                soonest_ns = side.dial_ns
+        if self._door is not None and self._pile.up:
+            due_ns = self._door.next_wakeup_ns()
+            if due_ns is not None and (soonest_ns is None or due_ns < soonest_ns):
+                soonest_ns = due_ns
+        return soonest_ns
 
     def links(self) -> list[Link]:
         return [self._pile.link, self._platform.link]
 
     # ------------------------------------------------------------------------------------------- arrivals
-
-    def _arrive(self, side: _Side) -> bool:
-        events = side.link.events()
-        for event in events:
-            self._happen(side, event)
-        return bool(events)
 
     def _happen(self, side: _Side, event: LinkEvent) -> None:
         match event:
@@ -220,10 +236,18 @@ class Line:
             self._recorder.record(LineUp(t_ns=self._now_ns, end=side.end, peer=peer))
         if side is self._pile:
             self._lanes[Direction.UP].mark(Mark(MarkKind.OPEN), self._now_ns)
+            if self._door is not None:
+                self._door.came_up(self._now_ns)
 
     def _came_in(self, side: _Side, data: bytes) -> None:
         direction = side.end.sends
         self._recorder.record(Chunk(t_ns=self._now_ns, end=side.end, direction=direction, data=data))
+        if side is self._pile and self._door is not None:
+            if not side.up:
+                # What came in one piece with the bytes for which it was turned out.
+                return
+            if self._turned_out(self._door.objection(data, self._now_ns)):
+                return
         lane = self._lanes[direction]
         if self._outages:
             # Only a serial line is still heard in an outage: its wire is cut further on.
@@ -244,6 +268,16 @@ class Line:
             return
         side.link.hang_up()
         self._went_down(side, "line", reason)
+
+    def _turned_out(self, objection: str) -> bool:
+        """Whether the peer at the pile's end has been hung up, since the door has an objection to it."""
+        if not objection:
+            return False
+        text = f"{self._pile.link.name}: {self._pile.peer} was hung up: {objection}"
+        self._recorder.record(Note(t_ns=self._now_ns, text=text))
+        self._pile.link.hang_up()
+        self._went_down(self._pile, "line", objection)
+        return True
 
     def _lose(self, pieces: list[Piece]) -> None:
         """Bytes that an impairment kept until it was too late, or that came while the wire was cut."""
@@ -343,7 +377,7 @@ class Line:
     def _deliver(self, direction: Direction) -> bool:
         lane = self._lanes[direction]
         happened = False
-        while not self._blocked(direction) and (item := lane.due(self._now_ns)) is not None:
+        while (item := lane.due(self._now_ns)) is not None and not self._blocked(direction):
             lane.pop()
             happened = True
             match item:

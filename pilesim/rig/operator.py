@@ -98,6 +98,8 @@ class Operator:
         self._asked.append(_Asked(act, now_ns, words))
         self._signs.watch(act)
         confirm = "Enter says that it is done." if self._terminal.has_key else ""
+        if confirm and not self._signs.line_is_up and kind != "power-on":
+            confirm = "The line is down: until it is back, only Enter says that it is done."
         self._terminal.tell(" ".join(part for part in (words, confirm, self._checks) if part))
 
     def pending(self) -> tuple[str, ...]:

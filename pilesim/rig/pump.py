@@ -7,7 +7,7 @@ list does): so one seed gives one run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from pilesim.errors import InternalError
@@ -86,5 +86,6 @@ class Pump:
             earliest_ns = min(earliest_ns, wanted_ns)
         return earliest_ns
 
-    def _links(self) -> list[Link]:
-        return [link for participant in self._participants for link in participant.links()]
+    def _links(self) -> Iterator[Link]:
+        """One after the other as they are asked for: a clock that jumps asks for none."""
+        return (link for participant in self._participants for link in participant.links())

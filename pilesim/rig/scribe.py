@@ -1,21 +1,72 @@
 """The scribe: writes what is recorded to the file, on a thread of its own.
 
-Owns the waiting of events between the line and the file. A file may stand still (a full disk's cache, a share on a
-network); bytes between a pile and its platform must not. Must not know what an event means, nor who shows it.
+Owns the capture's file, and the waiting of events between the line and it. A file may stand still (a full disk's
+cache, a share on a network); bytes between a pile and its platform must not. Must not know what an event means, nor
+who shows it.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import TracebackType
+from typing import TextIO
 
+from pilesim.errors import RigError, UsageError
 from pilesim.trace.capture import encode_event, encode_header
 from pilesim.trace.events import AnyEvent, Header
 from pilesim.trace.recorder import TextSink
 
 LAG_S = 0.02
 """What a recording that is killed may lose. Being woken for each event would cost the line more than looking."""
+
+
+class CaptureFile:
+    """An open capture. A disk that is full in the middle is the bench's failure, told with the file's name."""
+
+    def __init__(self, path: Path, stream: TextIO) -> None:
+        self._path = path
+        self._stream = stream
+
+    def write(self, text: str, /) -> None:
+        with self._told():
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with self._told():
+            self._stream.flush()
+
+    def close(self) -> None:
+        with self._told():
+            self._stream.close()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise RigError(f"{self._path}: the recording ends here, it cannot be written: {error.strerror}") from None
+
+
+@contextmanager
+def capture_file(path: Path) -> Iterator[CaptureFile]:
+    """The capture at `path`, to be written anew. UsageError where it cannot be made, RigError where it ends early."""
+    try:
+        stream = path.open("w", encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise UsageError(f"{path}: expected a capture that can be written: {error.strerror}") from None
+    file = CaptureFile(path, stream)
+    try:
+        yield file
+    except BaseException:
+        # What ended the run is told; that the rest of a full disk's file is lost too says nothing new.
+        with suppress(RigError):
+            file.close()
+        raise
+    file.close()
 
 
 class Scribe:

@@ -84,6 +84,8 @@ class Signs:
         self._acts: list[Act] = []
         self._cables: dict[int, bool] = {}
         self._cable_was_ns: dict[tuple[int, bool], int] = {}
+        self.line_is_up = False
+        """Whether the pile has a line to be heard by."""
         recorder.heralds.append(self._see)
 
     def watch(self, act: Act) -> None:
@@ -110,6 +112,7 @@ class Signs:
         """What an event shows was done before it: what the pile sends because of an act comes after the act."""
         done: list[Stimulus] = []
         if isinstance(event, LineUp | LineDown) and event.end is End.PILE:
+            self.line_is_up = isinstance(event, LineUp)
             done += self._shown_by(event, event.t_ns)
         for seen in self._decoder.feed(event):
             if isinstance(seen, Seen) and seen.end is End.PILE and seen.direction is Direction.UP:

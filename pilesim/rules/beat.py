@@ -150,7 +150,11 @@ class AliveBeat(_LetIn):
         self._listen(seen.t_ns)
         for number, heard_ns in self._heard_ns.items():
             silent_ns = seen.t_ns - heard_ns
-            if silent_ns > self.limit_ns and len(self._heard_ns) > 1:
+            if silent_ns <= self.limit_ns or len(self._heard_ns) <= 1:
+                continue
+            if self.facts.remote or not self.facts.cuts_known:
+                self.open(f"gun {number} was not heard for {format_duration(silent_ns)}: by the line, perhaps")
+            else:
                 self.deviated(
                     f"each gun alive within {format_duration(self.limit_ns)}",
                     f"nothing of gun {number} in {format_duration(silent_ns)}",

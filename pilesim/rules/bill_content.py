@@ -35,6 +35,8 @@ ENERGY_PER_HUNDRED = 1
 """Of the meter's difference, in percent: what bill.energy allows beside its limit."""
 LITTLE_SAMPLES = 3 * 15 * S
 """A charge seen for less tells no highest power: its current may still have been rising."""
+HELD_UP_NS = MINUTE
+"""A report that is seen at the far end may have been so long on its way."""
 CAUSES_NEAR_NS = 10 * S
 """Two causes nearer to each other than this may each be the one that the pile names."""
 
@@ -226,7 +228,8 @@ class Energy(_Charge):
         if not order.gapless or order.record.t_ns - order.first.t_ns < LITTLE_SAMPLES:
             return None
         power, per_ns = order.peak
-        return shown_dwh + power * (order.over.late_ns - order.record.t_ns) // per_ns + 1
+        gap_ns = order.over.late_ns - order.record.t_ns + (HELD_UP_NS if self.facts.remote else 0)
+        return shown_dwh + power * gap_ns // per_ns + 1
 
 
 @dataclass(slots=True)
@@ -413,7 +416,9 @@ class BilledReason(_Charge):
             else:
                 self.open("nothing in the trace tells why the charge ended")
                 return
-        if bill.stop_reason not in allowed:
+        if bill.stop_reason not in allowed and not self.facts.acts_known and not order.gapless:
+            self.open("the end of the charge lies in a gap of the recording: what was done at the pile would tell")
+        elif bill.stop_reason not in allowed:
             self.failed(
                 f"stop reason {' or '.join(sorted(allowed))}", f"{bill.stop_reason}", seen=settled.seen, order=order
             )

@@ -13,7 +13,7 @@ from pilesim.contract.contract import BillDue
 from pilesim.rules.facts import Order, SettledBill, Span, charge_age
 from pilesim.rules.rule import Duty, Rule, RuleRow, Scene, Waits
 from pilesim.trace.decoder import Seen
-from pilesim.trace.events import LineDown, LineUp, Reachable, Stimulus
+from pilesim.trace.events import LineDown, LineUp, Missing, Reachable, Stimulus
 from pilesim.units import S, format_duration, format_local
 from pilesim.wire.messages import (
     Alive,
@@ -24,6 +24,7 @@ from pilesim.wire.messages import (
     GunReport,
     GunState,
     Message,
+    Stamp,
     Start,
     StartReply,
     Stop,
@@ -41,7 +42,8 @@ PRINTS_KEPT = 256
 
 def before_trace(settled: SettledBill, began_epoch_ns: int) -> bool:
     """The bill is of a charge that began before the trace did: noted, not judged."""
-    order, start = settled.order, settled.bill.start.epoch_ns
+    told: Stamp | None = settled.bill.start
+    order, start = settled.order, told.epoch_ns if told is not None else None
     if order is not None and order.authorised_ns is not None:
         return False
     if order is not None and order.first is not None and order.before is None:
@@ -117,7 +119,14 @@ class OnePerCharge(Rule):
     def _never(self, order: Order) -> None:
         if order.power_lost:
             self.open("power was lost during the charge")
-        self.failed("a bill", "none was ever sent, though what comes after it has come", order=order)
+        # What was sent on a connection that was lost since, or over a wire, may never have come to this end.
+        perhaps_lost = self.scene.header.connectionless or (self.facts.lost_ns or -1) > (order.due_ns or 0)
+        self.failed(
+            "a bill",
+            "none was ever sent, though what comes after it has come",
+            order=order,
+            hint="a recording at the pile would tell" if self.facts.remote and perhaps_lost else "",
+        )
 
 
 def _difference(first: Bill | None, now: Bill) -> str:
@@ -241,6 +250,13 @@ class AfterUnplug(Rule):
         super().__init__(row, scene)
         self._early: dict[int, tuple[Order, Seen]] = {}
 
+    def on_line(self, event: LineUp | LineDown | Reachable) -> None:
+        if self.facts.acts_known or not self._early:
+            return
+        for _ in self._early.values():
+            self.open("the line was lost before the cable was heard of after the bill")
+        self._early.clear()
+
     def on_seen(self, seen: Seen, message: Message) -> None:
         if isinstance(message, Bill):
             self._bill(seen)
@@ -270,6 +286,8 @@ class AfterUnplug(Rule):
             self.passed()
         elif gun.running is not order or gun.cable is None:
             self.open("it is not known whether the cable was in")
+        elif self.facts.unheard(gun) and not self.facts.acts_known:
+            self.open("no report came for a while: what was done at the pile would tell whether the cable was in")
         else:
             # The prompt for an unplug may still be open: what comes next tells.
             self._early[gun.number] = (order, seen)
@@ -301,6 +319,8 @@ class OrderKnown(Rule):
             self.failed(f"gun {order.gun}, for which it was authorised", f"gun {bill.gun}", seen=seen, order=order)
         elif order is not None and order.authorised_ns is not None:
             self.passed()
+        elif Missing.LINES in self.scene.header.missing:
+            self.open(f"the log leaves lines out: order {bill.order} may have been authorised in one of them")
         elif before_trace(settled, self.facts.orders_known_epoch_ns):
             self.remark(f"the bill of {bill.order} is of a charge that began before the trace")
             self.open("the bill's charge began before the trace did")
@@ -445,7 +465,9 @@ class NotStale(Rule):
     def _bill(self, seen: Seen, bill: Bill, order: Order | None) -> None:
         if order is not None and order.acked_ns is not None:
             since_ns = self.duties.transit.left_ns(seen.t_ns) - order.acked_ns
-            if since_ns > self.limit_ns:
+            if since_ns > self.limit_ns and self.facts.remote:
+                self.open("the acknowledgement may have been lost: a recording at the pile would tell")
+            elif since_ns > self.limit_ns:
                 self._acked.pop(order.gun, None)
                 self.failed(
                     f"no bill from {format_duration(self.limit_ns)} after its acknowledgement on",
@@ -554,7 +576,7 @@ class Resent(Rule):
         if sent.times > 1 and waited_ns < resend_ns - RESEND_SPARE_NS:
             after = f"the bill again after {format_duration(resend_ns)}"
             self.deviated(after, f"after {format_duration(waited_ns)}", seen=seen, once="sooner")
-        if sent.times > most + 1:
+        if sent.times > most + 1 and self.facts.cuts_known:
             self.deviated(f"the bill again {most} times at most", f"{sent.times - 1} times", seen=seen, once="oftener")
         return sent.times <= most
 

@@ -7,7 +7,7 @@ fact as one that was. All times are world ns since the trace's start, unless a n
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -34,6 +34,7 @@ from pilesim.wire.messages import (
     LockAsk,
     LockTell,
     Message,
+    Stamp,
     Start,
     StartAsk,
     StartReply,
@@ -54,6 +55,7 @@ ASKED_NS = 30 * S
 """A message that can answer a request is its answer for so long after it; later it was sent unasked."""
 BEGINNING_NS = 5 * S
 """In so much of a log that begins in the middle replies may be to what came before it."""
+FOREVER_NS = 1 << 62
 SETTLE_NS = MINUTE
 """A bill that came before its charge was seen to end waits so long for the heartbeat that shows it."""
 GUNS_KEPT = 64
@@ -305,6 +307,12 @@ class Facts:
         self.end = judges if judges in header.ends or not header.ends else judges.other
         self.remote = self.end is not judges or header.between
         """Nothing was recorded at the judged end: what left it may have been lost on its way."""
+        self.lone = len(set(header.ends)) < 2 or header.between
+        """Only one end was recorded: nobody knows whether the line could be had, nor what it lost on its way."""
+        self.acts_known = header.stimuli or not self.lone
+        """What was done at the pile is in the trace, as far as anybody knows it."""
+        self.cuts_known = Missing.CONNECTIONS not in header.missing
+        """When the line came up and went down is in the trace; else a silence may have been an outage."""
         self.start_epoch_ns = parse_world_start_ns(header.start)
         self.now_ns = 0
         self.began_ns: int | None = None
@@ -337,6 +345,10 @@ class Facts:
         self._tariff: Tariff | None = None
         """What the platform has told, where orders bring none."""
         self._requests: dict[type[Message], list[Request]] = {}
+        self._answered_numbers: deque[int] = deque(maxlen=REQUESTS_KEPT)
+        """Numbers of the requests of this connection that have been answered, the last of them."""
+        self._reported_numbers: dict[int, int] = {}
+        """Number of the latest report of this connection, by gun."""
         self._reply_of: dict[type[Message], type[Message]] = dict(contract.replies)
         self._requests_of: dict[type[Message], list[type[Message]]] = {}
         for request, reply in contract.replies.items():
@@ -382,6 +394,11 @@ class Facts:
         """The guns that have to be heard: those of the header, else those heard."""
         return range(1, self.header.guns + 1) if self.header.guns else sorted(self.guns)
 
+    def unheard(self, gun: Gun) -> bool:
+        """Whether something of `gun` may have been missed since its latest report."""
+        longest_ns = self._charging_ns if gun.charging else self._beat_ns
+        return gun.broken or gun.report is None or self.now_ns - gun.report.t_ns > longest_ns
+
     def epoch_ns(self, t_ns: int) -> int:
         """The time that the platform's clock shows at `t_ns`: what the pile was told, else the world's."""
         return self.start_epoch_ns + t_ns + self.told_offset_ns
@@ -390,13 +407,16 @@ class Facts:
         """Whether an order that is authorised and not yet started must have been authorised in this trace."""
         if self.header.scenario:
             return True
-        if Missing.DOWN in self.header.missing:
+        if {Missing.DOWN, Missing.LINES} & set(self.header.missing):
             return False
         return self.began_ns is not None and self.now_ns - self.began_ns > 2 * self.contract.authorisation_life_ns
 
     @property
     def orders_known_epoch_ns(self) -> int:
         """From when on a charge's order must have been authorised in this trace; a log may begin in between."""
+        if Missing.TIMES in self.header.missing:
+            # Whatever its charge began at, the log may have begun later.
+            return FOREVER_NS
         life_ns = self.contract.authorisation_life_ns if self.header.source else 0
         return self.start_epoch_ns + life_ns
 
@@ -512,6 +532,8 @@ class Facts:
         self.up_ns = now_ns
         self.answered_request_ns = -1
         self._requests.clear()
+        self._answered_numbers.clear()
+        self._reported_numbers.clear()
 
     def _line_changed(self, now_ns: int, up: bool) -> None:
         for gun in self.guns.values():
@@ -616,8 +638,9 @@ class Facts:
             for request in self._requests.get(asked, ())
             if request.seen.direction is not seen.direction
         ]
-        chosen = self._choose(waiting, seen, message)
+        chosen = None if self._doubled(waiting, seen) else self._choose(waiting, seen, message)
         if chosen is not None and not self._of_before(seen, chosen):
+            self._answered_numbers.append(_number(chosen))
             self.at.request = chosen
             chosen.answered_ns = seen.t_ns
             self._requests[type(chosen.message)].remove(chosen)
@@ -627,6 +650,24 @@ class Facts:
             pending = self._requests.setdefault(kind, [])
             pending.append(Request(seen, message))
             del pending[:-REQUESTS_KEPT]
+
+    def _doubled(self, waiting: list[Request], seen: Seen) -> bool:
+        """At the far end: by its number it is once more the reply to a request that has been answered already."""
+        answers = seen.decoded.frame.answers
+        if not self.remote or not answers or answers not in self._answered_numbers:
+            return False
+        return all(_number(request) != answers for request in waiting)
+
+    def out_of_place(self, seen: Seen) -> bool:
+        """At the far end: a report of a gun that a later one has overtaken; it tells of the past."""
+        message = seen.decoded.message
+        if not self.remote or seen.direction.sender is not self.judges or not isinstance(message, GunReport):
+            return False
+        number, gun = seen.decoded.frame.sequence, self.gun(message.gun).number
+        if number and 0 < self._reported_numbers.get(gun, 0) - number <= REQUESTS_KEPT:
+            return True
+        self._reported_numbers[gun] = number
+        return False
 
     def _of_before(self, seen: Seen, request: Request) -> bool:
         """A log that begins in the middle: by its number the reply is to a request from before the log."""
@@ -662,9 +703,10 @@ class Facts:
 
     def _take_time(self, seen: Seen, message: Message) -> None:
         assert isinstance(message, TimeTell)
-        if message.platform_time.epoch_ns is not None:
+        told: Stamp | None = message.platform_time
+        if told is not None and told.epoch_ns is not None:
             self.told_ns = seen.t_ns
-            self.told_offset_ns = message.platform_time.epoch_ns - (self.start_epoch_ns + seen.t_ns)
+            self.told_offset_ns = told.epoch_ns - (self.start_epoch_ns + seen.t_ns)
 
     def _take_tariff(self, seen: Seen, message: Message) -> None:
         assert isinstance(message, TariffTell)
@@ -847,8 +889,8 @@ class Facts:
         assert isinstance(message, Ended)
         gun = self.gun(message.gun)
         order = gun.waiting
-        if order is None or order.account != message.account:
-            recent = [o for o in self.orders.values() if o.gun == message.gun and o.account == message.account]
+        if order is None or not _same_account(message, order):
+            recent = [o for o in self.orders.values() if o.gun == message.gun and _same_account(message, o)]
             order = recent[-1] if recent and recent[-1].first is None else None
         if order is None or order.ended_ns is not None:
             self.at.order = order
@@ -1051,4 +1093,10 @@ def _concerns(message: Start | Stop, order: Order) -> bool:
     """Whether a command names the order, by account where it carries one, by order where it carries that."""
     if isinstance(message, Start) and message.order:
         return message.order == order.number
-    return message.account is None or order.account is None or message.account == order.account
+    return _same_account(message, order)
+
+
+def _same_account(message: Start | Stop | Ended, order: Order) -> bool:
+    """A log may not tell the one or the other."""
+    told: str | None = message.account
+    return told is None or order.account is None or told == order.account

@@ -48,6 +48,9 @@ class Valid(Rule):
         understood = {ProblemKind.SHORT} if seen.decoded.message is not None else set()
         lesser = TOLD_ONCE | understood
         wrong = [p for p in seen.decoded.problems if p.kind not in lesser]
+        if self.facts.remote and not frame.sound:
+            self.open(f"a frame came with a wrong checksum: a recording at the {self.row.judges} would tell who did it")
+            return
         for problem in seen.decoded.problems:
             if problem.kind in lesser:
                 self.deviated(
@@ -120,7 +123,8 @@ def _echoes(request: Request, seen: Seen, reply: Message) -> list[tuple[str, obj
         pairs.append(("kind of report", asked.change, reply.change))
     if isinstance(asked, TimeAsk) and isinstance(reply, TimeTell) and reply.pile_time is not None:
         pairs.append(("pile time", asked.pile_time, reply.pile_time))
-    return pairs
+    # What a log does not tell of either is no difference.
+    return [pair for pair in pairs if None not in pair]
 
 
 class PlatformFrames(Valid):

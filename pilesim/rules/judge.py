@@ -13,7 +13,7 @@ from pilesim.rules.facts import Facts
 from pilesim.rules.line import LineVerdict, LineWatch
 from pilesim.rules.rule import Rule, Scene
 from pilesim.rules.table import RULES
-from pilesim.rules.verdict import RuleResult, Verdict
+from pilesim.rules.verdict import Finding, RuleResult, Verdict
 from pilesim.trace.decoder import Decoder, Noise, Seen
 from pilesim.trace.events import AnyEvent, Header, LineDown, LineUp, Note, Reachable, Stimulus
 from pilesim.units import MS
@@ -56,6 +56,25 @@ def judge(header: Header, events: Iterable[AnyEvent], *, limits: Mapping[str, in
     return bench.finish()
 
 
+class Watch:
+    """Judges a recording that still grows, and gives each finding once."""
+
+    def __init__(self, header: Header) -> None:
+        self._bench = _Bench(Scene(header, None))
+        self._given: dict[str, int] = {}
+
+    def feed(self, event: AnyEvent) -> list[Finding]:
+        """What `event` let the rules find."""
+        self._bench.feed(event)
+        fresh: list[Finding] = []
+        for rule in self._bench.rules():
+            found, given = rule.found, self._given.get(rule.row.id, 0)
+            if len(found) > given:
+                self._given[rule.row.id] = len(found)
+                fresh += found[given:]
+        return fresh
+
+
 class _Side:
     """The rules that judge one end, by what they want to see."""
 
@@ -69,6 +88,10 @@ class _Side:
         self.on_bill = _overriding(rules, "on_bill")
         self.on_forgotten = _overriding(rules, "on_forgotten")
         self._wanting: dict[type[Message], list[Rule]] = {}
+
+    def without(self, blind: list[Rule]) -> _Side:
+        """The same side once `blind` can say nothing more."""
+        return _Side([rule for rule in self.rules if rule not in blind], self.facts)
 
     def wanting(self, kind: type[Message]) -> list[Rule]:
         if kind not in self._wanting:
@@ -84,16 +107,21 @@ class _Bench:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._decoder = Decoder(scene.protocol)
-        self._line = LineWatch(scene.facts[End.PILE].end)
+        self._line = LineWatch(scene.facts[End.PILE].end, scene.protocol)
         self._paced = [duties.transit for duties in scene.duties.values() if duties.transit.ns_per_byte]
         self._ends = [(scene.facts[end], scene.duties[end]) for end in End]
         self._now_ns = 0
         self._undecoded = 0
         self._refused = refused = {**scene.contract.not_applicable, **scene.header.not_applicable}
         self._rules: dict[str, Rule] = {row.id: row.kind(row, scene) for row in RULES if row.id not in refused}
+        # A rule that the whole log tells too little for is not even asked.
         self._sides = {
-            end: _Side([r for r in self._rules.values() if r.row.judges is end], scene.facts[end]) for end in End
+            end: _Side([r for r in self._rules.values() if r.row.judges is end and not r.blind], scene.facts[end])
+            for end in End
         }
+
+    def rules(self) -> Iterable[Rule]:
+        return self._rules.values()
 
     def feed(self, event: AnyEvent) -> None:
         self._now_ns = now_ns = max(self._now_ns, event.t_ns)
@@ -120,8 +148,9 @@ class _Bench:
         for end in End:
             self._scene.duties[end].finish(self._now_ns)
         self._settle(everything=True)
-        for rule in self._rules.values():
-            rule.guarded(rule.on_finish)
+        for side in self._sides.values():
+            for rule in side.rules:
+                rule.guarded(rule.on_finish)
         remarks = []
         if self._undecoded:
             remarks.append(f"{self._undecoded} frames could not be decoded: their rules were not asked")
@@ -153,6 +182,8 @@ class _Bench:
             if side.facts.end is not item.end:
                 continue
             if isinstance(item, Noise):
+                if item.direction.sender is side.facts.judges:
+                    self._scene.duties[side.facts.judges].damaged(item.t_ns)
                 for rule in side.on_noise:
                     rule.guarded(rule.on_noise, item)
             else:
@@ -160,6 +191,11 @@ class _Bench:
 
     def _seen(self, side: _Side, seen: Seen) -> None:
         message = seen.decoded.message
+        deaf: list[Rule] = []
+        if side.facts.out_of_place(seen):
+            return
+        if seen.decoded.untold:
+            side, deaf = self._heedful(side, seen)
         if message is not None:
             side.facts.take(seen, message)
         elif side.facts.judges is End.PILE:
@@ -172,11 +208,21 @@ class _Bench:
                 rule.broke(error)
         if message is not None:
             for rule in side.wanting(type(message)):
+                if rule in deaf:
+                    continue
                 try:
                     rule.on_seen(seen, message)
                 except Exception as error:
                     rule.broke(error)
         self._scene.duties[side.facts.judges].prove(seen)
+
+    def _heedful(self, side: _Side, seen: Seen) -> tuple[_Side, list[Rule]]:
+        """The rules for which a log still tells enough, and those among them that this message tells too little."""
+        deaf = [rule for rule in side.rules if not rule.heeds(seen)]
+        blind = [rule for rule in deaf if rule.blind]
+        if blind:
+            self._sides[side.facts.judges] = side = side.without(blind)
+        return side, [rule for rule in deaf if not rule.blind]
 
     def _line_event(self, event: LineUp | LineDown | Reachable) -> None:
         for end, side in self._sides.items():
@@ -200,7 +246,8 @@ class _Bench:
             side.facts.settle(self._now_ns, everything)
             for settled in side.facts.settled:
                 for rule in side.on_bill:
-                    rule.guarded(rule.on_bill, settled)
+                    if not settled.seen.decoded.untold or rule.heeds(settled.seen):
+                        rule.guarded(rule.on_bill, settled)
             side.facts.forget()
             for order in side.facts.forgotten:
                 for rule in side.on_forgotten:

@@ -11,10 +11,27 @@ import msgspec
 
 from pilesim.trace.events import AnyEvent, Chunk, Impaired, LineDown, LineUp
 from pilesim.units import MINUTE
-from pilesim.wire.frame import End
+from pilesim.wire.frame import Direction, End, Frame
+from pilesim.wire.protocol import Protocol
 
 FLAP_NS = 2 * MINUTE
 """An outage up to this long is a flap: what a pile must live through without loss."""
+
+DEEDS_KEPT = 200
+"""What the line did is told piece by piece so often; all of it is counted."""
+
+
+class LineDeed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the line did to one piece of the traffic, or to itself."""
+
+    t_ns: int
+    effect: str
+    """As of an impairment: lost, held ...; or `down` for an outage."""
+    direction: Direction | None = None
+    frames: tuple[str, ...] = ()
+    """The frames in that piece, by their numbers and names."""
+    lasted_ns: int = 0
+    """How long they were held, or the line was gone."""
 
 
 class LineVerdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -31,13 +48,17 @@ class LineVerdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """Losses of the connection, of which `flaps` lasted at most two minutes."""
     flaps: int = 0
     outage_longest_ns: int = 0
+    deeds: tuple[LineDeed, ...] = ()
+    """The same frame by frame: the first of them."""
 
 
 class LineWatch:
     """Feed it the events; `verdict` sums up."""
 
-    def __init__(self, end: End) -> None:
+    def __init__(self, end: End, protocol: Protocol) -> None:
         self._end = end
+        self._protocol = protocol
+        self._deeds: list[LineDeed] = []
         self._counts: dict[str, int] = {}
         self._held_ns = 0
         self._down_ns: int | None = None
@@ -61,6 +82,26 @@ class LineWatch:
         assert isinstance(event, Impaired)
         self._counts[event.effect] = self._counts.get(event.effect, 0) + 1
         self._held_ns = max(self._held_ns, event.held_ns)
+        if event.effect != "disconnected":
+            frames = self._frames(event.direction, event.data) if event.direction is not None else ()
+            self._tell(
+                LineDeed(
+                    t_ns=event.t_ns,
+                    effect=event.effect,
+                    direction=event.direction,
+                    frames=frames,
+                    lasted_ns=event.held_ns,
+                )
+            )
+
+    def _frames(self, direction: Direction, data: bytes) -> tuple[str, ...]:
+        framer = self._protocol.framer(direction)
+        found = [*framer.feed(data, 0), *framer.gap()]
+        return tuple(self._protocol.decode(item).title for item in found if isinstance(item, Frame))
+
+    def _tell(self, deed: LineDeed) -> None:
+        if len(self._deeds) < DEEDS_KEPT:
+            self._deeds.append(deed)
 
     def _lost(self, event: AnyEvent) -> None:
         assert isinstance(event, LineDown)
@@ -74,6 +115,8 @@ class LineWatch:
             self._down_ns = None
 
     def _count_outage(self, lasted_ns: int) -> None:
+        assert self._down_ns is not None, "an outage has begun before it is counted"
+        self._tell(LineDeed(t_ns=self._down_ns, effect="down", lasted_ns=lasted_ns))
         self._outages[0] += 1
         self._outages[1] += lasted_ns <= FLAP_NS
         self._outages[2] = max(self._outages[2], lasted_ns)
@@ -94,4 +137,5 @@ class LineWatch:
             outages=self._outages[0],
             flaps=self._outages[1],
             outage_longest_ns=self._outages[2],
+            deeds=tuple(self._deeds),
         )

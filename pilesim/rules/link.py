@@ -61,7 +61,13 @@ class Reconnects(Rule):
 
     def _silent(self, duty: Duty, now_ns: int) -> None:
         self._lost = False
-        self._missed(duty, now_ns)
+        if self.facts.lone:
+            self.open(
+                "nobody knows whether the line could be had and the pile had power: a recording at both ends, and of "
+                "what was done at the pile, would tell"
+            )
+        else:
+            self._missed(duty, now_ns)
 
 
 class Stable(Rule):
@@ -80,8 +86,12 @@ class Stable(Rule):
         self._untold = self._untold or not event.by
         self._losses.append(event.t_ns)
         span_ns = event.t_ns - self._losses[0]
-        if len(self._losses) > self.limit.value and span_ns <= HOUR and not self._told:
-            self._told = True
+        if len(self._losses) <= self.limit.value or span_ns > HOUR or self._told:
+            return
+        self._told = True
+        if self._untold and self.facts.lone:
+            self.open(f"{len(self._losses)} losses in an hour: a recording at both ends would tell who caused them")
+        else:
             self.failed(
                 f"at most {self.limit.value} losses of the line in an hour",
                 f"{len(self._losses)} in {format_duration(span_ns)}",

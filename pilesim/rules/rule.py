@@ -16,7 +16,7 @@ from typing import ClassVar
 from pilesim.contract.contract import Contract, Limit
 from pilesim.contract.contracts import contract_of
 from pilesim.rules.facts import Facts, Order, SettledBill
-from pilesim.rules.lacking import lacks
+from pilesim.rules.needs import Fact, lacking, untold
 from pilesim.rules.transit import Transit
 from pilesim.rules.verdict import Blame, Finding, Level, Margin, RuleResult, Verdict
 from pilesim.trace.decoder import Noise, Seen
@@ -24,10 +24,15 @@ from pilesim.trace.events import Header, LineDown, LineUp, Note, Reachable, Stim
 from pilesim.units import KWH_DWH, YUAN_MFEN, S, format_duration
 from pilesim.wire.frame import End
 from pilesim.wire.messages import Message
-from pilesim.wire.protocol import DEFAULT_PROTOCOL, Protocol, protocol_named
+from pilesim.wire.protocol import Protocol, protocol_named
 
 FINDINGS_KEPT = 20
 """Findings of one rule that are kept in full; more of them are counted."""
+BURST_NS = 2 * S
+"""What a line has held up arrives all at once, within so much."""
+VAIN_REQUESTS = 3
+"""So many requests of a kind, and none ever answered, were not all lost by a line that lets the others pass."""
+PERHAPS_CUT = "the line may have been down: the log does not tell its connections"
 STEP_NS = 1 * S
 """The command that a scenario's step asks for follows it within so much."""
 UNIT_SCALE: dict[str, int] = {"s": S, "kWh": KWH_DWH, "yuan": YUAN_MFEN, "min": 1, "beats": 1, "losses": 1}
@@ -62,6 +67,10 @@ class Duty:
     deadline_ns: int | None = None
     overdue_ns: int | None = None
     """When the deadline passed unseen, where only the far end was recorded: a later frame may prove it."""
+    arrived: bool = False
+    """What asks for it is known to have reached the judged end, which has said so."""
+    passed_by_ns: int | None = None
+    """When something sent later was first seen at the far end."""
     closed: bool = False
 
 
@@ -77,6 +86,14 @@ class Duties:
         """When to look whether a deadline was missed, a serial number, the deadline, and whose it is."""
         self._open: dict[int, Duty] = {}
         self._serial = 0
+        self._heard_ns = 0
+        """When the judged end was last heard."""
+        self._damaged_ns = -1
+        """When bytes of it last came damaged."""
+        self._answered: set[type[Message]] = set()
+        """Requests of which at least one was answered, whenever that was."""
+        self._vain: dict[tuple[str, type[Message] | type[None]], list[Duty]] = {}
+        """At the far end: requests that no answer came to, though later ones on their connection were answered."""
 
     def add(self, duty: Duty) -> Duty:
         self._open[id(duty)] = duty
@@ -102,25 +119,86 @@ class Duties:
             settled_ns = self.transit.settled_ns(deadline)
             if settled_ns >= now_ns:
                 self._look(settled_ns, deadline, duty)
-            elif self._facts.remote and duty.waits is not Waits.WORLD:
+            elif self._unproven(duty):
                 duty.overdue_ns = deadline
             else:
                 self.miss(duty, now_ns)
 
-    def prove(self, seen: Seen) -> None:
-        """A frame at the far end: does it show that a reply that is overdue there was never sent?
+    def _unproven(self, duty: Duty) -> bool:
+        """Whether it takes more than a deadline that has passed to know that the judged end did nothing."""
+        if duty.waits is Waits.WORLD:
+            return False
+        return self._facts.remote or (duty.waits is Waits.UP and not self._facts.cuts_known)
 
-        On one connection bytes arrive in order, so a frame of the judged end that arrives after the deadline
-        was sent after it; and a later request that was answered shows that the earlier one arrived.
+    def prove(self, seen: Seen) -> None:
+        """A frame has been seen: does it show that what is overdue was never sent?
+
+        On one connection bytes arrive in order, so a frame of the judged end that arrives at the far one after the
+        deadline was sent after it, unless the line held them up and lets them all go at once. A later request that
+        was answered tells that the earlier one arrived, or that something between the ends has swallowed it: one
+        message lost on a line that stands happens in the field, all of one kind does not.
         """
-        if not self._facts.remote or self._facts.header.connectionless:
+        facts = self._facts
+        if facts.at.request is not None:
+            self._answered.add(type(facts.at.request.message))
+        if seen.direction.sender is not facts.judges:
             return
-        if seen.direction.sender is not self._facts.judges:
-            return
+        silent_ns, self._heard_ns = self.silent_ns(seen.t_ns), seen.t_ns
+        if not seen.decoded.frame.sound:
+            self._damaged_ns = seen.t_ns
         for duty in [d for d in self._open.values() if d.overdue_ns is not None]:
-            asked = duty.waits is Waits.REPLY
-            if not asked or self._facts.answered_request_ns > duty.since_ns:
-                self.miss(duty, seen.t_ns)
+            if duty.waits is Waits.UP or duty.arrived:
+                self._prove_sent(duty, seen.t_ns, silent_ns)
+            elif not facts.header.connectionless and facts.answered_request_ns > duty.since_ns:
+                self._in_vain(duty)
+
+    def damaged(self, now_ns: int) -> None:
+        """Bytes of the judged end have come that are no frame; they may have been one."""
+        self._damaged_ns = now_ns
+
+    def silent_ns(self, now_ns: int) -> int:
+        """How long nothing of the judged end was heard."""
+        return now_ns - self._heard_ns
+
+    def perhaps_cut(self, duty: Duty, silent_ns: int) -> bool:
+        """Nothing at all was heard for as long as the duty's limit, and the line may have been down."""
+        return not self._facts.cuts_known and silent_ns >= duty.limit_ns
+
+    def _prove_sent(self, duty: Duty, now_ns: int, silent_ns: int) -> None:
+        if self.perhaps_cut(duty, silent_ns):
+            self.close(duty)
+            duty.rule.open(f"{PERHAPS_CUT}, and nothing at all was heard for {format_duration(silent_ns)}")
+        elif not self._facts.remote:
+            self.miss(duty, now_ns)
+        elif self._facts.header.connectionless:
+            return
+        elif self._damaged_ns >= duty.since_ns:
+            self.close(duty)
+            duty.rule.open(f"some of its bytes came damaged: a recording at the {self._facts.judges} would tell")
+        elif duty.passed_by_ns is None:
+            duty.passed_by_ns = now_ns
+        elif now_ns - duty.passed_by_ns >= BURST_NS:
+            self.miss(duty, now_ns)
+
+    def _in_vain(self, duty: Duty) -> None:
+        self.close(duty)
+        assert duty.asked is not None, "what waits for a reply was asked"
+        vain = self._vain.setdefault((duty.rule.row.id, type(duty.asked.decoded.message)), [])
+        if len(vain) < FINDINGS_KEPT:
+            vain.append(duty)
+
+    def _judge_vain(self, now_ns: int) -> None:
+        for (_, asked), duties in self._vain.items():
+            for duty in duties:
+                if len(duties) >= VAIN_REQUESTS and asked not in self._answered:
+                    self.miss(duty, now_ns)
+                else:
+                    duty.rule.open(self._pile_or_line())
+        self._vain.clear()
+
+    def _pile_or_line(self) -> str:
+        judges = self._facts.judges
+        return f"{judges} or line: a recording at the {judges} would tell"
 
     def line_changed(self, now_ns: int) -> None:
         """Line or power went or came back."""
@@ -138,10 +216,11 @@ class Duties:
 
     def finish(self, now_ns: int) -> None:
         """The trace is over: what is not overdue stays open."""
+        self._judge_vain(now_ns)
         for duty in list(self._open.values()):
             self.close(duty)
             if duty.overdue_ns is not None:
-                duty.rule.open(f"pile or line: a recording at the {self._facts.judges} would tell")
+                duty.rule.open(self._pile_or_line() if self._facts.remote else PERHAPS_CUT)
             elif duty.deadline_ns is None:
                 duty.rule.open("the trace ended while line or power was gone")
             elif duty.deadline_ns < now_ns:
@@ -211,11 +290,12 @@ class RuleRow:
     """What has to be in a trace for the rule to say anything: the end of "no trigger: no ..."."""
     case: str
     kind: type[Rule]
-
-    @property
-    def limit(self) -> Limit | None:
-        """Its default limit, or None where it has none."""
-        return contract_of(DEFAULT_PROTOCOL).limits.get(self.id)
+    needs: tuple[Fact, ...] = ()
+    """What a log has to tell for the rule to say anything. A message that does not tell it ends its judging."""
+    needs_to_fail: tuple[Fact, ...] = ()
+    """What it has to tell besides for the rule to fail: without it the rule passes, or stays open."""
+    alone: tuple[type[Message], ...] = ()
+    """Messages that it judges each by itself: one that does not tell enough is passed over, and the next is judged."""
 
 
 class Rule:
@@ -244,6 +324,22 @@ class Rule:
         self._remarks: dict[str, None] = {}
         self._tightest: int | None = None
         self._error = ""
+        missing = scene.header.missing
+        self.blind = lacking(row.needs, missing)
+        """Why nothing more can be said, in a sentence; "" as long as there is all that the rule needs."""
+        self._unfailing = lacking(row.needs_to_fail, missing)
+        """Why nothing can be held against anybody; "" as long as there is all that it takes."""
+
+    def heeds(self, seen: Seen) -> bool:
+        """Whether a message that a log tells in part tells this rule enough; what it does not tell is taken note of."""
+        reason = untold(self.row.needs, seen)
+        if reason:
+            self.open(reason)
+            if not isinstance(seen.decoded.message, self.row.alone):
+                self.blind = self.blind or reason
+            return False
+        self._unfailing = self._unfailing or untold(self.row.needs_to_fail, seen)
+        return True
 
     # Handlers -----------------------------------------------------------------------------------------------
 
@@ -279,9 +375,8 @@ class Rule:
 
     def passed(self, measured: int | None = None) -> None:
         """One trigger met the expectation; `measured` in the limit's own unit."""
-        lacking = lacks(self.row.id, self.scene.header.missing)
-        if lacking:
-            self.open(lacking)
+        if self.blind:
+            self.open(self.blind)
             return
         self._passes += 1
         self._measure(measured)
@@ -305,6 +400,11 @@ class Rule:
         self.failed(expected, actual, seen=seen, gun=seen.decoded.frame.gun)
         self._musts = musts
 
+    @property
+    def found(self) -> list[Finding]:
+        """The findings so far, as far as they are kept."""
+        return self._findings
+
     def failed(
         self,
         expected: str,
@@ -326,9 +426,8 @@ class Rule:
         if order is not None and order.suspended:
             self.open(f"suspended: {order.suspended}")
             return
-        lacking = lacks(self.row.id, self.scene.header.missing)
-        if lacking:
-            self.open(lacking)
+        if self.blind or self._unfailing:
+            self.open(self.blind or self._unfailing)
             return
         self._measure(measured)
         self._failures += 1
@@ -379,11 +478,12 @@ class Rule:
         gun: int | None = None,
         order: Order | None = None,
         missed: Callable[[Duty, int], None] | None = None,
+        arrived: bool = False,
     ) -> Duty:
         """A duty from `since_ns` on; by default its missing is a finding that names `expected`."""
         limit_ns = self.limit.value if limit_ns is None else limit_ns
         return self.duties.add(
-            Duty(self, since_ns, limit_ns, waits, expected, asked, gun, order, missed or self._missed)
+            Duty(self, since_ns, limit_ns, waits, expected, asked, gun, order, missed or self._missed, arrived=arrived)
         )
 
     def met(self, duty: Duty, t_ns: int) -> None:
@@ -397,6 +497,12 @@ class Rule:
             return
         self.duties.close(duty)
         if duty.overdue_ns is not None and left_ns > duty.overdue_ns:
+            if not self.facts.remote:
+                if self.duties.perhaps_cut(duty, self.duties.silent_ns(t_ns)):
+                    self.open(PERHAPS_CUT)
+                else:
+                    self.duties.miss(duty, left_ns)
+                return
             self.open(f"late at the other end: a recording at the {self.row.judges} would tell")
             return
         self.passed(left_ns - duty.since_ns if duty.limit_ns == self.limit.value else None)
@@ -440,7 +546,7 @@ class Rule:
             verdict = Verdict.PASS
         else:
             verdict = Verdict.INCONCLUSIVE
-            reason = "; ".join(self._reasons) or f"no trigger: no {self.row.trigger}"
+            reason = "; ".join(self._reasons) or self.blind or f"no trigger: no {self.row.trigger}"
         if self._remarks:
             reason = "; ".join([*([reason] if reason else []), *(f"noted: {text}" for text in self._remarks)])
         return RuleResult(

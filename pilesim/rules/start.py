@@ -87,6 +87,7 @@ class Outcome(Rule):
             asked=request.seen,
             gun=message.gun,
             order=self.facts.at.order,
+            arrived=True,
         )
 
     def _billed(self, message: Message, duty: Duty) -> bool:

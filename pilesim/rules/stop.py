@@ -142,6 +142,9 @@ class FaultTold(Rule):
             gun = self.facts.gun(number)
             if not gun.charging or gun.running is None or number in self._waiting:
                 continue
+            if gun.running.leave is not None:
+                # The cable was pulled, and what the gun says of that is still on its way: no charge is left to end.
+                continue
             duty = self.expect(
                 f"a report of gun {number} with fault {' or '.join(sorted(faults)) or 'set'}, no longer charging",
                 since_ns=event.t_ns,

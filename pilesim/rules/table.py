@@ -20,17 +20,73 @@ from pilesim.rules import (
     start,
     stop,
 )
+from pilesim.rules.needs import (
+    ACKNOWLEDGED,
+    ACTS,
+    BATTERY,
+    BETWEEN,
+    BILL_TIMES,
+    BYTES,
+    CHARGE_START,
+    CLOCKS,
+    CONNECTIONS,
+    DOWN,
+    ENERGY,
+    FAULTS,
+    KINDS,
+    LET_IN,
+    LIFE,
+    MONEY,
+    ORDERS,
+    PARKING,
+    REASONS,
+    STATES,
+    TIMES,
+    UP,
+    WHOLE_BILL,
+    Fact,
+)
 from pilesim.rules.rule import Rule, RuleRow
 from pilesim.rules.verdict import Level
 from pilesim.wire.frame import End
+from pilesim.wire.messages import Bill, GunReport, Message
+
+Needs = tuple[Fact, ...]
+
+PILES_OWN: Needs = (UP, TIMES, BETWEEN, LIFE)
+"""What the pile says needs no word of the platform's to be wrong."""
+BOTH_WAYS: Needs = (UP, DOWN, TIMES, BETWEEN, LIFE)
+ANSWERS: Needs = (UP, DOWN, TIMES)
+"""That an answer came in time an excerpt shows too; that none came it does not."""
+BATTERYS: Needs = (*PILES_OWN, BATTERY, ENERGY, WHOLE_BILL)
 
 
-def _pile(id_: str, kind: type[Rule], text: str, trigger: str, case: str = "", level: Level = Level.MUST) -> RuleRow:
-    return RuleRow(id_, level, End.PILE, text, trigger, case, kind)
+def _pile(
+    id_: str,
+    kind: type[Rule],
+    text: str,
+    trigger: str,
+    case: str = "",
+    level: Level = Level.MUST,
+    *,
+    needs: Needs = BOTH_WAYS,
+    to_fail: Needs = (),
+    alone: tuple[type[Message], ...] = (),
+) -> RuleRow:
+    return RuleRow(id_, level, End.PILE, text, trigger, case, kind, needs, to_fail, alone)
 
 
-def _platform(id_: str, kind: type[Rule], text: str, trigger: str, case: str = "") -> RuleRow:
-    return RuleRow(id_, Level.MUST, End.PLATFORM, text, trigger, case, kind)
+def _platform(
+    id_: str,
+    kind: type[Rule],
+    text: str,
+    trigger: str,
+    case: str = "",
+    *,
+    needs: Needs = BOTH_WAYS,
+    to_fail: Needs = (),
+) -> RuleRow:
+    return RuleRow(id_, Level.MUST, End.PLATFORM, text, trigger, case, kind, needs, to_fail)
 
 
 RULES: tuple[RuleRow, ...] = (
@@ -40,6 +96,7 @@ RULES: tuple[RuleRow, ...] = (
         "Every frame the pile sends has the right length, checksum and version, its own pile number, a gun the pile"
         " has and fields inside their ranges. A longer body, or a value nobody lists, is a SHOULD, told once.",
         "frame from the pile",
+        needs=(UP, BYTES),
     ),
     _pile(
         "frame.echo",
@@ -47,6 +104,7 @@ RULES: tuple[RuleRow, ...] = (
         "A reply names the gun and the account (or order) of its request. A wrong number of the request is a SHOULD,"
         " told once.",
         "reply of the pile to a request in the trace",
+        needs=(UP, DOWN, BYTES, LIFE, ACKNOWLEDGED),
     ),
     _pile(
         "frame.survives-garbage",
@@ -54,6 +112,7 @@ RULES: tuple[RuleRow, ...] = (
         "After noise, a broken frame or a wrong checksum, and a second of silence, the next good frame is answered,"
         " or the pile hangs up and comes back. Frames cut in two or joined are answered; a bad one has no effect.",
         "bad, cut or joined bytes that reached the pile, with a request after them",
+        needs=(UP, DOWN, TIMES, BYTES),
     ),
     _pile(
         "link.reconnects",
@@ -61,6 +120,7 @@ RULES: tuple[RuleRow, ...] = (
         "Once a lost line can be had again, the pile is connected and heard again in time.",
         "lost line that could be had again",
         "zpd-1, szds-32.3",
+        needs=(UP, DOWN, TIMES, CONNECTIONS),
     ),
     _pile(
         "link.stable",
@@ -69,6 +129,7 @@ RULES: tuple[RuleRow, ...] = (
         "connection",
         "zpd-1",
         Level.SHOULD,
+        needs=(UP, TIMES, BETWEEN),
     ),
     _pile(
         "link.flap-keeps-order",
@@ -77,6 +138,7 @@ RULES: tuple[RuleRow, ...] = (
         " time and growing energy, and an authorised order is started by a later start.",
         "loss of the line with an order authorised or charging",
         "szds-33, zpd-1",
+        needs=(*BOTH_WAYS, CHARGE_START, ENERGY, REASONS),
     ),
     _pile(
         "clock.synced",
@@ -84,6 +146,7 @@ RULES: tuple[RuleRow, ...] = (
         "Once told the time, the pile's own times stay with the platform's, a day later too.",
         "time of the pile's own after it was told the time",
         "szds-16",
+        needs=(UP, DOWN, TIMES, CLOCKS),
     ),
     _pile(
         "beat.period",
@@ -91,18 +154,21 @@ RULES: tuple[RuleRow, ...] = (
         "While the line is up, the heartbeats of a gun follow one another without a longer gap than the limit.",
         "heartbeat or connection",
         "szds-34",
+        needs=(UP, TIMES, BETWEEN, KINDS),
     ),
     _pile(
         "beat.charging",
         beat.Charging,
         "While a gun charges, its reports follow one another without a longer gap than the limit.",
         "charging report",
+        needs=(UP, TIMES, BETWEEN, STATES, LET_IN),
     ),
     _pile(
         "beat.alive",
         beat.AliveBeat,
         "While the line is up some gun says in time that it is there. That each gun does is a SHOULD, told once.",
         "connection that was accepted",
+        needs=(UP, TIMES, BETWEEN, LET_IN),
     ),
     _pile(
         "beat.legal-path",
@@ -111,6 +177,7 @@ RULES: tuple[RuleRow, ...] = (
         " not idle while its charge goes on.",
         "change of state between two reports without a gap",
         "szds-34, szds-32.9",
+        needs=PILES_OWN,
     ),
     _pile(
         "beat.occupied-while-cabled",
@@ -126,6 +193,7 @@ RULES: tuple[RuleRow, ...] = (
         " energy that never falls.",
         "charging heartbeat with its order or a start time",
         "szds-16b",
+        needs=(*BOTH_WAYS, CHARGE_START, ENERGY, CLOCKS),
     ),
     _pile(
         "beat.start-time",
@@ -133,6 +201,8 @@ RULES: tuple[RuleRow, ...] = (
         "A charging heartbeat never has an empty (1999) start time.",
         "charging heartbeat",
         "szds-16b",
+        needs=(UP, CHARGE_START),
+        alone=(GunReport,),
     ),
     _pile(
         "beat.shows-unplug",
@@ -140,6 +210,7 @@ RULES: tuple[RuleRow, ...] = (
         "Plug and unplug show in a heartbeat or state change in time.",
         "plug or unplug recorded",
         "szds-32",
+        needs=(UP, DOWN, TIMES, BETWEEN, ACTS, STATES, LIFE),
     ),
     _pile(
         "auth.answered",
@@ -147,6 +218,8 @@ RULES: tuple[RuleRow, ...] = (
         "An authorise sent unasked (a scan) is answered in time.",
         "authorise reached the pile unasked",
         "szds-34",
+        needs=ANSWERS,
+        to_fail=(BETWEEN, ORDERS),
     ),
     _pile(
         "auth.kept",
@@ -177,6 +250,8 @@ RULES: tuple[RuleRow, ...] = (
         "A start is answered in time; unacknowledged bills that leave first stop this clock.",
         "start reached the pile",
         "szds-34",
+        needs=ANSWERS,
+        to_fail=(BETWEEN, LIFE),
     ),
     _pile(
         "start.outcome",
@@ -185,6 +260,8 @@ RULES: tuple[RuleRow, ...] = (
         " lost line or power came first. Silence is a failure.",
         "answered start",
         "szds-34, 31, 32.6",
+        needs=(*ANSWERS, STATES),
+        to_fail=(BETWEEN, LIFE),
     ),
     _pile(
         "start.failure-told",
@@ -193,6 +270,7 @@ RULES: tuple[RuleRow, ...] = (
         " or user; for insulation the fault shows in a heartbeat or state change.",
         "start that could not be",
         "szds-29, szds-32.6",
+        needs=(*BOTH_WAYS, MONEY, FAULTS, REASONS),
     ),
     _pile(
         "start.delayed",
@@ -201,12 +279,14 @@ RULES: tuple[RuleRow, ...] = (
         " charge does not end for want of a balance that is not used up.",
         "start this long after its authorisation",
         "szds-16b",
+        needs=(*BOTH_WAYS, MONEY, ENERGY, REASONS),
     ),
     _pile(
         "start.once",
         start.Once,
         "The same start twice is answered twice, and neither start time nor energy jumps back.",
         "start that came twice",
+        needs=(*BOTH_WAYS, CHARGE_START, ENERGY),
     ),
     _pile(
         "start.refused",
@@ -227,6 +307,8 @@ RULES: tuple[RuleRow, ...] = (
         "A stop sent unasked is answered in time, whether the gun charges or not.",
         "stop reached the pile unasked",
         "szds-16a",
+        needs=ANSWERS,
+        to_fail=(BETWEEN,),
     ),
     _pile(
         "stop.ends-charge",
@@ -235,6 +317,8 @@ RULES: tuple[RuleRow, ...] = (
         " under way does not begin.",
         "stop reached a charging gun",
         "szds-32.7",
+        needs=(*ANSWERS, STATES),
+        to_fail=(BETWEEN, LIFE),
     ),
     _pile(
         "balance.stops",
@@ -244,6 +328,7 @@ RULES: tuple[RuleRow, ...] = (
         "charge that used up its balance",
         "szds-33, szds-18",
         Level.SHOULD,
+        needs=(*BOTH_WAYS, MONEY, ENERGY, REASONS),
     ),
     _pile(
         "fault.told",
@@ -251,6 +336,7 @@ RULES: tuple[RuleRow, ...] = (
         "A fault in charge ends it, shows with its code in a heartbeat or state change, and is the bill's reason.",
         "fault while charging",
         "szds-32.8",
+        needs=(*BOTH_WAYS, FAULTS, REASONS),
     ),
     _pile(
         "bill.one-per-charge",
@@ -258,6 +344,7 @@ RULES: tuple[RuleRow, ...] = (
         "Each order that charged gets one bill; sent again, its content is the same.",
         "order that charged and was left",
         "szds-25, zpd-3",
+        needs=(*PILES_OWN, WHOLE_BILL),
     ),
     _pile(
         "bill.prompt",
@@ -287,6 +374,8 @@ RULES: tuple[RuleRow, ...] = (
         "The order of a bill was authorised on that gun, and is never empty.",
         "bill",
         "szds-16b",
+        needs=(UP, DOWN, ORDERS),
+        alone=(Bill,),
     ),
     _pile(
         "bill.none-unstarted",
@@ -294,6 +383,7 @@ RULES: tuple[RuleRow, ...] = (
         "An order that never started has no bill, and at its end no other bill leaves but one still unacknowledged.",
         "order that ended without ever starting, with three minutes of heartbeats after it",
         "szds-16a, 17, 19",
+        needs=(*BOTH_WAYS, BILL_TIMES, WHOLE_BILL),
     ),
     _pile(
         "bill.begun",
@@ -307,6 +397,7 @@ RULES: tuple[RuleRow, ...] = (
         "Once acknowledged a bill is not sent again, and no bill has start, end and energy of another order's.",
         "acknowledged bill, with another bill or three minutes of heartbeats after it",
         "szds-25, szds-26",
+        needs=(*BOTH_WAYS, WHOLE_BILL),
     ),
     _pile(
         "bill.resent",
@@ -315,6 +406,7 @@ RULES: tuple[RuleRow, ...] = (
         " is a SHOULD, told once.",
         "bill that was not acknowledged at once",
         "zpd-3, zpd-7",
+        needs=(*BOTH_WAYS, WHOLE_BILL),
     ),
     _pile(
         "bill.survives-outage",
@@ -337,6 +429,8 @@ RULES: tuple[RuleRow, ...] = (
         " to end agrees with its minutes.",
         "bill",
         "szds-16a, 15, 19",
+        needs=(UP, TIMES, BILL_TIMES),
+        alone=(Bill,),
     ),
     _pile(
         "bill.plug-times",
@@ -344,6 +438,7 @@ RULES: tuple[RuleRow, ...] = (
         "Arrive and leave of a bill agree with plug and unplug.",
         "bill of an order that charged",
         "zpd-4, zpd-5",
+        needs=(*BOTH_WAYS, BILL_TIMES, CLOCKS),
     ),
     _pile(
         "bill.duration",
@@ -351,6 +446,7 @@ RULES: tuple[RuleRow, ...] = (
         "Start and end of a bill agree with the charging that heartbeats show.",
         "bill of an order that charged",
         "zpd-7 (9), zpd-4",
+        needs=(*PILES_OWN, BILL_TIMES, CLOCKS),
     ),
     _pile(
         "bill.energy",
@@ -359,6 +455,7 @@ RULES: tuple[RuleRow, ...] = (
         " zero where energy flowed.",
         "bill of an order that charged",
         "zpd-7 (11), zpd-2, szds-30",
+        needs=(*PILES_OWN, ENERGY),
     ),
     _pile(
         "bill.amount",
@@ -367,6 +464,7 @@ RULES: tuple[RuleRow, ...] = (
         " each has the energy that reports show in its half-hours.",
         "bill of an order that charged",
         "szds-30",
+        needs=(*BOTH_WAYS, BILL_TIMES, ENERGY, MONEY),
     ),
     _pile(
         "bill.occupancy",
@@ -374,6 +472,7 @@ RULES: tuple[RuleRow, ...] = (
         "Occupancy minutes and fee follow from end, leave, free minutes and rate.",
         "bill of an order that charged",
         "zpd-4",
+        needs=(*PILES_OWN, BILL_TIMES, MONEY),
     ),
     _pile(
         "bill.stop-reason",
@@ -382,6 +481,7 @@ RULES: tuple[RuleRow, ...] = (
         " leave follows the end and no occupancy is charged.",
         "bill of an order that charged, with a reason",
         "zpd-4",
+        needs=(*BOTH_WAYS, BILL_TIMES, MONEY, REASONS, FAULTS),
     ),
     _pile(
         "occupied.parking",
@@ -390,6 +490,7 @@ RULES: tuple[RuleRow, ...] = (
         "bill of an order that charged",
         "zpd-4",
         Level.SHOULD,
+        needs=(*BOTH_WAYS, MONEY, PARKING),
     ),
     _pile(
         "safe.unplug-stops",
@@ -397,6 +498,7 @@ RULES: tuple[RuleRow, ...] = (
         "Pulling the cable while charging stops the charge.",
         "unplug while charging",
         "zpd-4",
+        needs=PILES_OWN,
     ),
     _pile(
         "safe.insulation",
@@ -404,6 +506,7 @@ RULES: tuple[RuleRow, ...] = (
         "A gun whose insulation test fails is never energised.",
         "start with failing insulation",
         "szds-29",
+        needs=(*BOTH_WAYS, ACTS, ENERGY),
     ),
     _pile(
         "battery.output",
@@ -411,6 +514,7 @@ RULES: tuple[RuleRow, ...] = (
         "Voltage and current of the charger, as told beside the battery's wants, are those of the gun's reports.",
         "word of the charger's output between two charging reports",
         level=Level.SHOULD,
+        needs=BATTERYS,
     ),
     _pile(
         "battery.soc",
@@ -418,6 +522,7 @@ RULES: tuple[RuleRow, ...] = (
         "The battery's state of charge is that of the gun's reports, and never falls while it is charged.",
         "word of the battery's state of charge",
         level=Level.SHOULD,
+        needs=BATTERYS,
     ),
     _pile(
         "battery.demand",
@@ -425,6 +530,7 @@ RULES: tuple[RuleRow, ...] = (
         "No more current is measured than the battery wants.",
         "word of what the battery wants",
         level=Level.SHOULD,
+        needs=BATTERYS,
     ),
     _pile(
         "battery.temperature",
@@ -432,6 +538,7 @@ RULES: tuple[RuleRow, ...] = (
         "The battery's hottest place is as hot as the gun's reports say.",
         "word of the battery's temperature between two charging reports",
         level=Level.SHOULD,
+        needs=BATTERYS,
     ),
     _pile(
         "battery.summary",
@@ -439,6 +546,7 @@ RULES: tuple[RuleRow, ...] = (
         "Energy and minutes that are summed up at the end of a charge are those of its bill.",
         "sum of a charge with its bill",
         level=Level.SHOULD,
+        needs=BATTERYS,
     ),
     _pile(
         "battery.vin",
@@ -446,6 +554,7 @@ RULES: tuple[RuleRow, ...] = (
         "The bill carries the VIN that the car told.",
         "handshake with the car, and the bill after it",
         level=Level.SHOULD,
+        needs=BATTERYS,
     ),
     _platform(
         "platform.frames",
@@ -453,12 +562,15 @@ RULES: tuple[RuleRow, ...] = (
         "Every frame of the platform is well formed, and its replies name gun, account or order of their requests. A"
         " wrong number of the request is a SHOULD, told once.",
         "frame from the platform",
+        needs=(DOWN, BYTES, LIFE, ACKNOWLEDGED),
     ),
     _platform(
         "platform.replies",
         answered.PlatformReplies,
         "Each message of the pile that has a reply gets it in time.",
         "message up that has a reply",
+        needs=ANSWERS,
+        to_fail=(BETWEEN,),
     ),
     _platform(
         "platform.bill-acked",
@@ -466,6 +578,8 @@ RULES: tuple[RuleRow, ...] = (
         "Each bill, a repeated one too, is acknowledged in time with its own order.",
         "bill reached the platform",
         "zpd-3",
+        needs=(*ANSWERS, ACKNOWLEDGED),
+        to_fail=(BETWEEN,),
     ),
     _platform(
         "platform.clock",
@@ -473,6 +587,7 @@ RULES: tuple[RuleRow, ...] = (
         "The time that the platform gives is the time it is.",
         "time given by the platform",
         "szds-16",
+        needs=(DOWN, TIMES, CLOCKS),
     ),
     _platform(
         "platform.start-after-auth",
@@ -501,11 +616,13 @@ RULES: tuple[RuleRow, ...] = (
         "When heartbeats show the balance used up the platform stops the charge.",
         "heartbeat with the balance used up",
         "szds-33",
+        needs=(*BOTH_WAYS, MONEY),
     ),
     _platform(
         "platform.survives-garbage",
         frame.SurvivesGarbage,
         "Bad bytes do the platform no harm: the next good frame is answered, or at most that connection is closed.",
         "bad, cut or joined bytes that reached the platform, with a request after them",
+        needs=(UP, DOWN, TIMES, BYTES),
     ),
 )

@@ -7,6 +7,7 @@ are waited for, by what of them shows on the line.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from pilesim.scenario.view import View, holds
 from pilesim.trace.events import Note
 from pilesim.trace.recorder import Recorder
 from pilesim.units import MINUTE, S, format_duration
-from pilesim.wire.messages import MESSAGE_TYPES, Authorise, GunState, Message, Reboot, WorkTell
+from pilesim.wire.messages import MESSAGE_TYPES, Authorise, Ended, GunState, Message, Reboot, WorkTell
 from pilesim.wire.protocol import Protocol as WireProtocol
 
 READY_NS = 60 * S
@@ -100,6 +101,10 @@ class Player:
         self.timed_out: list[LinedStep] = []
         self.orders: dict[str, str] = {}
         """Order numbers by the scenario's labels."""
+        self._awaited: Counter[tuple[str, int]] = Counter()
+        """Commands of another end that steps have waited for, by message and gun: how many had come by then."""
+        self._started: set[int] = set()
+        """Guns whose last command was a start: something comes of it."""
         self._unseen: dict[int, str] = {}
         """By gun: the label of the order that its next start will show."""
         self._protocol = protocol
@@ -115,6 +120,8 @@ class Player:
         self._act_wait_ns = act_wait_ns
         self._needs_time = needs_time
         self._now_ns = 0
+        self._floor_ns = 0
+        """When the present step comes at the earliest, by the waits before it."""
         self._wait = _Wait(0)
         self._script = self._play()
 
@@ -165,9 +172,12 @@ class Player:
             self._view.mark()
         match step:
             case steps.Wait(ns=ns):
+                self._floor_ns += ns
                 yield _Wait(self._now_ns + ns)
             case steps.At(time=time):
-                yield _Wait(self._now_ns + until_time_of_day_ns(self.scenario.start_ns + self._now_ns, time))
+                # Where the line was late, or the other end, the time is over, and not a day ahead.
+                self._floor_ns += until_time_of_day_ns(self.scenario.start_ns + self._floor_ns, time)
+                yield _Wait(max(self._now_ns, self._floor_ns))
             case steps.Until():
                 until = self._as_carried(lined, step)
                 yield from self._await(lined, until.within, lambda: self._holds(until))
@@ -204,8 +214,13 @@ class Player:
                 return
 
     def _as_carried(self, lined: LinedStep, until: steps.Until) -> steps.Until:
-        """`until` without a message that the protocol does not have: there is nothing to wait for."""
+        """`until` without a message that the protocol does not have: there is nothing to wait for.
+
+        Where it has no `ended`, what came of a start shows otherwise (`View`), and that is waited for.
+        """
         if until.message is None or self._protocol.carries(MESSAGE_TYPES[until.message]):
+            return until
+        if until.message == Ended.name and until.gun in self._started:
             return until
         text = f"{lined.words}: not waited for, {self._protocol.name} has no {until.message}"
         self._recorder.record(Note(t_ns=self._now_ns, text=text, line=lined.line))
@@ -216,7 +231,13 @@ class Player:
             text = f"{lined.words}: not sent, {self._protocol.name} has no {lined.key}"
             self._recorder.record(Note(t_ns=self._now_ns, text=text, line=lined.line))
             return
+        if isinstance(step, steps.Start):
+            self._started.add(step.gun)
+        elif isinstance(step, steps.Authorise):
+            self._started.discard(step.gun)
+        key = lined.key, step.gun
         if self._desk is not None:
+            self._awaited[key] = self._view.seen_ever(*key)
             self._tell(self._desk, step)
             if not self._indirect:
                 return
@@ -224,8 +245,10 @@ class Player:
             # It shows on the line by the start, which carries the order.
             self._unseen[step.gun] = step.order
             return
-        # Another end sends it, whoever told it to: so it is waited for, and its order is the one on the line.
-        yield from self._await(lined, OTHER_END_NS, lambda: self._view.seen(lined.key, step.gun) > 0)
+        # Another end sends it, whoever told it to: so it is waited for, and its order is the one on the line. It may
+        # have come a moment before this step began, where the other end's script is ahead.
+        yield from self._await(lined, OTHER_END_NS, lambda: self._view.seen_ever(*key) > self._awaited[key])
+        self._awaited[key] = self._view.seen_ever(*key)
         if isinstance(step, steps.Authorise) and step.gun in self._view.orders:
             self.orders[step.order] = self._view.orders[step.gun]
         if isinstance(step, steps.Start) and step.gun in self._unseen and step.gun in self._view.orders:
@@ -269,7 +292,10 @@ class Player:
             return self._protocol.normal_order(label)
         if label not in self.orders:
             epoch_ns = self.scenario.start_ns + self._now_ns
-            self.orders[label] = self._protocol.new_order(self._pile, gun, epoch_ns, len(self.orders) + 1)
+            # A real pile's number is what it tells: an order may have to begin with it.
+            pile = self._view.number or self._pile
+            number = self._protocol.new_order(pile, gun, epoch_ns, len(self.orders) + 1)
+            self.orders[label] = self._protocol.normal_order(number)
         return self.orders[label]
 
     def _ready(self) -> bool:

@@ -17,12 +17,14 @@ from pilesim.wire.messages import (
     AliveReply,
     Authorise,
     Bill,
+    Ended,
     GunReport,
     GunReportReply,
     GunState,
     Hello,
     Message,
     Start,
+    StartReply,
     TariffTell,
     TimeTell,
 )
@@ -54,7 +56,8 @@ class View:
         self._protocol = protocol
         self._states = contract_of(protocol.name).legal_moves.keys()
         self._decoder = Decoder(protocol)
-        self._since_mark: Counter[tuple[str, int]] = Counter()
+        self._seen: Counter[tuple[str, int]] = Counter()
+        self._marked: Counter[tuple[str, int]] = Counter()
         self._metered_before: dict[int, int] = {}
         """What each gun's meter said when it last did not charge."""
 
@@ -96,7 +99,9 @@ class View:
             case Bill():
                 self.bills[message.order] += 1
                 self.billed_ns = t_ns
-        self._since_mark[message.name, message.gun] += 1
+        self._seen[message.name, message.gun] += 1
+        if not self._protocol.carries(Ended) and _tells_outcome(message):
+            self._seen[Ended.name, message.gun] += 1
 
     @property
     def heard(self) -> dict[str, str]:
@@ -114,20 +119,40 @@ class View:
         return report.meter_dwh - self._metered_before.get(gun, report.meter_dwh)
 
     def state_is(self, report: GunReport, wanted: str) -> bool:
-        """Whether it shows a state of `SHOWN_STATES`; where the protocol has no occupied gun, such a one is idle."""
+        """Whether it shows a state of `SHOWN_STATES`.
+
+        Where the protocol has no occupied gun, such a one is idle; where it has no maintenance, it is a fault.
+        """
+        if wanted == GunState.MAINTENANCE and GunState.MAINTENANCE not in self._states:
+            return report.state is GunState.FAULT
         if wanted.startswith("occupied") and not any(state.occupied for state in self._states):
             return report.state is GunState.IDLE and report.cable is True
         return report.state.occupied if wanted == "occupied" else report.state == wanted
 
     def mark(self) -> None:
         """From here on `seen` counts anew."""
-        self._since_mark.clear()
+        self._marked = self._seen.copy()
 
     def seen(self, name: str, gun: int | None) -> int:
         """How many messages called `name`, for `gun` where one is given, since the last `mark`."""
         return sum(
-            count for (kind, of_gun), count in self._since_mark.items() if kind == name and gun in (None, of_gun)
+            count - self._marked[kind, of_gun]
+            for (kind, of_gun), count in self._seen.items()
+            if kind == name and gun in (None, of_gun)
         )
+
+    def seen_ever(self, name: str, gun: int) -> int:
+        """How many messages called `name` for `gun` there have been."""
+        return self._seen[name, gun]
+
+
+def _tells_outcome(message: Message) -> bool:
+    """Whether it tells what has come of a start, in a protocol that has no message for one that failed."""
+    match message:
+        case Bill() | StartReply(accepted=False) | GunReport(state=GunState.CHARGING):
+            return True
+        case _:
+            return False
 
 
 def holds(until: Until, view: View, order_of: Callable[[str], str]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -21,11 +22,12 @@ from pilesim.units import S, format_duration, format_kwh, format_yuan, local_dat
 
 _BARE = re.compile(r"[A-Za-z0-9][\w./+-]*", re.ASCII)
 """Text that means itself in YAML, wherever it stands, unless it reads as a number or another plain value."""
+NO_REMARKS: Mapping[int, str] = MappingProxyType({})
 _STEP_WORDS = {kind: key for key, kind in steps.STEPS.items()}
 
 
-def scenario_text(scenario: Scenario, comments: Iterable[str] = ()) -> str:
-    """The whole file; `comments` are the lines at its top, without their `# `."""
+def scenario_text(scenario: Scenario, comments: Iterable[str] = (), remarks: Mapping[int, str] = NO_REMARKS) -> str:
+    """The whole file; `comments` are the lines at its top, without their `# `, `remarks` those behind steps, from 0."""
     lines = [f"# {comment}".rstrip() for comment in comments]
     lines += [f"id: {_text(scenario.id)}", f"title: {_text(scenario.title)}"]
     if scenario.case:
@@ -39,11 +41,15 @@ def scenario_text(scenario: Scenario, comments: Iterable[str] = ()) -> str:
     if scenario.pile != PileSettings():
         lines.append(f"pile: {_mapping(_said(scenario.pile))}")
     lines.append("steps:" if scenario.steps else "steps: []")
-    lines += [f"  - {step_text(lined.step)}" for lined in scenario.steps]
+    lines += [f"  - {step_text(lined.step)}{_remark(remarks.get(at, ''))}" for at, lined in enumerate(scenario.steps)]
     if scenario.field_log:
         lines.append("field-log:")
         lines += [f"  - {_mapping(_said(logged))}" for logged in scenario.field_log]
     return "\n".join(lines) + "\n"
+
+
+def _remark(text: str) -> str:
+    return f"   # {' '.join(text.split())}" if text else ""
 
 
 def lined_steps(chosen: Iterable[steps.Step]) -> tuple[LinedStep, ...]:

@@ -22,7 +22,8 @@ from pilesim.link.base import Link
 from pilesim.pile.car import CarSpec
 from pilesim.pile.pile import Pile
 from pilesim.pile.screen import Page
-from pilesim.platform.platform import Platform, PlatformSession
+from pilesim.platform.platform import Platform
+from pilesim.platform.session import PlatformSession
 from pilesim.quantities import Duration
 from pilesim.rig.impairments import Disconnect, Drop
 from pilesim.rig.line import Line
@@ -31,6 +32,7 @@ from pilesim.season.truth import Deed, Down
 from pilesim.trace.events import AnyEvent, LineDown, LineUp
 from pilesim.units import DAY, FEN_MFEN, HOUR, KWH_DWH, MINUTE, YUAN_MFEN, S, format_since_start, half_hour_of_day
 from pilesim.wire.frame import Direction, End
+from pilesim.wire.messages import Tariff
 
 BALANCE_MFEN = 500 * YUAN_MFEN
 """More than any charge of a season costs, for those who do not end at their balance."""
@@ -330,28 +332,35 @@ class Attendant:
         return _Wait(self._now_ns + limit_ns, met, must)
 
     def _car(self, visit: Visit) -> CarSpec:
-        """A car that takes its power all the time, and is full after the planned time if that is how it ends."""
-        power_w = min(visit.power_w, self._plan.profile.rated_w)
-        if visit.ending is not Ending.FULL:
-            # Large enough for the longest of charges, at any power, to end by something else.
-            return CarSpec(capacity_dwh=20 * _CAPACITY_DWH, soc_permille=_LOW_PERMILLE, max_w=power_w)
-        energy_dwh = power_w * visit.charge_ns // _W_NS_PER_DWH
-        capacity_dwh = max(_CAPACITY_DWH, 2 * energy_dwh)
-        missing_permille = max(1, 1000 * energy_dwh // capacity_dwh)
-        return CarSpec(
-            capacity_dwh=capacity_dwh,
-            soc_permille=_FULL_PERMILLE - missing_permille,
-            max_w=power_w,
-            full_permille=_FULL_PERMILLE,
-        )
+        return car_of(visit, self._plan.profile.rated_w)
 
     def _balance_mfen(self, visit: Visit) -> int:
-        """Of who ends at the balance: what the planned charge costs by the price of its first half-hour."""
-        if visit.ending is not Ending.BALANCE:
-            return BALANCE_MFEN
-        tariff = self._platform.settings.tariff
-        half_hour = half_hour_of_day(self._platform.world_start_ns + self._now_ns)
-        power_w = min(visit.power_w, self._plan.profile.rated_w)
-        energy_dwh = power_w * visit.charge_ns // _W_NS_PER_DWH
-        price_mfen = tariff.energy_mfen[half_hour] + tariff.service_mfen[half_hour]
-        return max(FEN_MFEN, energy_dwh * price_mfen // KWH_DWH // FEN_MFEN * FEN_MFEN)
+        epoch_ns = self._platform.world_start_ns + self._now_ns
+        return balance_of(visit, self._plan.profile.rated_w, self._platform.settings.tariff, epoch_ns)
+
+
+def car_of(visit: Visit, rated_w: int) -> CarSpec:
+    """A car that takes its power all the time, and is full after the planned time if that is how it ends."""
+    power_w = min(visit.power_w, rated_w)
+    if visit.ending is not Ending.FULL:
+        # Large enough for the longest of charges, at any power, to end by something else.
+        return CarSpec(capacity_dwh=20 * _CAPACITY_DWH, soc_permille=_LOW_PERMILLE, max_w=power_w)
+    energy_dwh = power_w * visit.charge_ns // _W_NS_PER_DWH
+    capacity_dwh = max(_CAPACITY_DWH, 2 * energy_dwh)
+    missing_permille = max(1, 1000 * energy_dwh // capacity_dwh)
+    return CarSpec(
+        capacity_dwh=capacity_dwh,
+        soc_permille=_FULL_PERMILLE - missing_permille,
+        max_w=power_w,
+        full_permille=_FULL_PERMILLE,
+    )
+
+
+def balance_of(visit: Visit, rated_w: int, tariff: Tariff, epoch_ns: int) -> int:
+    """Of who ends at the balance: what the planned charge costs by the price of its first half-hour; mfen."""
+    if visit.ending is not Ending.BALANCE:
+        return BALANCE_MFEN
+    half_hour = half_hour_of_day(epoch_ns)
+    energy_dwh = min(visit.power_w, rated_w) * visit.charge_ns // _W_NS_PER_DWH
+    price_mfen = tariff.energy_mfen[half_hour] + tariff.service_mfen[half_hour]
+    return max(FEN_MFEN, energy_dwh * price_mfen // KWH_DWH // FEN_MFEN * FEN_MFEN)

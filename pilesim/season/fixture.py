@@ -6,7 +6,9 @@ out of playing. Must not know how a season is played.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import msgspec
@@ -160,10 +162,17 @@ class Season:
     power_cuts: Cuts | None
 
 
-def load_season(text: str, file: str, contract: Contract) -> Season:
-    """The season in `text`; FileError names the line of what does not fit. `contract`: the protocol's."""
+NOTHING_GIVEN: Mapping[str, Any] = MappingProxyType({})
+
+
+def load_season(text: str, file: str, contract: Contract, given: Mapping[str, Any] = NOTHING_GIVEN) -> Season:
+    """The season in `text`; FileError names the line of what does not fit. `contract`: the protocol's.
+
+    `given`: keys that the file need not have, with their values in its form.
+    """
     document = strictyaml.read(text, file)
-    read = strictyaml.convert(document, (), document.data, _SeasonFile, quantity)
+    data = {**given, **document.data} if isinstance(document.data, Mapping) else document.data
+    read = strictyaml.convert(document, (), data, _SeasonFile, quantity)
     _check_hours(document, read)
     _check_spans(document, read, contract)
     return Season(

@@ -5,11 +5,11 @@ Owns the drawing. All of it is integers, so that a seed draws the same on any ma
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from pilesim.chance import Chance
 from pilesim.pile.profiles import Profile
 from pilesim.season.fixture import Cuts, Endings, Habit, Season, Span
 from pilesim.units import DAY, HOUR, MINUTE, S, minute_of_day
@@ -79,8 +79,8 @@ def plan_of(season: Season, seed: int, charges: int) -> tuple[PilePlan, ...]:
         number = f"4403090021{at:05}{i + 1:05}"
         count = charges // len(firmware) + (i < charges % len(firmware))
         # Streams of their own: a pile's visits are the same however long the part of the season is that is played.
-        arrivals_ns = _arrivals_ns(season, random.Random(f"{seed}/season/{number}/arrivals"), count, span_ns)
-        chance, oddities = (random.Random(f"{seed}/season/{number}{stream}") for stream in ("", "/oddities"))
+        arrivals_ns = _arrivals_ns(season, Chance(f"{seed}/season/{number}/arrivals"), count, span_ns)
+        chance, oddities = (Chance(f"{seed}/season/{number}{stream}") for stream in ("", "/oddities"))
         visits = tuple(
             _with_oddities(season, oddities, _visit(season, chance, 1 + n % profile.guns, at_ns))
             for n, at_ns in enumerate(arrivals_ns)
@@ -89,14 +89,14 @@ def plan_of(season: Season, seed: int, charges: int) -> tuple[PilePlan, ...]:
     return tuple(plans)
 
 
-def _arrivals_ns(season: Season, chance: random.Random, count: int, span_ns: int) -> list[int]:
+def _arrivals_ns(season: Season, chance: Chance, count: int, span_ns: int) -> list[int]:
     """`count` instants inside the span, more of them in hours of more weight."""
     hours = max(1, span_ns // HOUR)
     weights = [_weight(season, hour) for hour in range(hours)]
     while not any(weights):
         # A short part of a season may lie in hours when nobody comes: it then lasts until the first who does.
         weights.append(_weight(season, len(weights)))
-    drawn = (_weighed(chance, weights) * HOUR + chance.randrange(HOUR) for _ in range(count))
+    drawn = (_weighed(chance, weights) * HOUR + chance.below(HOUR) for _ in range(count))
     return sorted(max(_FIRST_ARRIVAL_NS, at_ns) for at_ns in drawn)
 
 
@@ -104,7 +104,7 @@ def _weight(season: Season, hour: int) -> int:
     return season.hours[minute_of_day(season.start_ns + hour * HOUR) // 60]
 
 
-def _visit(season: Season, chance: random.Random, gun: int, arrives_ns: int) -> Visit:
+def _visit(season: Season, chance: Chance, gun: int, arrives_ns: int) -> Visit:
     habit: Habit = season.habits[_weighed(chance, [habit.weight for habit in season.habits])]
     endings: Endings = season.endings if habit.endings is None else habit.endings
     ending = list(Ending)[_weighed(chance, [getattr(endings, kind) for kind in Ending])]
@@ -112,7 +112,7 @@ def _visit(season: Season, chance: random.Random, gun: int, arrives_ns: int) -> 
     # Drawn for every visit, taken or not, so that one share more or less moves no other draw.
     fails_first = _happens(chance, season.failed_starts)
     outage_share, outage_ns = _cut(chance, season.outages)
-    scan_after_ns = chance.randint(*_SCAN)
+    scan_after_ns = chance.between(*_SCAN)
     return Visit(
         gun=gun,
         arrives_ns=arrives_ns,
@@ -122,13 +122,13 @@ def _visit(season: Season, chance: random.Random, gun: int, arrives_ns: int) -> 
         charge_ns=_drawn(chance, habit.charge),
         parking_ns=0 if ending is Ending.UNPLUG else parking_ns,
         ending=ending,
-        power_w=1000 * chance.randint(season.power_kw.least, season.power_kw.most),
+        power_w=1000 * chance.between(season.power_kw.least, season.power_kw.most),
         fails_first=fails_first,
         outage_ns=outage_ns if _happens(chance, outage_share) else 0,
     )
 
 
-def _with_oddities(season: Season, chance: random.Random, visit: Visit) -> Visit:
+def _with_oddities(season: Season, chance: Chance, visit: Visit) -> Visit:
     """`visit` with what few seasons have, which moves none of the draws that all have."""
     stays_ns = visit.stays_ns if season.failed_stay is None else _drawn(chance, season.failed_stay)
     scanned_again = _happens(chance, season.scanned_again)
@@ -145,22 +145,22 @@ def _with_oddities(season: Season, chance: random.Random, visit: Visit) -> Visit
     )
 
 
-def _cut(chance: random.Random, cuts: Cuts | None) -> tuple[float, int]:
+def _cut(chance: Chance, cuts: Cuts | None) -> tuple[float, int]:
     """The share of the visits that have such a cut, and how long it would last."""
     return (0.0, 0) if cuts is None else (cuts.share, _drawn(chance, cuts.lasts))
 
 
-def _drawn(chance: random.Random, span: Span) -> int:
-    return chance.randint(span.least, span.most)
+def _drawn(chance: Chance, span: Span) -> int:
+    return chance.between(span.least, span.most)
 
 
-def _happens(chance: random.Random, share: float) -> bool:
-    return chance.randrange(_PARTS) < round(share * _PARTS)
+def _happens(chance: Chance, share: float) -> bool:
+    return chance.below(_PARTS) < round(share * _PARTS)
 
 
-def _weighed(chance: random.Random, weights: Sequence[int]) -> int:
+def _weighed(chance: Chance, weights: Sequence[int]) -> int:
     """A place of `weights`, as likely as its weight is heavy."""
-    left = chance.randrange(sum(weights))
+    left = chance.below(sum(weights))
     for i, weight in enumerate(weights):
         left -= weight
         if left < 0:

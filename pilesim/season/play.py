@@ -10,17 +10,14 @@ they beat: a season takes its charges close together (its days) to cost little, 
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
 from pilesim.contract.contract import Contract
 from pilesim.contract.contracts import contract_of
-from pilesim.errors import InternalError, RigError
+from pilesim.errors import InternalError
 from pilesim.faulty import Mishap
 from pilesim.pile.faults.bill import Delay, UnplugLagTime
 from pilesim.pile.profiles import Profile
@@ -34,6 +31,7 @@ from pilesim.season.fixture import Season
 from pilesim.season.losses import LossLog
 from pilesim.season.plan import PilePlan, plan_of
 from pilesim.season.truth import Deed, Down
+from pilesim.spread import hired
 from pilesim.trace.events import Header
 from pilesim.trace.recorder import Recorder
 from pilesim.units import DAY, MINUTE, local_datetime
@@ -79,28 +77,25 @@ def play_season(
     seed: int,
     charges: int | None = None,
     jobs: int = 1,
+    scheduler: str = "",
     charged: Callable[[int], None] = lambda count: None,
 ) -> tuple[Outcome, ...]:
     """Play `season`, or the part of it that holds `charges`; one outcome a pile that anybody came to, in their order.
 
-    `jobs` processes play piles side by side; RigError when one of them is ended from outside. `charged` is told how
-    many charges more are done, now and then.
+    `jobs` processes play piles side by side, or the workers of the cluster at `scheduler`; RigError when a pile loses
+    two of them. `charged` is told how many charges more are done, now and then.
     """
     plans = [plan for plan in plan_of(season, seed, season.charges if charges is None else charges) if plan.visits]
-    if jobs == 1:
-        return tuple(_play(season, seed, plan, partial(charged, 1)) for plan in plans)
-    outcomes: dict[str, Outcome] = {}
-    # Fresh processes, since a forked one would share this one's terminal and threads.
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        futures = [pool.submit(_play, season, seed, plan) for plan in plans]
-        for future in as_completed(futures):
-            try:
-                outcome = future.result()
-            except BrokenProcessPool:
-                raise RigError("a process that played piles was ended from outside; --jobs 1 needs none") from None
-            outcomes[outcome.pile] = outcome
-            charged(sum(deed.charged for deed in outcome.deeds))
-    return tuple(outcomes[plan.number] for plan in plans)
+    outcomes: dict[int, Outcome] = {}
+    with hired(jobs, scheduler) as crew:
+        play = partial(_play, season, seed)
+        if crew.here:
+            play = partial(play, charged=partial(charged, 1))
+        for number, outcome in crew.done(play, plans, lambda plan: f"pile {plan.number}"):
+            outcomes[number] = outcome
+            if not crew.here:
+                charged(sum(deed.charged for deed in outcome.deeds))
+    return tuple(outcomes[number] for number in range(len(plans)))
 
 
 def _play(season: Season, seed: int, plan: PilePlan, charged: Callable[[], None] = lambda: None) -> Outcome:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 
-from pilesim.trace.events import AnyEvent, Chunk, Finish, LineDown, LineUp
+from pilesim.trace.events import AnyEvent, Chunk, Finish, LineDown, LineUp, Mention
+from pilesim.trace.mention import decoded_mention
 from pilesim.wire.frame import Decoded, Direction, End, Frame, Garbage
 from pilesim.wire.protocol import FRAMES_REMEMBERED, GAP_NS, Framer, Protocol
 
@@ -143,9 +144,16 @@ class Decoder:
             return told
         if isinstance(event, LineUp | LineDown):
             return self._close(event.end)
+        if isinstance(event, Mention):
+            return [self._mentioned(event)]
         if isinstance(event, Finish):
             return self.finish()
         return []
+
+    def _mentioned(self, event: Mention) -> Seen:
+        self._counts[event.end] += 1
+        decoded = decoded_mention(self._protocol, event)
+        return Seen(event.t_ns, event.end, event.direction, self._counts[event.end], decoded, False, line=event.line)
 
     def finish(self) -> list[Seen | Noise]:
         """The recording is over: give out what can no longer become a frame."""

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from pilesim.wire.frame import Direction, End
+from pilesim.wire.messages import GunState
 
 CAPTURE_SCHEMA = 1
 
@@ -37,6 +38,9 @@ class Missing(StrEnum):
     UP = "what the pile sent"
     DOWN = "what the platform sent"
     BYTES = "some bytes of the stream"
+    FRAMES = "the bytes of the messages"
+    LINES = "whatever its lines leave out"
+    """It is an excerpt: what it does not mention may have happened."""
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -104,6 +108,31 @@ class Chunk(Event, frozen=True, kw_only=True, tag="chunk", gc=False):
     """The line changed these bytes (corrupted, cut or joined, or put noise among them), or the log lacks some."""
     line: int = 0
     """Line of the log (or number of the packet) that its first byte came from; 0 where it came from none."""
+
+
+class Mention(Event, frozen=True, kw_only=True, tag="mention"):
+    """A message that a log tells of without its bytes. What the line does not tell of it is None, and not known."""
+
+    end: End
+    direction: Direction
+    message: str
+    """By meaning, as `MESSAGE_TYPES` has it."""
+    number: int | None = None
+    """Its number in the protocol, where the line says it or its name belongs to one alone."""
+    gun: int | None = None
+    order: str | None = None
+    """"" where the line says that it is empty."""
+    account: str | None = None
+    state: GunState | None = None
+    cable: bool | None = None
+    change: bool | None = None
+    """Of a gun's report: it tells a change, and is no heartbeat."""
+    empty_times: tuple[str, ...] = ()
+    """The times that it carries, by their names in the message, of which the line says that they are empty (1999)."""
+    line: int = 0
+    """As a chunk's."""
+    text: str = ""
+    """The line itself."""
 
 
 class LineUp(Event, frozen=True, kw_only=True, tag="line-up"):
@@ -174,7 +203,7 @@ class Finish(Event, frozen=True, kw_only=True, tag="finish"):
     reason: str = ""
 
 
-AnyEvent = Chunk | LineUp | LineDown | Reachable | Stimulus | Impaired | Note | Finish
+AnyEvent = Chunk | Mention | LineUp | LineDown | Reachable | Stimulus | Impaired | Note | Finish
 
 
 class Trace(msgspec.Struct, frozen=True):

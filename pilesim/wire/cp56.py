@@ -15,7 +15,7 @@ from typing import Any
 from construct import Bytes
 
 from pilesim.units import LOCAL, MS, epoch_ns, format_local, local_datetime
-from pilesim.wire.fields import Amiss, AnyAdapter, Codec
+from pilesim.wire.codec import Amiss, AnyAdapter, Codec
 from pilesim.wire.frame import ProblemKind
 from pilesim.wire.messages import NO_TIME, Stamp
 

@@ -29,24 +29,10 @@ from pilesim.errors import UsageError
 from pilesim.quantities import Duration, quantity
 from pilesim.strictyaml import Document, Path
 from pilesim.units import LOCAL, epoch_ns, format_local, local_datetime
+from pilesim.wire.codec import Amiss, AnyAdapter, Codec, all_but, bcd, before_tail, blob, measured, text
+from pilesim.wire.codes import Codes, Names
 from pilesim.wire.cp56 import NO_TIME_SHOWN, TIME
-from pilesim.wire.fields import (
-    Amiss,
-    AnyAdapter,
-    Codec,
-    Codes,
-    Field,
-    Layout,
-    Names,
-    Values,
-    all_but,
-    bcd,
-    before_tail,
-    blob,
-    measured,
-    takes_all,
-    text,
-)
+from pilesim.wire.fields import Field, Layout, Values, takes_all
 from pilesim.wire.frame import Direction, ProblemKind
 from pilesim.wire.meaning import Meaning
 from pilesim.wire.messages import NO_TIME, Message, Stamp

@@ -7,16 +7,24 @@ file are two protocols.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from pilesim.errors import FileError, UsageError
 from pilesim.wire.dialect import load_dialect
 from pilesim.wire.protocol import Protocol, protocol_named
 
+T = TypeVar("T")
+R = TypeVar("R")
+
 _SUFFIXES = frozenset({".yaml", ".yml"})
 
 _remembered: dict[str, Protocol] = {}
+_files: dict[str, Protocol] = {}
+"""What each file said when it was read."""
 
 
 def is_file(name: str) -> bool:
@@ -30,16 +38,17 @@ def beside(name: str, file: str) -> str:
     return f"{Path(file).parent / base}{mark}{query}" if is_file(base) else name
 
 
-@cache
 def read(name: str) -> Protocol:
     """The dialect in the file called `name`; FileError says what does not fit, UsageError that there is no file."""
-    try:
-        text = Path(name).read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{name}: expected a dialect's file: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise FileError(name, None, f"expected UTF-8 text: {error.reason}") from None
-    return remember(text, name)
+    if name not in _files:
+        try:
+            text = Path(name).read_text(encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"{name}: expected a dialect's file: {error.strerror}") from None
+        except UnicodeDecodeError as error:
+            raise FileError(name, None, f"expected UTF-8 text: {error.reason}") from None
+        _files[name] = remember(text, name)
+    return _files[name]
 
 
 def remember(overlay: str, file: str) -> Protocol:
@@ -56,3 +65,25 @@ def _made(overlay: str, file: str) -> Protocol:
 def remembered(name: str) -> Protocol | None:
     """The dialect called `name`, if one was read before."""
     return _remembered.get(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Travelling(Generic[T, R]):
+    """Work that takes its dialect along to another process, or another machine; made by `travelling`."""
+
+    work: Callable[[T], R]
+    name: str
+    """What the work calls the dialect: its name, or its file, which need not be there."""
+    overlay: str
+
+    def __call__(self, share: T) -> R:
+        dialect = remember(self.overlay, self.name)
+        if is_file(self.name):
+            _files[self.name] = dialect
+        return self.work(share)
+
+
+def travelling(work: Callable[[T], R], protocol: str) -> Callable[[T], R]:
+    """`work`, in a form that can be done where nothing is known of `protocol`, should that be a dialect."""
+    overlay = protocol_named(protocol).overlay
+    return Travelling(work, protocol.partition("?")[0], overlay) if overlay else work

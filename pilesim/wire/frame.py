@@ -102,15 +102,19 @@ class Frame:
     answers: int | None
     problems: tuple[Problem, ...] = ()
 
+    def __hash__(self) -> int:
+        # Everything else follows from them, and bytes remember their own.
+        return hash(self.raw)
+
     @property
     def sound(self) -> bool:
         """The checksum is right: the body may be believed."""
-        return all(p.kind is not ProblemKind.CHECKSUM for p in self.problems)
+        return not self.problems or all(p.kind is not ProblemKind.CHECKSUM for p in self.problems)
 
     @property
     def encrypted(self) -> bool:
         """The body is not plain: it is kept, and never guessed at."""
-        return any(p.kind is ProblemKind.ENCRYPTED for p in self.problems)
+        return bool(self.problems) and any(p.kind is ProblemKind.ENCRYPTED for p in self.problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,8 @@ class Decoded:
     """The message's number and names for a person: `0x14 start 启动充电`."""
     message: Message | None
     problems: tuple[Problem, ...]
+    untold: frozenset[str] = frozenset()
+    """Fields of the message that it would carry and that a log does not tell: None in it, or as they usually are."""
 
 
 @dataclass(frozen=True, slots=True)

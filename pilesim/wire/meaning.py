@@ -40,8 +40,8 @@ class Meaning:
         return (
             self.built
             and type(message) is self.kind
-            and all(getattr(message, a) == v for a, v in self.always.items())
-            and all(getattr(message, a) != v for a, v in self.never.items())
+            and (not self.always or all(getattr(message, a) == v for a, v in self.always.items()))
+            and (not self.never or all(getattr(message, a) != v for a, v in self.never.items()))
         )
 
     def message(self, gun: int, layout: Layout, values: Values) -> Message:

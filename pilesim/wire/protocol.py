@@ -108,6 +108,7 @@ class Protocol(ABC):
 
     def __init__(self) -> None:
         self.options = {}
+        self._carried: dict[type[Message], bool] = {}
         self.decode = lru_cache(FRAMES_REMEMBERED)(self.interpret)
         """As `interpret`, remembered."""
 
@@ -137,7 +138,9 @@ class Protocol(ABC):
 
     def carries(self, kind: type[Message]) -> bool:
         """Whether any of its messages means `kind`."""
-        return any(row.means is kind for row in self.catalogue)
+        if kind not in self._carried:
+            self._carried[kind] = any(row.means is kind for row in self.catalogue)
+        return self._carried[kind]
 
     def tells(self, kind: type[Message], attribute: str) -> bool:
         """Whether a message that means `kind` has a field of its own for `attribute`."""

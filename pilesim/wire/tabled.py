@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from pilesim.errors import EncodingError
@@ -50,6 +50,12 @@ class Entry:
     shapes: tuple[Shape, ...] = ()
     swapped: Layout | None = None
     unseen: bool = False
+    title: str = field(init=False)
+    """For people, with its number."""
+
+    def __post_init__(self) -> None:
+        # Written once, since it is told with every frame.
+        object.__setattr__(self, "title", f"0x{self.row.number:02X} {self.row.name} {self.row.chinese}")
 
     def layout_of(self, body: bytes) -> Layout | None:
         """The layout to hold `body` against, if any."""
@@ -60,10 +66,6 @@ class Entry:
             if reading is not None and reading.size == len(body):
                 return self.layout
         return None
-
-    @property
-    def title(self) -> str:
-        return f"0x{self.row.number:02X} {self.row.name} {self.row.chinese}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,20 @@ class TabledProtocol(Protocol):
     envelope: Envelope
     revision: Revision | None = None
     """What made it of another protocol, if anything."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._meaning: dict[type[Message], tuple[Entry, ...]] = {}
+
+    def meaning(self, kind: type[Message]) -> tuple[Entry, ...]:
+        """The entries that are built for messages of `kind`, of which there may be several."""
+        if kind not in self._meaning:
+            self._meaning[kind] = tuple(
+                entry
+                for entry in self.entries.values()
+                if entry.meaning is not None and entry.meaning.built and entry.meaning.kind is kind
+            )
+        return self._meaning[kind]
 
     def revised(self, revision: Revision) -> TabledProtocol:
         """This protocol with other tables, and the options that it has; the same one each time it is asked for."""
@@ -234,7 +250,7 @@ class TabledSession(Session):
         """Number and body of `message`; EncodingError where the protocol has none, or a value does not fit."""
         if isinstance(message, Opaque):
             return message.number, message.data
-        entries = self._protocol.entries.values()
+        entries = self._protocol.meaning(type(message))
         entry = next((each for each in entries if each.meaning and each.meaning.means(message)), None)
         if entry is None or entry.meaning is None:
             raise EncodingError(f"{message.name}: {self._protocol.name} has no such message")

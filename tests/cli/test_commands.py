@@ -120,6 +120,26 @@ def test_repro_prints_the_fields_own_lines_beside_the_run(capsys: pytest.Capture
     assert "no time (1999-11-30)" in said
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("rules", "beat.period"), "limit +35s "),
+        (("rules", "beat.period", "--protocol", "ykc-1.6"), "limit +5m5s "),
+        (("rules", "auth", "--protocol", "ykc-1.6"), "auth.kept +MUST +pile +n/a "),
+        (("rules", "auth.kept", "--protocol", "ykc-1.6"), "not applicable +this protocol has no authorisation"),
+        (("faults",), "taps-clear-order .* auth.kept"),
+        (("faults", "--protocol", "ykc-1.6"), "taps-clear-order .* n/a: the order"),
+        (("faults",), "energises-after-insulation-failure "),
+    ],
+)
+def test_it_lists_rules_and_faults_as_the_protocol_has_them(
+    tmp_path: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    done = called(*arguments, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(said, done.stdout)
+
+
 BAD_FILES = [
     ("  - wiat: 2m", "bad.yaml:6: expected a step"),
     ("  - wait: 2q", "bad.yaml:6: expected a duration such as"),
@@ -156,6 +176,8 @@ USAGE = [
     (["conform", "order/short", "--impair", "drop strat"], 2, "found 'strat' (perhaps start)"),
     (["conform", "order/short", "--impair", "drop heartbeat"], 2, "`pilesim messages` has them"),
     (["judge", "no-such-file"], 2, "no-such-file"),
+    (["faults", "--shown"], 2, "expected --matrix too"),
+    (["rules", "no.such"], 2, "`pilesim rules` lists them"),
     (["repro", "szds-99"], 5, "szds-99"),
 ]
 
@@ -217,10 +239,17 @@ steps:
 
 
 @pytest.mark.realtime
-def test_platform_and_pile_complete_an_order_over_a_pty_each_with_its_own_half_of_the_script(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("protocol", "bill", "reply", "number"),
+    # The pile is told by its frames alone, and where an order has to begin with its number, it does.
+    [("lhc", "0x09", "0x0A", "2020"), ("ykc-1.6", "0x3B", "0x40", "440305000400000120")],
+)
+def test_platform_and_pile_complete_an_order_over_a_pty_each_with_its_own_half_of_the_script(
+    tmp_path: Path, protocol: str, bill: str, reply: str, number: str
+) -> None:
     (tmp_path / "brief.yaml").write_text(BRIEF)
     # The pile's clock is behind by the time that its process takes to start, and may be by a minute.
-    script = ("--script", "brief.yaml", "--clock-rate", "10")
+    script = ("--script", "brief.yaml", "--clock-rate", "10", "--protocol", protocol)
     platform = start_pilesim("platform", "pty:", *script, cwd=tmp_path)
     name = line_with(platform, "/dev/").split()[-1]
     pile = start_pilesim("pile", f"serial://{name}", *script, cwd=tmp_path)
@@ -228,8 +257,8 @@ def test_platform_and_pile_complete_an_order_over_a_pty_each_with_its_own_half_o
     said_by_platform, _ = platform.communicate(timeout=45)
     assert pile.returncode == 0, said_by_pile
     assert platform.returncode == 0, said_by_platform
-    assert re.search(r"<- 0x0A ", said_by_platform)
-    assert re.search(r"-> 0x09 ", said_by_pile)
+    assert re.search(rf"<- {reply} .* order {number}", said_by_platform)
+    assert re.search(rf"-> {bill} ", said_by_pile)
 
 
 @pytest.mark.realtime

@@ -10,6 +10,7 @@ from pilesim.cli.main import run
 from pilesim.conformance import runner
 from pilesim.conformance.runner import Options, Run
 from pilesim.scenario.scenario import Scenario
+from pilesim.trace.recorder import TextSink
 
 
 def breaks(*_: object, **__: object) -> NoReturn:
@@ -21,8 +22,8 @@ def test_a_scenario_in_which_it_fails_is_an_error_and_the_others_are_still_run(
 ) -> None:
     play = runner.run_scenario
 
-    def fails_once(scenario: Scenario, options: Options) -> Run:
-        return breaks() if scenario.id == "order/short" else play(scenario, options)
+    def fails_once(scenario: Scenario, options: Options, *sink: TextSink | None) -> Run:
+        return breaks() if scenario.id == "order/short" else play(scenario, options, *sink)
 
     monkeypatch.setattr(runner, "run_scenario", fails_once)
     assert run(["conform", "order/short", "start/insulation-fails"]) == 4

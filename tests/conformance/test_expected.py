@@ -79,9 +79,9 @@ MISTAKES = [
         "expected the id of a rule, found 'b.times'",
     ),
     (rows("bill.times") + rows("bill.times"), 2, "expected each rule of a scenario once, found bill.times again"),
-    ("- {scenario: order/short, rule: bill.times}", 1, "object missing required field `reason`"),
+    ("- {scenario: order/short, rule: bill.times}", 1, "expected 'reason' too; found none"),
     ("- {scenario: order/short, rule: bill.times, why: r}", 1, "expected one of scenario, rule, reason; found 'why'"),
-    ("scenario: order/short", 1, "expected `array`, got `object`"),
+    ("scenario: order/short", 1, "expected a list; found a mapping"),
 ]
 
 

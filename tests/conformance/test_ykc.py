@@ -16,6 +16,7 @@ from pilesim.rules.table import RULES
 from pilesim.rules.verdict import Verdict
 from pilesim.scenario.scenario import load_scenario, load_scenarios
 from pilesim.trace.events import Note
+from pilesim.units import S
 from pilesim.wire.protocol import protocol_named
 
 YKC = "ykc-1.6"
@@ -104,6 +105,23 @@ def test_it_does_not_wait_for_a_message_that_the_protocol_has_not() -> None:
     notes = [event.text for event in run.trace.events if isinstance(event, Note)]
     assert "until: {gun: 1, message: authorise-reply}: not waited for, ykc-1.6 has no authorise-reply" in notes
     assert run.result.waited_in_vain == ()
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    ["start/needs-order", "platform/waits-for-outcome", "beat/maintenance", "order/card", "start/card-on-occupied"],
+)
+def test_it_waits_for_what_shows_the_same_where_the_protocol_has_no_such_message_or_state(scenario: str) -> None:
+    played = result(scenario)
+    assert (played.verdict, played.waited_in_vain) == (Verdict.PASS, ())
+
+
+def test_it_sees_a_start_fail_by_its_bill_where_no_message_tells_that_alone() -> None:
+    run = run_scenario(
+        SCENARIOS["platform/waits-for-outcome"], Options(target=parse_target("sim:reference"), protocol=YKC, seed=1)
+    )
+    told_ns = [note.t_ns for note in run.trace.events if isinstance(note, Note) and note.line in (14, 15)]
+    assert told_ns[-1] - told_ns[0] > 20 * S
 
 
 def test_it_wants_an_unanswered_bill_again_only_as_often_as_the_protocol_has_it_sent() -> None:

@@ -62,7 +62,7 @@ expected:
 HEAD = "name: one\ntitle: One\nfirmware: V1\n"
 UNREADABLE: list[tuple[str, str]] = [
     (HEAD + "gun: 2\n", r"one.yaml:4: expected one of name, .*; found 'gun'"),
-    (HEAD + "guns: 0\n", r"one.yaml:4: expected `int` >= 1"),
+    (HEAD + "guns: 0\n", r"one.yaml:4: expected a whole number >= 1"),
     (HEAD + "reply_delay: {least: 2s, most: 1s}\n", r"one.yaml:4: expected least to be at most most"),
     (HEAD + "faults:\n  - lag: {}\n", r"one.yaml:5: expected a fault, one of bill-lost, .*; found 'lag'"),
     (HEAD + "faults:\n  - {stop-ignored: , double-start: }\n", r"one.yaml:5: expected one fault with its parameters"),

@@ -7,8 +7,9 @@ from typing import TypeVar
 
 from pilesim.contract.contracts import contract_of
 from pilesim.faulty import FaultChoice
-from pilesim.platform import platform as platforms
-from pilesim.platform.platform import Platform, PlatformSession
+from pilesim.platform import session as sessions
+from pilesim.platform.platform import Platform
+from pilesim.platform.session import PlatformSession
 from pilesim.platform.settings import Settings
 from pilesim.units import MINUTE, YUAN_MFEN, S, parse_world_start_ns
 from pilesim.wire.actions import Send
@@ -38,7 +39,7 @@ M = TypeVar("M", bound=Message)
 
 def account_of(order: str) -> str:
     """The account that the platform makes up for an order of EV-Link."""
-    return platforms.account_of(order, protocol_named("lhc").account_digits)
+    return sessions.account_of(order, protocol_named("lhc").account_digits)
 
 
 class PileSide:

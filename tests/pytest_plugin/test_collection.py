@@ -130,8 +130,7 @@ def test_it_says_nothing_where_there_is_no_scenario(pytester: pytest.Pytester) -
         (("--pilesim-clock-rate", "0"), "expected a number from 0.01 to 1000, found 0"),
         (("-o", "pilesim_clock_rate=fast", "--pilesim-seed", "2"), "expected a number from 0.01 to 1000, found fast"),
         (("--pilesim-expect", "own/rig.yaml"), "own/rig.yaml:1: "),
-        ((*REAL_LINE, "-n2"), "expected --dist loadgroup beside -n, found --dist load"),
-        ((*REAL_LINE, "-n2", "--dist", "loadgroup"), "an operator is told what to do, and the workers of -n have no"),
+        ((*REAL_LINE, "-n2"), "one scenario at a time can be played there: expected no -n"),
     ],
 )
 def test_it_refuses_before_anything_is_collected(
@@ -142,19 +141,6 @@ def test_it_refuses_before_anything_is_collected(
     result = pytester.runpytest_inprocess(*QUIET, *words)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert sentence in result.stderr.str()
-
-
-@pytest.mark.parametrize(
-    ("words", "grouped"), [(REAL_LINE, True), ((), False), (("--pile", "sim:reference?link=tcp"), False)]
-)
-def test_it_keeps_together_only_what_plays_on_a_real_line(
-    pytester: pytest.Pytester, words: tuple[str, ...], grouped: bool
-) -> None:
-    own(pytester)
-    pytester.makepyfile("def test_it(scenario): pass\ndef test_other(): pass")
-    found, _ = pytester.inline_genitems(*QUIET, *words)
-    groups = {item.name: item.get_closest_marker("xdist_group") for item in found}
-    assert {name for name, group in groups.items() if group} == ({"own/first", "test_it"} if grouped else set())
 
 
 @pytest.mark.parametrize(

@@ -25,19 +25,25 @@ def test_nothing_else_of_pilesim_is_loaded_where_it_is_not_used(pytester: pytest
     pytester.runpytest_subprocess("-p", "no:benchmark", "--strict-markers").assert_outcomes(passed=1)
 
 
-@pytest.mark.parametrize("taken", ["--rig", "--pile", "--seed", "--protocol"])
-def test_another_project_has_its_own_option_of_a_name_that_pilesim_uses_too(
-    pytester: pytest.Pytester, taken: str
-) -> None:
-    pytester.makeconftest(f"def pytest_addoption(parser): parser.addoption({taken!r}, dest='theirs')")
-    pytester.makepyfile(
+def test_another_project_has_its_own_options_of_names_that_pilesim_uses_too(pytester: pytest.Pytester) -> None:
+    taken = ("--rig", "--pile", "--seed", "--protocol")
+    pytester.makeconftest(
+        f"""
+        def pytest_addoption(parser):
+            for name in {taken}:
+                parser.addoption(name, dest="their_" + name[2:])
         """
+    )
+    pytester.makepyfile(
+        f"""
         def test_it(pytestconfig):
-            assert pytestconfig.getoption("theirs") == "their own"
+            for name in {taken}:
+                assert pytestconfig.getoption("their_" + name[2:]) == "their own"
             assert pytestconfig.getoption("pilesim_pile") == "sim:robinson-gen5-0309"
         """
     )
-    words = (taken, "their own", "--pilesim-pile", "sim:robinson-gen5-0309")
+    theirs = [word for name in taken for word in (name, "their own")]
+    words = (*theirs, "--pilesim-pile", "sim:robinson-gen5-0309")
     pytester.runpytest_subprocess("-p", "no:benchmark", *words).assert_outcomes(passed=1)
 
 
@@ -48,8 +54,8 @@ def test_pile_and_rig_go_by_their_bare_names_where_nobody_else_has_them(pytester
     helped.fnmatch_lines(["*--pilesim-seed=N*", "*--rig=FILE*"])
 
 
-OF_A_RUN = {"json", "junit", "html", "list", "resume"}
-"""Options of conform that say what becomes of a run: in pytest other words do."""
+OF_A_RUN = {"json", "junit", "html", "list", "resume", "scheduler"}
+"""Options of conform that say where it is run and what becomes of it: in pytest other words do."""
 
 
 def test_pytest_has_every_option_of_conform_that_says_what_is_played() -> None:

@@ -151,12 +151,3 @@ def test_it_tells_the_junit_report_what_it_knows(pytester: pytest.Pytester) -> N
 def test_it_plays_side_by_side_what_is_simulated(pytester: pytest.Pytester) -> None:
     result = run(pytester, *FAULTY, "-n2", "order/short", "order/start-lost", "stop/twice", inside=False)
     result.assert_outcomes(passed=2, failed=1)
-
-
-@pytest.mark.realtime
-def test_it_ends_the_session_of_several_workers_where_the_rig_fails(pytester: pytest.Pytester) -> None:
-    words = (*no_port(pytester), "-n2", "--dist", "loadgroup")
-    result = run(pytester, *words, "order/short", "stop/twice", inside=False)
-    assert result.ret == pytest.ExitCode.INTERRUPTED
-    result.stdout.fnmatch_lines(["*no-such-port-anywhere*"])
-    result.stdout.no_fnmatch_line("*INTERNALERROR*")

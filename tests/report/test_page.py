@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import re
 from html.parser import HTMLParser
 from typing import Any
@@ -9,15 +11,18 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec.structs import replace
-from recorded import CAPTURES, GREEN, HOSTILE, RED, HandMade, bytes_of, result_in, run_of, trace_in
+from recorded import CAPTURES, GREEN, HOSTILE, RED, HandMade, Numbered, bytes_of, result_in, run_of, trace_in
 
-from pilesim.conformance.result import RunResult, ScenarioResult
+from pilesim.conformance.result import LogWorth, RunResult, ScenarioResult
 from pilesim.errors import FileError
+from pilesim.report import html
 from pilesim.report.html import NO_CAPTURE, NO_ROOM, page_html
 from pilesim.report.page import FINDINGS_SHOWN, line_words, matrix_of, rule_failures, run_view, summary
+from pilesim.report.sequence import CHAPTER_ROWS
 from pilesim.rules.verdict import Verdict
 from pilesim.trace.events import Trace
-from pilesim.wire.messages import Hello
+from pilesim.units import S
+from pilesim.wire.messages import GunState, Hello
 
 LAG = CAPTURES / "robinson-gen5-lag" / "stop-phone-cable-in.jsonl"
 TRACES = {str(path): trace_in(path) for path in (GREEN, RED, LAG)}
@@ -211,6 +216,94 @@ def test_nothing_that_a_pile_sends_is_more_than_text() -> None:
     assert "<script>owned=1</script>" in seen.text
     assert "\\x1b[31m\\x00\\u202e" in seen.text
     assert "firmware <script>a()</script>" in seen.text
+
+
+def test_it_tells_of_a_log_what_it_is_worth_and_what_could_not_be_read() -> None:
+    worth = LogWorth(
+        form="hex",
+        vantage="between",
+        clock="to the second",
+        missing=("what was done at the pile",),
+        remarks=("the year is taken to be 2020",),
+        unread=("7: <b>noise</b>",),
+        unread_count=12,
+    )
+    text = Seen(page_html([run_of(replace(result_in(RED), log=worth))], recorded)).text
+    for words in ("hex", "between", "to the second", "what was done at the pile", "the year is taken to be 2020"):
+        assert words in text
+    for words in ("12 lines could not be read", "7: <b>noise</b>", "and 11 more"):
+        assert words in text
+    assert "The log" not in Seen(page_html([run_of(result_in(RED))], recorded)).text
+
+
+def test_it_says_what_explains_the_findings_before_them() -> None:
+    result = replace(result_in(RED), diagnosis=("looks like a lost start", "or like an unplug"))
+    page = page_html([run_of(result)], recorded)
+    first, second = page.index("looks like a lost start"), page.index("or like an unplug")
+    assert first < second < page.index('<div class="findings">')
+
+
+def test_each_finding_leads_to_its_place_in_the_chart_from_the_list_and_from_the_guns_time_line() -> None:
+    seen = Seen(page_html([run_of(result_in(LAG))], recorded))
+    anchors = {attributes["id"] for _, attributes in seen.elements if "id" in attributes}
+    links = [a["href"] or "" for tag, a in seen.elements if tag == "a" and "-f" in (a["href"] or "")]
+    assert links and {link[1:] for link in links} <= anchors
+    flags = [a for tag, a in seen.elements if tag == "a" and "left:" in (a.get("style") or "")]
+    assert flags and all(flag["title"] for flag in flags)
+
+
+def long_trace(count: int) -> Trace:
+    line, numbered = HandMade(), Numbered()
+    for number in range(count):
+        line.passes(number, numbered.beat((GunState.IDLE, GunState.FAULT)[number % 2]))
+    return line.trace(count)
+
+
+def unpacked(page: str) -> list[str]:
+    """The rows of each part that is packed."""
+    parts = re.findall(r'<script type="application/gzip">([^<]*)</script>', page)
+    return [gzip.decompress(base64.b64decode(part)).decode() for part in parts]
+
+
+def test_a_long_recording_is_cut_into_parts_that_hold_all_of_it_and_the_page_says_so() -> None:
+    page = page_html([run_of(result_in(GREEN))], lambda run, result: long_trace(1_000))
+    parts = unpacked(page)
+    # The first row tells that the line came up.
+    assert [part.count('class="up') for part in parts] == [CHAPTER_ROWS - 1, *[CHAPTER_ROWS] * 4, 1]
+    assert "1001 rows in 6 parts; each opens on a click." in page
+    assert all('class="fields"' in part for part in parts)
+    assert "left out" not in page
+
+
+def test_of_a_recording_that_is_too_long_the_parts_with_findings_are_kept_and_the_rest_is_named() -> None:
+    result = result_in(RED)
+    rows = tuple(
+        replace(row, findings=tuple(replace(finding, t_ns=950 * S, frame=None) for finding in row.findings))
+        for row in result.rules
+    )
+    run = run_of(replace(result, rules=rows))
+    room = len(page_html([run], nothing).encode()) + 40_000
+    parts = unpacked(page := page_html([run], lambda run, result: long_trace(1_000), page_bytes=room))
+    assert 0 < len(parts) < 6
+    assert any("bill.times" in part for part in parts)
+    assert re.search(r"\d+ rows in \d parts are left out", page)
+    assert "pilesim show LOG --from TIME --to TIME" in page
+
+
+def test_past_so_many_rows_frames_keep_their_bytes_without_fields(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(html, "FIELDS_ROWS", 300)
+    page = page_html([run_of(result_in(GREEN))], lambda run, result: long_trace(1_000))
+    assert ['class="fields"' in part for part in unpacked(page)] == [True, True, False, False, False, False]
+    assert "601 rows keep the bytes of their frames without the fields." in page
+
+
+def test_times_are_the_days_where_no_scenario_gives_a_beginning() -> None:
+    trace = long_trace(3)
+    result = replace(result_in(GREEN), id="")
+    assert "10:00:01.000" in page_html([run_of(result)], lambda run, result: trace)
+    played = Trace(replace(trace.header, scenario="order/short"), trace.events)
+    page = page_html([run_of(result)], lambda run, result: played)
+    assert "+1.000" in page and "10:00:01.000" not in page
 
 
 def test_a_recording_of_one_end_without_a_scenario_or_a_gun_is_shown_all_the_same() -> None:

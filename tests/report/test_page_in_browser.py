@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from recorded import GREEN, HOSTILE, RED, HandMade, bytes_of, result_in, run_of, trace_in
+from recorded import GREEN, HOSTILE, RED, HandMade, Numbered, bytes_of, result_in, run_of, trace_in
 
+from pilesim.conformance.result import LogWorth
 from pilesim.report.html import page_html
-from pilesim.wire.messages import Hello
+from pilesim.units import S
+from pilesim.wire.messages import GunState, Hello
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="the library playwright is not installed")
 
@@ -65,6 +67,26 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
             lambda run, result: evil,
         ),
     }
+    long = HandMade()
+    numbered = Numbered()
+    for number in range(900):
+        long.passes(number, numbered.beat((GunState.IDLE, GunState.FAULT)[number % 2], meter_dwh=number))
+    late = tuple(
+        replace(row, findings=tuple(replace(one, t_ns=850 * S, frame=None) for one in row.findings))
+        for row in red.rules
+    )
+    worth = LogWorth(
+        form="hex",
+        vantage="unknown",
+        clock="to the millisecond",
+        missing=("what was done at the pile",),
+        remarks=("x" * 200,),
+        unread=("y" * 200,),
+        unread_count=1,
+    )
+    html["long"] = page_html(
+        [run_of(replace(red, rules=late, log=worth, diagnosis=("z" * 200,)))], lambda run, result: long.trace(900)
+    )
     folder = tmp_path_factory.mktemp("pages")
     return {name: _written(folder / f"{name}.html", text) for name, text in html.items()}
 
@@ -87,7 +109,7 @@ def opened(browser: Any, address: str, **context: Any) -> Any:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [WIDE, NARROW])
-@pytest.mark.parametrize("name", ["one", "several", "hostile"])
+@pytest.mark.parametrize("name", ["one", "several", "hostile", "long"])
 def test_it_is_no_wider_than_the_screen_whatever_is_open(
     browser: Any, pages: dict[str, str], name: str, width: int, scheme: str
 ) -> None:
@@ -147,6 +169,30 @@ def test_it_shows_a_scenario_that_a_link_names(browser: Any, pages: dict[str, st
     page = opened(browser, pages["several"])
     page.locator(".matrix tbody tr").first.locator("a").last.click()
     page.wait_for_function("document.querySelector('#run5-order-start-lost').open")
+    page.close()
+
+
+def test_a_part_of_a_long_chart_opens_to_its_frames_and_their_fields(browser: Any, pages: dict[str, str]) -> None:
+    page = opened(browser, pages["long"])
+    page.locator(".chartbox > summary").click()
+    chapter = page.locator("details.chapter").nth(1)
+    assert chapter.locator(".chart details, details.up").count() == 0
+    chapter.locator("> summary").click()
+    chapter.locator("details.up").first.wait_for()
+    chapter.locator("details.up > summary").first.click()
+    assert chapter.locator(".fields").first.is_visible()
+    assert page.said == []
+    page.close()
+
+
+@pytest.mark.parametrize("link", [".finding a", ".flags a"])
+def test_a_finding_leads_into_the_part_that_it_lies_in(browser: Any, pages: dict[str, str], link: str) -> None:
+    page = opened(browser, pages["long"])
+    page.locator(link).first.click()
+    place = page.locator(".chapter .mark.finding").first
+    place.wait_for()
+    assert place.is_visible()
+    assert page.locator("details.chapter[open]").count() == 1
     page.close()
 
 

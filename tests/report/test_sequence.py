@@ -90,8 +90,9 @@ def test_it_numbers_a_frame_as_each_end_counted_it_and_opens_its_fields() -> Non
 
 
 def test_it_keeps_the_bytes_where_fields_are_not_wanted() -> None:
-    (hello,) = arrows(chart_of(HandMade().passes(0, HELLO).trace(), with_fields=False))
-    assert (hello.frame.fields, hello.frame.raw) == ((), HELLO.hex())
+    (hello,) = arrows(chart_of(HandMade().passes(0, HELLO).trace()))
+    bare = hello.shown(False)
+    assert (bare.fields, bare.raw) == ((), HELLO.hex())
 
 
 def test_it_tells_bytes_that_are_no_frame_and_why() -> None:

@@ -94,6 +94,22 @@ def test_it_asks_for_the_unplug_even_where_no_report_has_shown_the_plug_that_a_k
     assert [stimulus.kind for stimulus in stimuli(recorder)] == ["plug"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "gun", "says"),
+    [("unplug", 1, "until it is back, only Enter says"), ("power-on", None, "on. Enter says that it is done.")],
+)
+def test_it_says_where_no_line_can_show_the_act(kind: str, gun: int | None, says: str) -> None:
+    desk = Desk()
+    recorder, operator = at_work(desk)
+    hears(recorder, 5, report(1, cable=True))
+    recorder.record(LineDown(t_ns=10 * S, end=End.PILE))
+    operator.do(11 * S, kind, gun, {})
+    assert says in desk.told[0]
+    recorder.record(LineUp(t_ns=20 * S, end=End.PILE))
+    hears(recorder, 21, report(1, cable=False))
+    assert [(done.kind, done.began_ns) for done in stimuli(recorder)] == [(kind, 11 * S)]
+
+
 def test_it_refuses_what_nobody_could_confirm() -> None:
     recorder, operator = at_work(Silence())
     with pytest.raises(ValueError, match="Nothing on the line shows it, and there is no terminal"):

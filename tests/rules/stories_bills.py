@@ -456,7 +456,7 @@ def later_heartbeats_at_a_far_end_show_that_no_bill_was_sent() -> World:
     world.cable = True
     world.beat().wait(5).authorise().wait(5).start().wait(5).charges().wait(5).stop().wait(1).over().wait(5)
     world.cable = False
-    return world.beat().beats(90)
+    return world.beat().beats(120)
 
 
 @leaves_open("bill.amount")

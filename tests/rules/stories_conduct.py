@@ -338,10 +338,43 @@ def a_silence_heard_at_the_far_end_only() -> World:
     return World(ends=(End.PLATFORM,), connect=False).line_up().authorise(answered=False).wait(6)
 
 
+@leaves_open("auth.answered")
+def an_answer_to_a_stop_does_not_tell_the_far_end_whether_the_one_scan_arrived() -> World:
+    return World(ends=(End.PLATFORM,)).wait(5).authorise(A, answered=False).wait(6).stop().wait(6).beat()
+
+
 @fails("auth.answered")
-def a_later_answer_at_the_far_end_shows_that_the_scan_arrived() -> World:
-    world = World(ends=(End.PLATFORM,)).wait(5).authorise(A, answered=False)
-    return world.wait(6).authorise(B).beat()
+def no_scan_of_three_is_answered_at_the_far_end_but_a_stop_is() -> World:
+    world = World(ends=(End.PLATFORM,)).wait(5)
+    for order in (A, B, "20200311140000000009"):
+        world.authorise(order, answered=False).wait(6)
+    return world.stop().wait(6).beat()
+
+
+@passes("auth.answered")
+def one_scan_of_four_is_answered_at_the_far_end() -> World:
+    world = World(ends=(End.PLATFORM,)).wait(5)
+    for order in (A, B, "20200311140000000009"):
+        world.authorise(order, answered=False).wait(6)
+    return world.authorise("20200311140000000010").wait(1).stop().wait(6).beat()
+
+
+@passes("beat.period")
+def heartbeats_that_the_far_end_hears_late_and_all_at_once() -> World:
+    return World(ends=(End.PLATFORM,), stimuli=False).wait(40).beat().beat()
+
+
+@leaves_open("link.reconnects")
+def a_line_that_is_back_late_by_one_ends_recording() -> World:
+    return World(ends=(End.PILE,), stimuli=False).wait(5).beat().line_down("").wait(90).line_up().beat()
+
+
+@leaves_open("link.stable")
+def a_line_that_one_end_loses_again_and_again() -> World:
+    world = World(ends=(End.PLATFORM,), stimuli=False).wait(5).beat()
+    for _ in range(5):
+        world.line_down("").wait(5).line_up().beat()
+    return world
 
 
 @fails("auth.kept")
@@ -603,6 +636,13 @@ def a_fault_that_the_bill_does_not_tell() -> World:
     world = World().wait(10).plug().wait(5).authorise().wait(5).start().wait(5).charges()
     world.wait(5).stimulus("fault", fault="module").wait(1)
     return world.over(FAULT, StopReason.UNEXPECTED, fault=GunFault.MODULE).wait(5).unplug().bill()
+
+
+@leaves_open("fault.told")
+def the_insulation_fails_when_the_cable_is_out_and_no_report_has_said_so_yet() -> World:
+    world = World().wait(10).plug().wait(5).authorise().wait(5).start().wait(5).charges().wait(5)
+    world.charge.end, world.charge.reason = world.now(), StopReason.UNEXPECTED
+    return world.unplug(shown=False).stimulus("insulation", ok=False).beat(GunState.IDLE).bill().wait(10)
 
 
 @leaves_open("fault.told")

@@ -33,8 +33,8 @@ def test_it_travels_with_the_seasons_of_the_field() -> None:
     [
         ("start:", "begin:", "expected one of name, title, .*; found 'begin'"),
         ('"2019-10-11T08:00:00+08:00"', "yesterday", "a time with its offset"),
-        ("charges: 480", "charges: 0", "expected `int` >= 1"),
-        ("piles: 2", "piles: 0", "expected `int` >= 1"),
+        ("charges: 480", "charges: 0", "expected a whole number >= 1"),
+        ("piles: 2", "piles: 0", "expected a whole number >= 1"),
         ("{sinexcel-2090104: 1}", "{sinexcel-1: 1}", "expected a firmware profile, one of .*; found 'sinexcel-1'"),
         ("{sinexcel-2090104: 1}", "{sinexcel-2090104: 0}", "firmware: expected a weight above 0"),
         ("energy-lost: {rate: 0.2}", "bill-empty-order:\n      - bill-not-resent:", "followed; found bill-not-resent"),

@@ -324,7 +324,7 @@ def test_it_says_where_an_overlay_is_wrong_and_what_was_expected(said: str, line
 @pytest.mark.parametrize(
     ("overlay", "line", "reason"),
     [
-        ("name: x", 1, "missing required field `protocol`"),
+        ("name: x", 1, "expected 'protocol' too; found none"),
         ("protocol: lhc\nname: A B", 2, "expected a name of small letters, digits, dots and hyphens, found 'A B'"),
         ("protocol: lch\nname: x", 1, "expected a protocol, one of lhc"),
         ("protocol: lhc?a=b\nname: x", 1, "expected no options after lhc, found a"),

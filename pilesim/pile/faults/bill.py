@@ -5,13 +5,13 @@ Owns how a firmware spoils its records. Must not know when a bill is written or 
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
 import msgspec
 
+from pilesim.chance import Chance
 from pilesim.faulty import NoParameters
 from pilesim.pile.behaviour import LateBill
 from pilesim.pile.faults.fault import Fault
@@ -29,9 +29,9 @@ class Rate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rate: Fraction = Fraction(1)
     """How many of the bills, from 0 to 1."""
 
-    def strikes(self, chance: random.Random) -> bool:
+    def strikes(self, chance: Chance) -> bool:
         """Whether the next bill is one of them."""
-        return chance.randrange(_RATE_STEPS) < round(self.rate * _RATE_STEPS)
+        return chance.below(_RATE_STEPS) < round(self.rate * _RATE_STEPS)
 
 
 class BillLost(Fault[Rate]):

@@ -5,13 +5,13 @@ Owns the base and the log of mishaps. Must not know which rules there are beyond
 
 from __future__ import annotations
 
-import random
 from collections import deque
 from collections.abc import Callable
 from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
+from pilesim.chance import Chance
 from pilesim.faulty import Mishap, NoParameters
 from pilesim.pile.behaviour import Behaviour
 from pilesim.pile.timeline import Timeline
@@ -60,7 +60,7 @@ class Fault(Behaviour, Generic[P]):
     """The field case that shows it, if any does."""
     parameters: ClassVar[type[msgspec.Struct]] = NoParameters
 
-    def __init__(self, inner: Behaviour, params: P, mishaps: MishapLog, chance: random.Random) -> None:
+    def __init__(self, inner: Behaviour, params: P, mishaps: MishapLog, chance: Chance) -> None:
         self.inner = inner
         self.params = params
         self._mishaps = mishaps

@@ -14,10 +14,10 @@ from datetime import UTC, date, datetime
 from itertools import chain, pairwise
 
 from pilesim.trace.events import AnyEvent, Chunk, Finish, Header, LineDown, LineUp, Missing, Vantage
-from pilesim.trace.importers.imported import Ledger, LineOrder, Opened, Wishes
+from pilesim.trace.importers.imported import Ledger, LineOrder, Opened, SeveralPilesError, Wishes
 from pilesim.trace.importers.pieces import Mark, Piece
 from pilesim.trace.importers.source import Source
-from pilesim.trace.importers.stamps import Calendar, Tells
+from pilesim.trace.importers.stamps import Calendar, Tells, day_comes_first
 from pilesim.units import HOUR, MINUTE, MS, S, local_datetime
 from pilesim.wire.describe import tell_protocol
 from pilesim.wire.frame import Direction, End, Frame, Garbage
@@ -66,17 +66,26 @@ class _Sampled:
 
 
 def assembled(
-    source: Source, form: str, pieces: Iterator[Piece], wishes: Wishes, ledger: Ledger, serial: bool
+    source: Source,
+    form: str,
+    pieces: Iterator[Piece],
+    wishes: Wishes,
+    ledger: Ledger,
+    serial: bool,
+    there: int | None = None,
 ) -> Opened:
-    """The recording that `pieces` are. FileError where they hold no frame, or several piles and none was chosen."""
-    sample = _first(pieces)
+    """The recording that `pieces` are; of a log that grows `there` says how many there are by now.
+
+    FileError where they hold no frame, or several piles and none was chosen.
+    """
+    sample = _first(pieces, SAMPLE_PIECES if there is None else max(1, there))
     if not sample:
         raise source.error(None, "expected a log with bytes, found none")
     told = _sampled(source, sample, wishes, ledger)
     pile, selecting = _pile(source, told, wishes, ledger)
     directions = _directions(told, wishes, ledger)
     vantage = _vantage(told, wishes, ledger, directions)
-    clocked = _Clock(sample, told, wishes, ledger)
+    clocked = _Clock(source, sample, told, wishes, ledger)
     timed = clocked.timed(chain(sample, pieces))
     first = next(timed)
     start_ns = first.epoch_ns // S * S
@@ -102,7 +111,8 @@ def assembled(
         if framed
         else _Plain(near, directions)
     )
-    events = _Connections(told.protocol, near, ledger).between(_events(chain([first], timed), start_ns, maker))
+    links = _Links(near, pile if selecting else "", ledger)
+    events = _Connections(told.protocol, near, ledger).between(_events(chain([first], timed), start_ns, maker, links))
     return Opened(form, header, events, ledger)
 
 
@@ -110,14 +120,14 @@ def _start_text(epoch_ns: int) -> str:
     return local_datetime(epoch_ns).isoformat()
 
 
-def _first(pieces: Iterator[Piece]) -> list[Piece]:
+def _first(pieces: Iterator[Piece], most: int) -> list[Piece]:
     """The sample, which is taken off `pieces`."""
     sample: list[Piece] = []
     size = 0
     for piece in pieces:
         sample.append(piece)
         size += len(piece.data)
-        if len(sample) >= SAMPLE_PIECES or size >= SAMPLE_BYTES:
+        if len(sample) >= most or size >= SAMPLE_BYTES:
             break
     return sample
 
@@ -150,6 +160,8 @@ def natural(protocol: Protocol, frame: Frame) -> Direction | None:
 def _sampled(source: Source, sample: list[Piece], wishes: Wishes, ledger: Ledger) -> _Sampled:
     streams: dict[Mark, list[tuple[int, bytes]]] = {}
     for index, piece in enumerate(sample):
+        if piece.linked is not None:
+            continue
         streams.setdefault(piece.mark, []).append((index, piece.data))
     joined = [_up_to(TOLD_BYTES, (data for _, data in parts)) for parts in streams.values()]
     protocol = likely_protocol(source, joined, wishes, ledger)
@@ -205,7 +217,8 @@ def _pile(source: Source, told: _Sampled, wishes: Wishes, ledger: Ledger) -> tup
         return pile, any(other != pile for other in several)
     if len(several) > 1:
         listed = ", ".join(f"{pile} ({told.piles[pile]} frames)" for pile in several)
-        raise source.error(None, f"expected the log of one pile, found {listed}: choose one with --pile")
+        problem = f"expected the log of one pile, found {listed}: choose one with --pile"
+        raise SeveralPilesError(str(source.path), problem, tuple(several))
     pile = told.piles.most_common(1)[0][0] if told.piles else ""
     if pile:
         ledger.remark(f"pile {pile}, told by its frames")
@@ -300,7 +313,11 @@ def _missing(
             there.add(way)
         else:
             there.update(ways)
-    missing = [Missing.ACTS, Missing.CONNECTIONS]
+    missing = [Missing.ACTS]
+    told_links = {piece.linked for piece in sample if piece.linked is not None}
+    if told_links != {True, False}:
+        # Such lines of the one kind only do not show when the other happened.
+        missing.append(Missing.CONNECTIONS)
     if clocked.timeless:
         missing.append(Missing.TIMES)
     if Direction.UP not in there:
@@ -316,8 +333,9 @@ def _missing(
 class _Clock:
     """Every piece's time, in an order in which times never go back."""
 
-    def __init__(self, sample: list[Piece], told: _Sampled, wishes: Wishes, ledger: Ledger) -> None:
+    def __init__(self, source: Source, sample: list[Piece], told: _Sampled, wishes: Wishes, ledger: Ledger) -> None:
         self._ledger = ledger
+        self._day_first: bool | None = None
         self._wishes = wishes
         moments = [piece.moment for piece in sample if piece.moment is not None]
         self.timeless = not moments
@@ -334,7 +352,7 @@ class _Clock:
                 ledger.remark(f"times are those of UTC{_zone_text(wishes)} (--tz)")
             self._compare(sample, told)
         if any(moment.swapped for moment in moments):
-            ledger.remark("dates such as 3/4/2020 are read with the month first, 3.4.2020 with the day first")
+            self._day_first = _day_first(source, ledger)
 
     def _worth(self, kinds: Counter[Tells], digits: int) -> str:
         if self.timeless:
@@ -398,7 +416,7 @@ class _Clock:
 
     def _compare(self, sample: list[Piece], told: _Sampled) -> None:
         """A zone that is wrong shows where the platform tells the time."""
-        calendar = Calendar(self._day_of_log, self._wishes.zone, self._start_ns)
+        calendar = self._calendar()
         for index, platform_ns in told.told[:1]:
             moment = sample[index].moment
             if moment is None or moment.tells is Tells.SINCE:
@@ -415,7 +433,7 @@ class _Clock:
         """The pieces with their times, none before the last."""
         if self.timeless:
             return (_Timed(self._start_ns + index * STEP_NS, piece) for index, piece in enumerate(pieces))
-        calendar = Calendar(self._day_of_log, self._wishes.zone, self._start_ns)
+        calendar = self._calendar()
         if self._wishes.order is LineOrder.FILE:
             return self._never_back(self._dated(calendar, pieces))
         held = []
@@ -423,9 +441,12 @@ class _Clock:
             held.append(piece)
             if len(held) >= SAMPLE_PIECES:
                 break
-        if _descends(held, self._day_of_log, self._wishes, self._start_ns):
+        if _descends(held, self._calendar()):
             return self._never_back(self._dated(calendar, self._turned(held, pieces)))
         return self._never_back(self._sorted(self._dated(calendar, chain(held, pieces))))
+
+    def _calendar(self) -> Calendar:
+        return Calendar(self._day_of_log, self._wishes.zone, self._start_ns, self._day_first)
 
     def _turned(self, held: list[Piece], pieces: Iterator[Piece]) -> Iterator[Piece]:
         for piece in pieces:
@@ -435,7 +456,7 @@ class _Clock:
                     f"the log begins with its newest line, and has more than {TURNED_PIECES}, too many to turn round"
                 )
                 return chain(held, pieces)
-        self._ledger.remark("the log begins with its newest line: it is read from its end (--order file)")
+        self._ledger.remark("the log begins with its newest line: it is read from its end (--lines file)")
         return _backwards(held)
 
     def _dated(self, calendar: Calendar, pieces: Iterable[Piece]) -> Iterator[_Timed]:
@@ -474,7 +495,7 @@ class _Clock:
                     item = replace(item, epoch_ns=latest_ns)
                 else:
                     self._ledger.count(
-                        "{n} lines stood after later ones, first line {line}: put in order (--order file)",
+                        "{n} lines stood after later ones, first line {line}: put in order (--lines file)",
                         item.piece.line,
                     )
             latest_ns = max(latest_ns, when_ns)
@@ -498,6 +519,17 @@ class _Clock:
             yield item
 
 
+def _day_first(source: Source, ledger: Ledger) -> bool | None:
+    """Which comes first in dates such as 3/4/2020, by all of the log; None where it leaves that open."""
+    with source.open() as stream:
+        first = day_comes_first(line for _, line, _ in stream.lines())
+    if first is None:
+        ledger.remark("dates such as 3/4/2020 are read with the month first, 3.4.2020 with the day first")
+    else:
+        ledger.remark(f"dates such as 3/4/2020 have the {'day' if first else 'month'} first, as other lines show")
+    return first
+
+
 def _at_midnight(day: date, wishes: Wishes) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=wishes.zone).astimezone(UTC).timestamp()) * S
 
@@ -507,9 +539,8 @@ def _zone_text(wishes: Wishes) -> str:
     return f"{text[:3]}:{text[3:5]}"
 
 
-def _descends(pieces: list[Piece], day: date, wishes: Wishes, start_ns: int) -> bool:
+def _descends(pieces: list[Piece], calendar: Calendar) -> bool:
     """Whether nearly every line is older than the one before it."""
-    calendar = Calendar(day, wishes.zone, start_ns)
     times = [calendar.epoch_ns(piece.moment) for piece in pieces if piece.moment is not None]
     steps = [later - earlier for earlier, later in pairwise(times)]
     back, on = sum(step < 0 for step in steps), sum(step > 0 for step in steps)
@@ -644,6 +675,8 @@ class _Connections:
         """Since the last hello something else has been sent."""
         self._silent = True
         self._up_ns: int | None = None
+        self._up: bool | None = None
+        """Whether the line is up, as the log tells it."""
 
     def between(self, events: Iterator[AnyEvent]) -> Iterator[AnyEvent]:
         """The events, with the connections among them."""
@@ -652,6 +685,18 @@ class _Connections:
         held: list[AnyEvent] = []
         """From a frame that is not whole on: what begins with it is only known at its end."""
         for event in events:
+            if isinstance(event, LineUp | LineDown):
+                yield from held
+                held = []
+                if self._up is not isinstance(event, LineUp):
+                    self._told(event)
+                    yield event
+                    last_ns = event.t_ns
+                continue
+            if self._up is False and isinstance(event, Chunk):
+                # What the log has after the end of a connection is of another that it does not tell of.
+                self._up = True
+                yield LineUp(t_ns=event.t_ns, end=self._near)
             if isinstance(event, Chunk) and event.direction is Direction.UP and self._is_hello(event):
                 begins = True
                 self._ledger.count(
@@ -669,6 +714,12 @@ class _Connections:
             yield from held
             held = []
 
+    def _told(self, event: LineUp | LineDown) -> None:
+        """The log itself tells of the connection: the next hello begins none."""
+        self._up = isinstance(event, LineUp)
+        self._spoken = False
+        self._framer = self._protocol.framer(Direction.UP)
+
     def _is_hello(self, chunk: Chunk) -> bool:
         """Whether a new connection begins with the frame that this chunk makes whole."""
         if not self._framer.pending:
@@ -681,10 +732,29 @@ class _Connections:
         return begins
 
 
-def _events(timed: Iterator[_Timed], start_ns: int, maker: _Plain | _Framed) -> Iterator[AnyEvent]:
+class _Links:
+    """Lines that tell of the connection; of a log with several piles only those that name the one chosen."""
+
+    def __init__(self, near: End, pile: str, ledger: Ledger) -> None:
+        self._near = near
+        self._pile = pile
+        self._ledger = ledger
+
+    def take(self, t_ns: int, piece: Piece) -> list[AnyEvent]:
+        if self._pile and self._pile not in piece.text:
+            self._ledger.left(piece.line, piece.text, "a connection that may be another pile's")
+            return []
+        if piece.linked:
+            self._ledger.count("{n} lines tell that the connection has come, first line {line}", piece.line)
+            return [LineUp(t_ns=t_ns, end=self._near)]
+        self._ledger.count("{n} lines tell that the connection has gone, first line {line}", piece.line)
+        return [LineDown(t_ns=t_ns, end=self._near)]
+
+
+def _events(timed: Iterator[_Timed], start_ns: int, maker: _Plain | _Framed, links: _Links) -> Iterator[AnyEvent]:
     t_ns = 0
     for item in timed:
         t_ns = item.epoch_ns - start_ns
-        yield from maker.take(t_ns, item.piece)
+        yield from (maker if item.piece.linked is None else links).take(t_ns, item.piece)
     yield from maker.finish(t_ns)
     yield Finish(t_ns=t_ns)

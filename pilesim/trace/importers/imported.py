@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, timezone
 from enum import StrEnum
 
+from pilesim.errors import FileError
 from pilesim.trace.events import AnyEvent, Header, Missing, Trace, Vantage
 from pilesim.units import LOCAL
 
@@ -50,6 +51,14 @@ class Wishes:
     order: LineOrder = LineOrder.TIME
     written: date | None = None
     """When the file was last changed: the day of a log that tells of none, by no line and no frame."""
+
+
+class SeveralPilesError(FileError):
+    """The log is of several piles and none was chosen; `piles` are what `Wishes.pile` takes."""
+
+    def __init__(self, file: str, problem: str, piles: tuple[str, ...]) -> None:
+        super().__init__(file, None, problem)
+        self.piles = piles
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +136,8 @@ class Imported:
     """What was assumed, in sentences."""
     own: bool = False
     """It was a capture of pilesim's own, and stays as it is."""
+    count: int = 0
+    """Events; of a log that was streamed `trace` holds none of them."""
 
 
 def vantage_of(header: Header) -> Vantage:

@@ -12,16 +12,22 @@ from pathlib import Path
 
 from pilesim.errors import FileError, UsageError
 from pilesim.trace.capture import is_capture, open_capture
-from pilesim.trace.events import AnyEvent, Missing, Trace
-from pilesim.trace.importers.assemble import assembled, likely_protocol
+from pilesim.trace.events import AnyEvent, Header, Missing, Trace
+from pilesim.trace.importers.assemble import SAMPLE_PIECES, assembled, natural
 from pilesim.trace.importers.imported import Imported, Ledger, Opened, Wishes, vantage_of
+from pilesim.trace.importers.mentions import open_mentions, tells_of_messages
 from pilesim.trace.importers.pcap import is_packets, open_packets
 from pilesim.trace.importers.pieces import Mark, Piece
 from pilesim.trace.importers.source import HEAD_BYTES, LINE_BYTES, Source
 from pilesim.trace.importers.text import decoded, pieces_of, read_pieces
+from pilesim.wire.frame import Direction, Frame
+from pilesim.wire.protocol import Protocol, protocol_named, protocols
 
 EVENTS_KEPT = 4_000_000
 """The longest log that is kept in memory as a whole; any length goes through `open_log`."""
+LONG_BYTES = 32 * 1024 * 1024
+"""A file that is larger is streamed where that is enough."""
+_CERTAIN = 100
 _HEAD_LINES = 400
 """As many lines show what a text is."""
 
@@ -92,19 +98,34 @@ def _has_frames(source: Source, pieces: list[Piece], wishes: Wishes) -> bool:
     streams: dict[Mark, bytearray] = {}
     for piece in pieces:
         streams.setdefault(piece.mark, bytearray()).extend(piece.data)
-    try:
-        likely_protocol(source, [bytes(stream) for stream in streams.values()], wishes, Ledger())
-    except FileError:
-        return False
-    return True
+    known = [protocol_named(wishes.protocol)] if wishes.protocol else list(protocols().values())
+    return any(_frames(protocol.tolerant, bytes(stream)) for protocol in known for stream in streams.values())
+
+
+def _frames(protocol: Protocol, data: bytes) -> bool:
+    framer = protocol.framer(Direction.UP)
+    found = framer.feed(data[:HEAD_BYTES], 0)
+    return any(isinstance(item, Frame) and item.sound and natural(protocol, item) for item in found)
 
 
 def _hex(source: Source, wishes: Wishes, ledger: Ledger) -> Opened:
-    return assembled(source, "hex", read_pieces(source, ledger), wishes, ledger, serial=False)
+    return assembled(source, "hex", read_pieces(source, ledger), wishes, ledger, serial=False, there=_there(source))
+
+
+def _there(source: Source) -> int | None:
+    """Of a log that grows, how many pieces there are by now, as far as they are looked at."""
+    if source.wait is None:
+        return None
+    return sum(1 for _ in islice(read_pieces(Source(source.path), Ledger()), SAMPLE_PIECES))
 
 
 def _serial(source: Source, wishes: Wishes, ledger: Ledger) -> Opened:
-    return assembled(source, "serial", read_pieces(source, ledger), wishes, ledger, serial=True)
+    return assembled(source, "serial", read_pieces(source, ledger), wishes, ledger, serial=True, there=_there(source))
+
+
+def _is_text(source: Source, wishes: Wishes) -> int:
+    """Less sure than of frames: a line of hex may have words beside it."""
+    return 40 if tells_of_messages(source, wishes) else 0
 
 
 IMPORTERS: tuple[Importer, ...] = (
@@ -130,17 +151,25 @@ IMPORTERS: tuple[Importer, ...] = (
         _is_hex,
         _hex,
     ),
+    Importer(
+        "text",
+        "a platform's lines that tell of messages by number or name",
+        frozenset({".log", ".txt", ".csv", ".out"}),
+        _is_text,
+        open_mentions,
+    ),
 )
 """Every form of log that is read: of several that are equally sure the first."""
 
 
-def open_log(path: Path, wishes: Wishes) -> Opened:
-    """The log at `path`, read as its events are asked for, in bounded memory.
+def open_log(path: Path, wishes: Wishes, wait: Callable[[], bool] | None = None) -> Opened:
+    """The log at `path`, read as its events are asked for, in bounded memory. With `wait` it is one that grows: at its
+    end `wait` is called, and says whether to go on.
 
     UsageError where it cannot be read, FileError where it is no log that any importer knows, does not hold what was
     wished for, or holds several piles and none was chosen.
     """
-    source = Source(path)
+    source = Source(path, wait)
     importer = _named(wishes.form) if wishes.form else _surest(source, wishes)
     return importer.open(source, wishes, Ledger())
 
@@ -153,10 +182,49 @@ def load_log(path: Path, wishes: Wishes) -> Imported:
         events.append(event)
         if len(events) > EVENTS_KEPT:
             raise FileError(str(path), None, f"expected a log of at most {EVENTS_KEPT} pieces, found more: cut it up")
+    return _imported(opened, Trace(opened.header, tuple(events)), len(events))
+
+
+class StreamedLog:
+    """A recording that is read anew whenever its events are asked for: bounded memory, whatever its length."""
+
+    def __init__(self, path: Path, wishes: Wishes) -> None:
+        """Errors as of `open_log`."""
+        self._path = path
+        self._wishes = wishes
+        self._opened: Opened | None = open_log(path, wishes)
+        self._last = self._opened
+        self._count = 0
+        self.header: Header = self._opened.header
+        self.own: bool = self._opened.own
+
+    @property
+    def events(self) -> Iterator[AnyEvent]:
+        """All of them, from the first on."""
+        opened, self._opened = self._opened or open_log(self._path, self._wishes), None
+        self._last, self._count = opened, 0
+        for event in opened.events:
+            self._count += 1
+            yield event
+
+    def imported(self) -> Imported:
+        """What the log is worth, by the last time that its events were taken; without the events."""
+        return _imported(self._last, Trace(self.header, ()), self._count)
+
+
+def is_long(path: Path) -> bool:
+    """Whether a log is better not kept in memory."""
+    try:
+        return path.stat().st_size > LONG_BYTES
+    except OSError:
+        return False
+
+
+def _imported(opened: Opened, trace: Trace, count: int) -> Imported:
     ledger = opened.ledger
     return Imported(
         form=opened.form,
-        trace=Trace(opened.header, tuple(events)),
+        trace=trace,
         vantage=vantage_of(opened.header),
         clock=ledger.clock,
         missing=tuple(ledger.missing),
@@ -164,6 +232,7 @@ def load_log(path: Path, wishes: Wishes) -> Imported:
         unread_count=ledger.unread_count,
         remarks=ledger.sentences(),
         own=opened.own,
+        count=count,
     )
 
 
@@ -175,7 +244,11 @@ def _named(name: str) -> Importer:
 
 
 def _surest(source: Source, wishes: Wishes) -> Importer:
-    found = [(importer.sure(source, wishes), source.suffix in importer.suffixes, importer) for importer in IMPORTERS]
+    found = []
+    for importer in IMPORTERS:
+        found.append((importer.sure(source, wishes), source.suffix in importer.suffixes, importer))
+        if found[-1][0] >= _CERTAIN:
+            break
     sureness, _, importer = max(found, key=lambda one: one[:2])
     if sureness <= 0:
         looked_for = "; ".join(i.title for i in IMPORTERS)

@@ -18,7 +18,7 @@ import dpkt  # type: ignore[import-untyped]
 from pilesim.errors import FileError
 from pilesim.trace.events import AnyEvent, Chunk, Finish, Header, LineDown, LineUp, Missing, Note, Vantage
 from pilesim.trace.importers.assemble import likely_protocol, natural
-from pilesim.trace.importers.imported import Ledger, LineOrder, Opened, Wishes
+from pilesim.trace.importers.imported import Ledger, LineOrder, Opened, SeveralPilesError, Wishes
 from pilesim.trace.importers.source import Bounded, Source
 from pilesim.trace.importers.tcp import Run, Segment, Side
 from pilesim.units import S, local_datetime
@@ -435,13 +435,17 @@ def _chosen(
     if not chosen:
         raise source.error(None, f"expected a TCP connection with frames of {protocol.name}, found {listed or 'none'}")
     if len({stream.pile for stream in chosen}) > 1:
-        raise source.error(
-            None, f"expected the connections of one pile, found several: choose with --pile or --stream: {listed}"
-        )
+        problem = f"expected the connections of one pile, found several: choose with --pile or --stream: {listed}"
+        raise SeveralPilesError(str(source.path), problem, tuple(dict.fromkeys(_pile_of(stream) for stream in chosen)))
     left = len(streams) - len(chosen)
     if left:
         ledger.remark(f"{left} other TCP connections of the file are left out")
     return chosen
+
+
+def _pile_of(stream: _Stream) -> str:
+    """The number of a connection's pile, else its address."""
+    return stream.pile or (str(ipaddress.ip_address(stream.pile_end[0])) if stream.pile_end else "")
 
 
 def _is_pile(stream: _Stream, wished: str) -> bool:
@@ -584,6 +588,18 @@ class _Player:
                 by = End.PILE if (origin if segment.reset else closed[0]) == stream.pile_end else End.PLATFORM
                 reason = "reset" if segment.reset else "closed"
                 yield LineDown(t_ns=self._t_ns, end=self._near, by=by.value, reason=reason)
+        if self._is_left(stream):
+            # Neither side closes it: it was lost after this packet, and the pile dials anew.
+            for end, one in stream.sides.items():
+                yield from self._given(stream, end, one.finish())
+            stream.down = True
+            yield LineDown(t_ns=self._t_ns, end=self._near, reason="nothing more of this connection")
+
+    def _is_left(self, stream: _Stream) -> bool:
+        """This was the last packet of the connection that stands, and another one follows."""
+        if stream.down or stream.number != (self._current or stream.number):
+            return False
+        return stream.packets == self._chosen[stream.number].packets and stream.number < max(self._chosen)
 
     def _given(self, stream: _Stream, end: _Endpoint, runs: list[Run]) -> Iterator[AnyEvent]:
         way = Direction.UP if end == stream.pile_end else Direction.DOWN

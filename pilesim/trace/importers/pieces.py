@@ -29,9 +29,13 @@ NO_MARK = Mark("")
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Bytes of one line."""
+    """Bytes of one line, or what it tells of the connection."""
 
     line: int
     moment: Moment | None
     mark: Mark
     data: bytes
+    text: str = ""
+    """Of a line that tells of the connection: the line itself, which may name a pile."""
+    linked: bool | None = None
+    """It tells that the connection has come, or has gone; then it has no bytes."""

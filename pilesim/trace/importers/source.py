@@ -5,7 +5,9 @@ Owns reading, also of what gzip has packed, and the words that name a bound. Mus
 
 from __future__ import annotations
 
+import codecs
 import gzip
+import io
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,15 +22,21 @@ LINE_BYTES = 4 * 1024 * 1024
 UNPACKED_BYTES = 8 * 1024**3
 """As much is read out of a packed file: a small one may say that it holds petabytes."""
 
+WIDE_SHOWN = 64
+"""So many bytes show that each other one is zero."""
+
 _GZIP = b"\x1f\x8b"
 
 
 class Source:
     """One file, opened anew by each reading. UsageError where it cannot be read."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, wait: Callable[[], bool] | None = None) -> None:
+        """`wait` makes it a file that grows: it is called where the file ends for now, and says whether to go on."""
         self.path = path
+        self.wait = wait
         self.name = path.name
+        self._encoding = ""
         with self.open(packed=True) as stream:
             self.packed = stream.read(2) == _GZIP
         name = path.with_suffix("") if self.packed and path.suffix.lower() == ".gz" else path
@@ -36,6 +44,10 @@ class Source:
         """Of what is in it, where it is packed."""
         with self.open() as stream:
             self.head = stream.read(HEAD_BYTES)
+        self._encoding = _wide(self.head)
+        if self._encoding:
+            with self.open() as stream:
+                self.head = stream.read(HEAD_BYTES)
 
     def open(self, packed: bool = False) -> Bounded:
         """The bytes, unpacked unless told otherwise."""
@@ -44,11 +56,67 @@ class Source:
         except OSError as error:
             raise UsageError(f"{self.path}: expected a log: {error.strerror}") from None
         if packed or not self.packed:
-            return Bounded(raw, str(self.path), None)
-        return Bounded(cast("IO[bytes]", gzip.GzipFile(fileobj=raw)), str(self.path), UNPACKED_BYTES)
+            narrow = self._narrowed(raw)
+            grows = narrow if self.wait is None else cast("IO[bytes]", _Growing(narrow, self.wait))
+            return Bounded(grows, str(self.path), None)
+        unpacked = self._narrowed(cast("IO[bytes]", gzip.GzipFile(fileobj=raw)))
+        return Bounded(unpacked, str(self.path), UNPACKED_BYTES)
+
+    def _narrowed(self, stream: IO[bytes]) -> IO[bytes]:
+        return cast("IO[bytes]", _Narrowed(stream, self._encoding)) if self._encoding else stream
 
     def error(self, line: int | None, problem: str) -> FileError:
         return FileError(str(self.path), line, problem)
+
+
+def _wide(head: bytes) -> str:
+    """The encoding of a text that has two bytes a character, as some tools on Windows write it; "" of any other."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    begins = head[:WIDE_SHOWN]
+    for encoding, letters, zeros in (("utf-16-le", 0, 1), ("utf-16-be", 1, 0)):
+        text = begins[letters::2]
+        if text and not any(begins[zeros::2]) and all(byte in b"\t\r\n" or 32 <= byte < 127 for byte in text):
+            return encoding
+    return ""
+
+
+class _Narrowed:
+    """Text of two bytes a character, read as UTF-8."""
+
+    def __init__(self, stream: IO[bytes], encoding: str) -> None:
+        self._text = io.TextIOWrapper(stream, encoding=encoding, errors="replace", newline="\n")
+
+    def read(self, size: int) -> bytes:
+        return self._text.read(size).encode()
+
+    def readline(self, size: int) -> bytes:
+        return self._text.readline(size).encode()
+
+    def close(self) -> None:
+        self._text.close()
+
+
+class _Growing:
+    """An open file that is still written to: a line is given out when it is whole."""
+
+    def __init__(self, stream: IO[bytes], wait: Callable[[], bool]) -> None:
+        self._stream = stream
+        self._wait = wait
+
+    def read(self, size: int) -> bytes:
+        return self._stream.read(size)
+
+    def readline(self, size: int) -> bytes:
+        line = self._stream.readline(size)
+        while not line.endswith(b"\n") and len(line) < size:
+            if not self._wait():
+                break
+            line += self._stream.readline(size - len(line))
+        return line
+
+    def close(self) -> None:
+        self._stream.close()
 
 
 class Bounded:

@@ -7,6 +7,7 @@ what the lines hold.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from enum import StrEnum
@@ -45,6 +46,8 @@ class Moment:
     day: int = 0
     swapped: bool = False
     """Day and month stood in an order that has to be guessed at."""
+    day_first: bool = False
+    """How it was guessed."""
 
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -75,13 +78,30 @@ _NUMBERED = re.compile(r"^\s*\d{1,9}[\t ]+(?P<whole>\d{1,6})\.(?P<f>\d{3,9})(?=[
 """A line's own number comes first in the logs of port monitors."""
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One way in which times are written; `read` gives None for what only looks like one."""
+
+    pattern: re.Pattern[str]
+    read: Callable[[re.Match[str]], Moment | None]
+
+
+def form_at(text: str, begin: int) -> Form | None:
+    """The form of the time that begins there; None where it hangs on what stands before it."""
+    for form in _FORMS:
+        match = form.pattern.match(text, begin)
+        if match is not None and form.read(match) is not None:
+            return form
+    return None
+
+
 def find_moment(text: str) -> tuple[Moment, int, int] | None:
     """The time in `text` and where it stands, [begin, end); None where there is none near the beginning."""
     head = text[:LOOKED_AT]
-    for pattern, read in _FORMS:
-        match = pattern.search(head)
+    for form in _FORMS:
+        match = form.pattern.search(head)
         if match is not None:
-            moment = read(match)
+            moment = form.read(match)
             if moment is not None:
                 return moment, match.start(), match.end()
     return None
@@ -91,7 +111,7 @@ def _dated(match: re.Match[str]) -> Moment | None:
     part = match.groupdict()
     digits = part["f"] or part["c"] or ""
     ns = _of_day_ns(part, digits)
-    swapped = False
+    swapped = day_first = False
     if part["y"]:
         year, month, day = int(part["y"]), int(part["mo"]), int(part["d"])
     elif part["y2"]:
@@ -110,7 +130,19 @@ def _dated(match: re.Match[str]) -> Moment | None:
         return None
     if year and part["z"]:
         return Moment(Tells.INSTANT, _midnight_ns(year, month, day, _zone(part["z"])) + ns, len(digits))
-    return Moment(Tells.DATE if year else Tells.DAY, ns, len(digits), year, month, day, swapped)
+    return Moment(Tells.DATE if year else Tells.DAY, ns, len(digits), year, month, day, swapped, day_first)
+
+
+_EITHER = re.compile(rb"(?<![0-9A-Za-z])(\d{1,2})([-/.])(\d{1,2})\2(?:19|20)\d{2}(?![0-9])")
+
+
+def day_comes_first(lines: Iterable[bytes]) -> bool | None:
+    """Whether the day stands before the month, by the first line that leaves no doubt; None where every one does."""
+    for line in lines:
+        match = _EITHER.search(line[:LOOKED_AT])
+        if match is not None and (int(match[1]) > 12) is not (int(match[3]) > 12):
+            return int(match[1]) > 12
+    return None
 
 
 def _compact(match: re.Match[str]) -> Moment | None:
@@ -131,7 +163,13 @@ def _since(match: re.Match[str]) -> Moment:
     return Moment(Tells.SINCE, int(match["whole"]) * S + _fraction_ns(match["f"]), len(match["f"]))
 
 
-_FORMS = ((_EPOCH, _epoch), (_COMPACT, _compact), (_DATED, _dated), (_SINCE, _since), (_NUMBERED, _since))
+_FORMS = (
+    Form(_EPOCH, _epoch),
+    Form(_COMPACT, _compact),
+    Form(_DATED, _dated),
+    Form(_SINCE, _since),
+    Form(_NUMBERED, _since),
+)
 
 
 def _of_day_ns(part: dict[str, str], digits: str) -> int:
@@ -172,8 +210,11 @@ class Calendar:
     next year's; the other way round, a line that was late.
     """
 
-    def __init__(self, day: date, zone: timezone, begins_ns: int) -> None:
-        """`begins_ns`: the instant of second 0 of times that count from a tool's start."""
+    def __init__(self, day: date, zone: timezone, begins_ns: int, day_first: bool | None = None) -> None:
+        """`begins_ns`: the instant of second 0 of times that count from a tool's start. `day_first`: how dates such
+        as 3/4/2020 are to be read, None: as each was guessed.
+        """
+        self._day_first = day_first
         self._zone = zone
         self._begins_ns = begins_ns
         self._year = day.year
@@ -186,7 +227,10 @@ class Calendar:
             case Tells.INSTANT:
                 ns = moment.ns
             case Tells.DATE:
-                ns = _midnight_ns(moment.year, moment.month, moment.day, self._zone) + moment.ns
+                month, day = moment.month, moment.day
+                if moment.swapped and self._day_first is not None and self._day_first is not moment.day_first:
+                    month, day = day, month
+                ns = _midnight_ns(moment.year, month, day, self._zone) + moment.ns
             case Tells.DAY:
                 ns = self._of_day(moment)
             case Tells.TIME:

@@ -15,7 +15,7 @@ from functools import lru_cache
 from pilesim.trace.importers.imported import Ledger
 from pilesim.trace.importers.pieces import NO_MARK, Mark, Piece
 from pilesim.trace.importers.source import LINE_BYTES, Source
-from pilesim.trace.importers.stamps import Moment, find_moment
+from pilesim.trace.importers.stamps import Form, Moment, find_moment, form_at
 from pilesim.wire.frame import Direction
 
 # Marks ------------------------------------------------------------------------------------------------------
@@ -26,6 +26,8 @@ _PLATFORM = r"(?:platform|server|backend|cloud|host|csms|平台|后台|服务器
 _RIGHT = r"\s*(?:-+>+|=+>+|>+|→|to|发往|到|至)\s*"
 _LEFT = r"\s*(?:<+-+|<+=+|<+|←|from|来自)\s*"
 
+LINK_LOOKED_AT = 300
+"""So many characters of a line may tell that the connection has come or gone."""
 _UP, _DOWN = (Direction.UP, None), (Direction.DOWN, None)
 _SENT, _RECEIVED, _SIDE = (None, True), (None, False), (None, None)
 
@@ -81,6 +83,41 @@ def _mark(text: str) -> Mark | None:
     return None
 
 
+# Connections ------------------------------------------------------------------------------------------------
+
+_OTHER_CONNECTIONS = re.compile(
+    r"枪|车|电缆|线缆|电池|数据库|mysql|redis|database|"
+    + _WORD.format(r"(?:gun|cable|plug|connector|vehicle|car|bms|battery|db)"),
+    re.IGNORECASE,
+)
+"""What else is connected and disconnected at a pile, or beside a platform."""
+_GONE = re.compile(
+    r"断开|断连|断线|离线|下线|掉线|连接(?:关闭|中断|丢失)|"
+    + _WORD.format(r"(?:disconnected|offline|connection\s+(?:is\s+|was\s+)?(?:closed|lost|reset|aborted|dropped))"),
+    re.IGNORECASE,
+)
+_NOT_YET = re.compile(
+    r"失败|超时|正在|尝试|未连接|重试|"
+    + _WORD.format(r"(?:not|failed|timed?\s?out|refused|trying|retry(?:ing)?|connecting)"),
+    re.IGNORECASE,
+)
+_COME = re.compile(
+    r"上线|已连接|连接成功|建立连接|连接建立|新连接|接入|重连|^\W*连接\W*$|(?<=[\s\]:：])连接\W*$|"
+    + _WORD.format(r"(?:(?:re)?connected|online|connection\s+(?:is\s+|was\s+)?(?:established|accepted|opened|from))"),
+    re.IGNORECASE,
+)
+
+
+def linked_by(text: str) -> bool | None:
+    """Whether a line says that the connection has come (True) or gone (False); None where it says neither."""
+    text = text[:LINK_LOOKED_AT]
+    if _OTHER_CONNECTIONS.search(text):
+        return None
+    if _GONE.search(text):
+        return False
+    return True if _COME.search(text) and not _NOT_YET.search(text) else None
+
+
 # Bytes ------------------------------------------------------------------------------------------------------
 
 _HEX = "[0-9A-Fa-f]"
@@ -89,7 +126,7 @@ _RUN = re.compile(
     rf"(?P<listed>(?:0x|\\x|\$){_HEX}{{1,2}}(?:[\s,;]*(?:0x|\\x|\$){_HEX}{{1,2}})*)"
     rf"|(?P<pairs>{_HEX}{{2}}(?:(?: {{1,2}}|, ?|; ?|[:-]){_HEX}{{2}})*)"
     rf"|0x(?P<long>(?:{_HEX}{{2}}){{3,}})"
-    rf"|(?P<solid>(?:{_HEX}{{2}}){{2,}}(?:[ ](?:{_HEX}{{4}})+(?:{_HEX}{{2}})?)*)"
+    rf"|(?P<solid>{_HEX}{{4}}(?: {_HEX}{{4}}){{2,}}(?: {_HEX}{{2}})?|(?:{_HEX}{{2}}){{2,}})"
     # A word after the bytes is none of them, but a full stop, a bracket or a tool's sign for a zero byte may follow.
     r")(?![0-9A-Za-z_])"
 )
@@ -105,9 +142,16 @@ _LONGEST_NUMBER = 32
 """Pile, order and account numbers have up to so many digits, and are no bytes where they stand among words."""
 _LEAST_FRAME = 6
 """Bytes: what is shorter is no second frame on a line."""
+MIDDLES_KEPT = 16
+"""Ways of one layout to stand between time and bytes: `TX:`, `RX:`."""
 
 
 def _bytes_of(run: str) -> bytes:
+    try:
+        # Most are pairs with spaces, which this takes as they are.
+        return bytes.fromhex(run)
+    except ValueError:
+        pass
     return bytes.fromhex(_STRIP.sub("", _SINGLE.sub(r"\g<0>".replace(r"\g<0>", r"0\1"), run)))
 
 
@@ -139,11 +183,19 @@ def _is_data(solid: str, text: str, match: re.Match[str]) -> bool:
     """Whether digits without a space are bytes, and no number or word that happens to look like some."""
     if len(solid) < 8:
         # `face` and `2020` are hex too: so few stand alone, but for what says that they are data.
-        return _BARE.match(text[: match.start()]) is not None and _BARE.match(text[match.end() :]) is not None
+        return _alone(text, match)
     if solid.isdecimal() and len(solid) <= _LONGEST_NUMBER:
-        around = text[: match.start()] + text[match.end() :]
-        return _BARE.match(around) is not None
+        return _alone(text, match)
     return any(char.isdigit() for char in solid)
+
+
+def _alone(text: str, match: re.Match[str]) -> bool:
+    """Whether nothing stands beside the digits but a program's word for sending or receiving."""
+    around = text[: match.start()] + " " + text[match.end() :]
+    mark = _mark(around[:200])
+    if mark is not None and mark.sent is not None:
+        around = around.replace(mark.text, " ", 1)
+    return _BARE.match(around) is not None
 
 
 def _stands_alone(text: str, runs: list[_Run]) -> bool:
@@ -153,11 +205,10 @@ def _stands_alone(text: str, runs: list[_Run]) -> bool:
     )
 
 
-def _counted(data: bytes) -> bytes:
-    """Without a count of the bytes before them, which stood as a number of its own in the same column."""
-    count = data[0]
-    decimal = int(f"{count:x}") if f"{count:x}".isdecimal() else -1
-    return data[1:] if len(data) > _LEAST_FRAME and decimal == len(data) - 1 else data
+def _is_counted(data: bytes) -> bool:
+    """Whether a count of the bytes stands before them, as a number of its own in the same column."""
+    digits = f"{data[0]:x}"
+    return digits.isdecimal() and int(digits) == len(data) - 1
 
 
 # Lines ------------------------------------------------------------------------------------------------------
@@ -179,14 +230,70 @@ class _Heading:
     used: bool = False
 
 
+class _Layout:
+    """How the last whole line of its kind stood, by which most lines of a log are read at once.
+
+    A line is taken by it only where it is the same but for the digits of its time and its bytes, which go to its end:
+    then the grammar would find the same.
+    """
+
+    def __init__(self, prefix: str, form: Form) -> None:
+        self.prefix = prefix
+        self.form = form
+        self.middles: dict[str, Mark] = {}
+        """What stood between the time and the bytes, with the mark in it."""
+
+    def read(self, text: str) -> tuple[Moment, Mark, bytes] | None:
+        """The line's time, mark and bytes; None where it is not of this kind."""
+        if not text.startswith(self.prefix):
+            return None
+        match = self.form.pattern.match(text, len(self.prefix))
+        if match is None:
+            return None
+        moment, end = self.form.read(match), match.end()
+        if moment is None:
+            return None
+        for middle, mark in self.middles.items():
+            if text.startswith(middle, end):
+                data = _pairs(text[end + len(middle) :])
+                return (moment, mark, data) if data is not None else None
+        return None
+
+    def learn(self, middle: str, mark: Mark) -> None:
+        if len(self.middles) < MIDDLES_KEPT:
+            self.middles[middle] = mark
+
+
+def _pairs(text: str) -> bytes | None:
+    """The bytes in `text`, where it is nothing but pairs with one space between them, enough for a frame."""
+    try:
+        data = bytes.fromhex(text)
+    except ValueError:
+        return None
+    return data if len(data) >= _LEAST_FRAME and len(text) == 3 * len(data) - 1 and text[2] == " " else None
+
+
 class _Reader:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self._layout: _Layout | None = None
+        self._counts = True
+        """Every line of bytes so far began with their count."""
         self._heading: _Heading | None = None
         self._moment: Moment | None = None
         self._mark: Mark = NO_MARK
         self._dump_end = -1
         """The offset after the last line of a hex dump, with which it ends."""
+
+    def at_once(self, number: int, text: str) -> Piece | None:
+        """The piece of a line that stands like the ones before it; None where that has to be looked at closer."""
+        if self._layout is None or self._heading is not None or self._dump_end >= 0:
+            return None
+        found = self._layout.read(text)
+        if found is None:
+            return None
+        self._moment, self._mark, data = found
+        return Piece(number, self._moment, self._mark, self._uncounted(data))
 
     def take(self, number: int, text: str) -> Iterator[Piece]:
         if not text.strip("-=*_# \t") or (self._dump_end >= 0 and _ends_dump(text, self._dump_end)):
@@ -199,11 +306,18 @@ class _Reader:
         moment, begin, end = found or (None, 0, 0)
         rest = text[end:]
         runs = _runs(rest)
+        linked = None if runs else linked_by(text)
+        if linked is not None:
+            self._settle()
+            yield Piece(number, moment, NO_MARK, b"", text, linked)
+            return
         if not runs:
             self._head(_Heading(number, text, moment, _mark(text[:begin] + " " + rest[:200])))
             return
         said = text[:begin] + " " + rest[: runs[0].begin] + " " + rest[runs[-1].end :][:40]
         yield from self._line(number, text, moment, said, rest, runs)
+        if moment is not None and len(runs) == 1 and self._mark is not NO_MARK and _pairs(rest[runs[0].begin :]):
+            self._learn(text, begin, rest[: runs[0].begin])
 
     def _line(
         self, number: int, text: str, moment: Moment | None, said: str, rest: str, runs: list[_Run]
@@ -214,7 +328,7 @@ class _Reader:
             self._head(_Heading(number, text, moment, mark))
             return
         heading = self._heading
-        if heading is not None and (moment is None or mark is None):
+        if heading is not None and ((moment is None and heading.moment) or (mark is None and heading.mark)):
             heading.used = True
             moment = moment or heading.moment
             mark = mark or heading.mark
@@ -226,7 +340,26 @@ class _Reader:
         parted = next((sign for sign in _COLUMNS if sign in rest), "") if self._mark is NO_MARK else ""
         for run in runs:
             column = Mark(f"column {rest[: run.begin].count(parted) + 1}") if parted else self._mark
-            yield Piece(number, moment, column, _counted(run.data))
+            yield Piece(number, moment, column, self._uncounted(run.data))
+
+    def _uncounted(self, data: bytes) -> bytes:
+        """Without their count, where every line so far had one; elsewhere it is a byte like any other."""
+        if len(data) > _LEAST_FRAME:
+            self._counts = self._counts and _is_counted(data)
+            if self._counts:
+                return data[1:]
+        return data
+
+    def _learn(self, text: str, begin: int, middle: str) -> None:
+        """The line had a time, a mark after it, and bytes to its end: others will stand like it."""
+        prefix = text[:begin]
+        mark = _mark(" " + middle + " ")
+        form = form_at(text, begin)
+        if mark is None or mark != self._mark or form is None or _mark(prefix + "  ") is not None:
+            return
+        if self._layout is None or (self._layout.prefix, self._layout.form) != (prefix, form):
+            self._layout = _Layout(prefix, form)
+        self._layout.learn(middle, mark)
 
     def _dumped(self, number: int, dump: re.Match[str]) -> Iterator[Piece]:
         """A line of a hex dump: its offset goes, and so do the characters beside the bytes."""
@@ -276,12 +409,19 @@ def read_pieces(source: Source, ledger: Ledger) -> Iterator[Piece]:
                 shown = line[:200].decode("utf-8", "replace")
                 ledger.left(number, shown, f"longer than {LINE_BYTES} bytes")
                 continue
-            yield from reader.take(number, decoded(line.rstrip(b"\r\n")))
+            text = decoded(line.rstrip(b"\r\n"))
+            piece = reader.at_once(number, text)
+            if piece is not None:
+                yield piece
+            else:
+                yield from reader.take(number, text)
     reader.finish()
 
 
 def decoded(line: bytes) -> str:
     """A line's text: UTF-8, else what Chinese systems write."""
+    if line.isascii() and b"\0" not in line:
+        return line.decode("ascii")
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError:

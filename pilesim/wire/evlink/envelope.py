@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from pilesim.errors import EncodingError
+from pilesim.wire.codec import blob, escaped, text
+from pilesim.wire.codec import number as number_field
 from pilesim.wire.evlink.versions import VERSIONS, Version, versions_numbered
-from pilesim.wire.fields import Field, Layout, Values, blob, escaped, text
-from pilesim.wire.fields import number as number_field
+from pilesim.wire.fields import Field, Layout, Values
 from pilesim.wire.frame import Direction, Frame, Problem, ProblemKind
 from pilesim.wire.framing import Envelope
 

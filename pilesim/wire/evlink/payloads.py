@@ -17,15 +17,10 @@ from construct import Bytes, Int32ul, Struct
 
 from pilesim.units import FEN_MFEN, KWH_DWH
 from pilesim.wire import gbt27930 as gbt
-from pilesim.wire.cp56 import TIME
-from pilesim.wire.evlink.versions import LHC, V2_6
-from pilesim.wire.fields import (
+from pilesim.wire.codec import (
     Amiss,
     AnyAdapter,
     Codec,
-    Codes,
-    Field,
-    Names,
     all_but,
     count_of,
     escaped,
@@ -33,12 +28,15 @@ from pilesim.wire.fields import (
     not_ascii,
     number,
     ranged,
-    rows,
     series,
     shifted,
     text,
     text_misfit,
 )
+from pilesim.wire.codes import Codes, Names
+from pilesim.wire.cp56 import TIME
+from pilesim.wire.evlink.versions import LHC, V2_6
+from pilesim.wire.fields import Field, rows
 from pilesim.wire.frame import ProblemKind
 from pilesim.wire.messages import (
     NO_TIME,

@@ -6,7 +6,7 @@ number its meaning in `wire.messages`; Names only name it.
 
 from __future__ import annotations
 
-from pilesim.wire.fields import Codes, Names
+from pilesim.wire.codes import Codes, Names
 from pilesim.wire.messages import (
     BmsWord,
     GunFault,

@@ -12,7 +12,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from pilesim.errors import EncodingError
-from pilesim.wire.fields import Field, Layout, Values, blob, number
+from pilesim.wire.codec import blob, number
+from pilesim.wire.fields import Field, Layout, Values
 from pilesim.wire.frame import Direction, Frame, Problem, ProblemKind
 from pilesim.wire.framing import Envelope
 from pilesim.wire.ykc.catalogue import Bodies

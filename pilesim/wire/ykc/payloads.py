@@ -14,15 +14,11 @@ from construct import Int16ub, Int16ul
 
 from pilesim.units import FEN_MFEN
 from pilesim.wire import gbt27930 as gbt
-from pilesim.wire.cp56 import TIME
-from pilesim.wire.fields import (
+from pilesim.wire.codec import (
     Amiss,
     AnyAdapter,
     AnyConstruct,
     Codec,
-    Field,
-    Layout,
-    Names,
     all_but,
     bcd,
     blob,
@@ -31,12 +27,14 @@ from pilesim.wire.fields import (
     flags,
     number,
     ranged,
-    rows,
     series,
     shifted,
     single_bits,
     text,
 )
+from pilesim.wire.codes import Names
+from pilesim.wire.cp56 import TIME
+from pilesim.wire.fields import Field, Layout, rows
 from pilesim.wire.frame import ProblemKind
 from pilesim.wire.messages import NO_TIME
 from pilesim.wire.ykc import codes

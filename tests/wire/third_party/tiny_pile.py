@@ -10,8 +10,10 @@ from dataclasses import replace
 from pilesim.contract.contract import BillDue, Contract
 from pilesim.contract.contracts import contract_of
 from pilesim.units import S, local_datetime
+from pilesim.wire.codec import bcd, blob, number
+from pilesim.wire.codes import Codes
 from pilesim.wire.cp56 import TIME
-from pilesim.wire.fields import Codes, Field, Layout, Values, bcd, blob, number
+from pilesim.wire.fields import Field, Layout, Values
 from pilesim.wire.frame import Direction, End, Frame, Problem, ProblemKind
 from pilesim.wire.framing import Envelope
 from pilesim.wire.meaning import Meaning

@@ -1,0 +1,67 @@
+"""`pilesim judge FOLDER`: many logs, the field's own table, and the piles that drop off the line most."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import sys
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from pilesim.cli.logs import dated
+from pilesim.cli.options import console
+from pilesim.cli.report import writable, write_whole
+from pilesim.errors import UsageError
+from pilesim.fleet.folder import files_in, judge_folder
+from pilesim.fleet.result import FleetResult, csv_rows
+from pilesim.report.fleet import print_fleet
+from pilesim.trace.importers.imported import Wishes
+
+
+def judge_all(folder: Path, wishes: Wishes, *, jobs: int | None, json_file: Path | None, csv_file: Path | None) -> int:
+    """Read every log below `folder` and print the tables. The exit code: 0, since a count is no verdict.
+
+    UsageError where there is no file, or none of them is a log.
+    """
+    writable(json_file, csv_file)
+    total = 2 * sum(path.stat().st_size for path in files_in(folder))
+    with _progress() as progress:
+        task = progress.add_task("logs", total=total)
+        result = judge_folder(
+            folder,
+            lambda path: dated(path, wishes),
+            jobs=jobs or os.cpu_count() or 1,
+            advance=lambda size: progress.advance(task, size),
+        )
+    print_fleet(console(), result)
+    if json_file is not None:
+        write_whole(json_file, msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+    if csv_file is not None:
+        write_whole(csv_file, _sheet(result))
+    if not result.piles:
+        raise UsageError(f"{folder}: expected logs, found none in {len(result.unreadable)} files")
+    return 0
+
+
+def _sheet(result: FleetResult) -> bytes:
+    """With a mark by which spreadsheets know UTF-8."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerows(csv_rows(result))
+    return text.getvalue().encode("utf-8-sig")
+
+
+def _progress() -> Progress:
+    """A bar on a terminal, on standard error; nothing where there is none. Each log is read twice."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=Console(file=sys.stderr),
+        disable=not sys.stderr.isatty(),
+        transient=True,
+    )

@@ -1,0 +1,241 @@
+"""Many piles from the command line: the run, what is shown of it, its result and its reports.
+
+Owns what Ctrl-C means here: the first ends the playing, the second the judging, and what is there by then is written.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import FrameType
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+
+from pilesim import __version__
+from pilesim.cli.dashboard import Dashboard
+from pilesim.cli.options import console
+from pilesim.cli.report import find_capture, without_captures, writable, write_reports, write_whole
+from pilesim.conformance.result import RunResult, ScenarioResult, encode_result, worst
+from pilesim.conformance.runner import simulated_number
+from pilesim.contract.contracts import contract_of
+from pilesim.errors import RigError, UsageError
+from pilesim.report.text import print_scenario, print_summary
+from pilesim.rig.rigfile import load_rig
+from pilesim.rules.verdict import Verdict
+from pilesim.season.fixture import Season
+from pilesim.site.figures import Figures
+from pilesim.site.play import SiteOptions, Storm, figures_text, play_site
+from pilesim.site.traffic import load_traffic, parse_mix, plans_of
+from pilesim.site.verdicts import verdicts
+from pilesim.trace.events import Trace
+from pilesim.wire.protocol import protocol_named
+
+RECORDS = ("all", "failing")
+_FAILURES_SHOWN = 5
+_CHARTS = 20
+"""Recordings on the page: those of the first piles at which something failed."""
+_NOT_PLAYED = ("lost_bills", "lost_acknowledgements")
+"""What a season's line does, and a line to a real platform does not."""
+_RED = (Verdict.FAIL, Verdict.ERROR)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteAsked:
+    """What the command line asked for, as it was said."""
+
+    url: str
+    count: int | None
+    firmware: str
+    """"" where it was not said: the traffic's own, or the reference."""
+    number: str
+    traffic: Path | None
+    rig: Path | None
+    protocol: str
+    seed: int
+    clock_rate: float
+    ramp_ns: int
+    storms: tuple[Storm, ...]
+    for_ns: int | None
+    captures: Path | None
+    record: str
+    strict: bool
+    metrics: int | None
+    json_file: Path | None
+    junit_file: Path | None
+    html_file: Path | None
+
+
+def play_many(asked: SiteAsked) -> int:
+    """Play, judge, report; the exit code."""
+    out = console()
+    protocol = protocol_named(asked.protocol)
+    world_start_ns = time.time_ns()
+    traffic = _traffic(out, asked, world_start_ns)
+    api = None if asked.rig is None else load_rig(_text(asked.rig), str(asked.rig)).rig.platform
+    if asked.rig is not None and api is None:
+        raise UsageError(f"{asked.rig}: expected platform: and how it is told to authorise, start and stop")
+    plans = plans_of(
+        traffic,
+        parse_mix(asked.firmware or "reference") if asked.firmware or not traffic else (),
+        count=asked.count,
+        first_number=protocol.pile_number(asked.number) if asked.number else simulated_number(protocol),
+        seed=asked.seed,
+        for_ns=asked.for_ns,
+    )
+    writable(asked.json_file, asked.junit_file, asked.html_file)
+    figures = Figures(piles=len(plans))
+    dashboard = Dashboard(out, figures)
+    out.print(f"{asked.url}: {len(plans)} piles, {_mix_text(plans)}, seed {asked.seed}", soft_wrap=True)
+    with ExitStack() as stack:
+        told = stack.enter_context(_told_to_stop())
+        if asked.metrics is not None:
+            from pilesim.cli.metrics import served  # noqa: PLC0415 (an extra)
+
+            out.print(f"Figures: {stack.enter_context(served(figures, asked.metrics))}", soft_wrap=True)
+        folder = asked.captures or Path(stack.enter_context(TemporaryDirectory(prefix="pilesim-")))
+        options = SiteOptions(
+            url=asked.url,
+            plans=plans,
+            protocol=asked.protocol,
+            seed=asked.seed,
+            clock_rate=asked.clock_rate,
+            world_start_ns=world_start_ns,
+            captures=folder,
+            api=api,
+            ramp_ns=asked.ramp_ns,
+            storms=asked.storms,
+            for_ns=asked.for_ns,
+        )
+
+        def stop() -> bool:
+            dashboard.tick()
+            return told() > 0
+
+        results: dict[str, ScenarioResult] = {}
+        with dashboard.shown():
+            recordings = play_site(options, figures, stop)
+            if not figures.connects:
+                raise RigError(figures.last_failure or f"{asked.url}: nobody could connect in so short a time")
+            before = told()
+            dashboard.doing = f"judging {len(recordings)} recordings; Ctrl-C leaves the rest"
+            for result in verdicts(
+                recordings,
+                strict=asked.strict,
+                kept=asked.captures is not None,
+                jobs=os.cpu_count() or 1,
+                stop=lambda: told() > before,
+            ):
+                results[result.id] = _kept(result, asked)
+        run = _run_result(asked, [plan.number for plan in plans], results, figures)
+        _report(asked, run)
+    _print(out, run, asked.strict)
+    return run.exit_code
+
+
+def _traffic(out: Console, asked: SiteAsked, world_start_ns: int) -> Season | None:
+    if asked.traffic is None:
+        return None
+    season = load_traffic(
+        _text(asked.traffic), str(asked.traffic), contract_of(protocol_named(asked.protocol).name), world_start_ns
+    )
+    ignored = [name.replace("_", "-") for name in _NOT_PLAYED if getattr(season, name)]
+    if ignored:
+        out.print(f"{asked.traffic}: not played on a line to a real platform: {', '.join(ignored)}", soft_wrap=True)
+    return season
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: expected a file that can be read: {error}") from None
+
+
+def _mix_text(plans: tuple[Any, ...]) -> str:
+    counts = Counter(plan.profile.name for plan in plans)
+    return ", ".join(f"{count} {name}" for name, count in counts.items())
+
+
+def _kept(result: ScenarioResult, asked: SiteAsked) -> ScenarioResult:
+    """`result`, whose recording goes where nobody wants it."""
+    if asked.captures is None or asked.record == "all" or result.verdict in _RED:
+        return result
+    Path(result.capture).unlink(missing_ok=True)
+    return msgspec.structs.replace(result, capture="")
+
+
+def _run_result(
+    asked: SiteAsked, planned: list[str], results: dict[str, ScenarioResult], figures: Figures
+) -> RunResult:
+    protocol = protocol_named(asked.protocol)
+    judged = tuple(results[number] for number in planned if number in results)
+    return RunResult(
+        pilesim=__version__,
+        seed=asked.seed,
+        pile=f"sim:{asked.firmware or 'reference'}",
+        protocol=protocol.name,
+        dialect=protocol.overlay,
+        provisional=protocol.provisional,
+        strict=asked.strict,
+        verdict=worst(result.verdict for result in judged),
+        scenarios=judged,
+        planned=tuple(planned),
+        facts={"platform": asked.url, **figures_text(figures)},
+    )
+
+
+def _report(asked: SiteAsked, run: RunResult) -> None:
+    charted = {result.id for result in [r for r in run.scenarios if r.verdict in _RED][:_CHARTS]}
+
+    def find(run: RunResult, result: ScenarioResult) -> Trace | None:
+        return find_capture(result) if result.id in charted else None
+
+    write_reports([run], find, html_file=asked.html_file)
+    if asked.captures is None:
+        run = without_captures(run)
+    write_reports([run], lambda run, result: None, junit_file=asked.junit_file)
+    if asked.json_file is not None:
+        write_whole(asked.json_file, encode_result(run))
+
+
+def _print(out: Console, run: RunResult, strict: bool) -> None:
+    failing = [result for result in run.scenarios if result.verdict in _RED]
+    for result in failing[:_FAILURES_SHOWN]:
+        print_scenario(out, result, strict)
+    if len(failing) > _FAILURES_SHOWN:
+        out.print(f"and {len(failing) - _FAILURES_SHOWN} piles more at which something failed")
+    rules = Counter(row.id for result in failing for row in result.failed(strict))
+    for rule, count in rules.most_common():
+        out.print(f"{rule}: failed at {count} of {len(run.scenarios)} piles")
+    for name, text in run.facts.items():
+        out.print(f"{name}: {escape(text)}", soft_wrap=True)
+    print_summary(out, run)
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[Callable[[], int]]:
+    """How often Ctrl-C or SIGTERM has asked for an end; the third one ends at once, as KeyboardInterrupt."""
+    told = 0
+
+    def tell(number: int, frame: FrameType | None) -> None:
+        nonlocal told
+        told += 1
+        if told > 2:
+            raise KeyboardInterrupt
+
+    before: dict[signal.Signals, Any] = {n: signal.signal(n, tell) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: told
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,236 @@
+"""What a recording tells of each order, put together for a diagnosis: its life at either end, and its bills.
+
+Owns the reading. Must not know any field case or fault. Times are world ns since the recording's start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from pilesim.rules.facts import Order
+from pilesim.rules.rule import Scene
+from pilesim.trace.decoder import Decoder, Noise, Seen
+from pilesim.trace.events import AnyEvent, Header, Impaired, LineDown, LineUp, Missing, Note, Reachable, Stimulus
+from pilesim.units import S
+from pilesim.wire.frame import Direction, End
+from pilesim.wire.messages import Authorise, Bill, BillReply, Ended, GunReport, GunState, Message, Start, Stop
+
+LIVES_KEPT = 4096
+"""Orders that are told of; of a longer recording the first."""
+BILLS_KEPT = 64
+"""Bills of one order that are told of."""
+HELD_SHOWN_NS = 1 * S
+"""A start that the line held for so long is told of."""
+AGAIN_NS = 5 * S
+"""A bill that comes so long after its acknowledgement comes again; sooner, the two have crossed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A bill that left."""
+
+    t_ns: int
+    bill: Bill
+    again: bool
+    """It had been acknowledged before."""
+
+
+@dataclass(slots=True, eq=False)
+class Life:
+    """One order. What is None did not happen, or is not told."""
+
+    order: Order
+    """As the platform's end of the line tells it, where that was recorded."""
+    at_pile: Order | None = None
+    """As the pile's end does, where both were recorded."""
+    start_sent_ns: int | None = None
+    held_ns: int = 0
+    """How long the line held its start."""
+    start_lost: bool = False
+    """Its start left the platform and never reached the pile."""
+    taps: int = 0
+    """On the screen, while it waited or was being started."""
+    ended_ns: int | None = None
+    """When the pile told that it came to nothing."""
+    stop_ns: int | None = None
+    start_empty_ns: int | None = None
+    """When a charging heartbeat of its gun had no start time."""
+    acked_ns: int | None = None
+    bills: list[Sent] = field(default_factory=list)
+    orderless_ns: int | None = None
+    """When a bill came of its gun that named no order, and none of its own had come."""
+    next_ns: int | None = None
+    """When the next order was authorised on its gun."""
+    next_unstarted: bool = True
+    """That one never charged."""
+    stopped_meanwhile_ns: int | None = None
+    """When, with its bill due, the platform stopped another order."""
+    lost_line: bool = False
+    lost_power: bool = False
+    """Line or power went after it was authorised and before its bill came."""
+
+    @property
+    def charged(self) -> bool:
+        return self.order.first is not None or (self.at_pile is not None and self.at_pile.first is not None)
+
+    @property
+    def over_ns(self) -> int | None:
+        return self.order.over.late_ns if self.order.over is not None else None
+
+    @property
+    def left_ns(self) -> int | None:
+        """When its cable was pulled, or the next began on it."""
+        return self.order.leave.late_ns if self.order.leave is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A whole recording."""
+
+    header: Header
+    start_epoch_ns: int
+    lives: tuple[Life, ...]
+    excerpt: bool
+    """It is of lines that tell of messages, and leaves some out."""
+    timed: bool
+
+
+class _Reader:
+    def __init__(self, header: Header) -> None:
+        self._scene = Scene(header)
+        self._decoder = Decoder(self._scene.protocol)
+        near, far = self._scene.facts[End.PLATFORM], self._scene.facts[End.PILE]
+        self.near = near
+        """The platform's view."""
+        self.both = far.end is not near.end
+        self._facts = {End.PLATFORM: near, **({End.PILE: far} if self.both else {})}
+        self.lives: dict[str, Life] = {}
+        self._latest: dict[int, Life] = {}
+        """By gun: the order that was authorised last, and does not only wait behind a charge."""
+        self._excerpt = Missing.LINES in header.missing
+
+    def take(self, event: AnyEvent) -> None:
+        for facts in self._facts.values():
+            facts.clear(event.t_ns)
+        for item in self._decoder.feed(event):
+            self._item(item)
+        for facts in self._facts.values():
+            if isinstance(event, LineUp | LineDown | Reachable):
+                facts.take_line(event)
+            elif isinstance(event, Stimulus):
+                facts.take_stimulus(event)
+            facts.settle(event.t_ns)
+            facts.forget()
+        match event:
+            case Stimulus(kind="tap"):
+                for life in self._open(event.gun):
+                    life.taps += 1
+            case Stimulus(kind="power-off"):
+                for life in self._unbilled():
+                    life.lost_power = True
+            case LineDown(by=by) if by != "end":
+                for life in self._unbilled():
+                    life.lost_line = True
+            case Impaired(effect="held" | "slowed") if event.held_ns:
+                for life in self.lives.values():
+                    if life.start_sent_ns is not None and 0 <= event.t_ns - life.start_sent_ns <= event.held_ns + S:
+                        life.held_ns = max(life.held_ns, event.held_ns)
+            case _:
+                pass
+
+    def finish(self) -> None:
+        for item in self._decoder.finish():
+            self._item(item)
+        charged_since = {life.order.authorised_ns for life in self.lives.values() if life.charged}
+        for life in self.lives.values():
+            if self.both and life.start_sent_ns is not None:
+                life.start_lost = life.at_pile is None or life.at_pile.start_ns is None
+            life.next_unstarted = life.next_ns not in charged_since
+
+    def _open(self, gun: int | None) -> Iterable[Life]:
+        return [life for number, life in self._latest.items() if gun in (None, number)]
+
+    def _unbilled(self) -> Iterable[Life]:
+        return [life for life in self.lives.values() if not life.bills]
+
+    def _item(self, item: Seen | Noise) -> None:
+        if isinstance(item, Noise) or item.decoded.message is None:
+            return
+        for end, facts in self._facts.items():
+            if facts.end is item.end:
+                facts.take(item, item.decoded.message)
+                if end is End.PLATFORM:
+                    self._message(item, item.decoded.message)
+                elif facts.at.order is not None:
+                    self._seen_at_pile(facts.at.order)
+
+    def _seen_at_pile(self, order: Order) -> None:
+        life = self.lives.get(order.number)
+        if life is not None:
+            life.at_pile = order
+
+    def _message(self, seen: Seen, message: Message) -> None:
+        order = self.near.at.order
+        known = order is not None and order.number in self.lives
+        if order is not None and not known and len(self.lives) < LIVES_KEPT:
+            self.lives[order.number] = Life(order)
+        life = self.lives.get(order.number) if order is not None else None
+        latest = self._latest.get(message.gun)
+        match message:
+            case Authorise() if life is not None and not known:
+                if latest is not None and latest.next_ns is None:
+                    latest.next_ns = seen.t_ns
+                self._latest[message.gun] = life
+            case Start() if life is not None and life.start_sent_ns is None:
+                life.start_sent_ns = seen.t_ns
+                self._latest[message.gun] = life
+            case Stop() if seen.direction is Direction.DOWN:
+                stopped = life or latest
+                if stopped is not None and stopped.stop_ns is None:
+                    stopped.stop_ns = seen.t_ns
+                for other in self.lives.values():
+                    due = other.left_ns is not None and other.charged and not other.bills
+                    if other is not stopped and due and other.stopped_meanwhile_ns is None:
+                        other.stopped_meanwhile_ns = seen.t_ns
+            case Ended():
+                ended = life or latest
+                if ended is not None and ended.ended_ns is None:
+                    ended.ended_ns = seen.t_ns
+            case GunReport(state=GunState.CHARGING):
+                if life is not None:
+                    self._latest[message.gun] = life
+                if latest is not None and message.start is not None and message.start.is_none:
+                    latest.start_empty_ns = latest.start_empty_ns or seen.t_ns
+            case Bill():
+                self._bill(seen, message, life)
+            case BillReply() if life is not None and life.bills:
+                life.acked_ns = life.acked_ns or seen.t_ns
+            case _:
+                pass
+
+    def _bill(self, seen: Seen, bill: Bill, life: Life | None) -> None:
+        if bill.order == "":
+            latest = self._latest.get(bill.gun)
+            if latest is not None and not latest.bills and latest.orderless_ns is None:
+                latest.orderless_ns = seen.t_ns
+        elif life is not None and len(life.bills) < BILLS_KEPT:
+            acked = life.acked_ns is not None and seen.t_ns - life.acked_ns > AGAIN_NS
+            # An excerpt need not tell of the acknowledgement.
+            life.bills.append(Sent(seen.t_ns, bill, bool(life.bills) and (acked or self._excerpt)))
+
+
+def story_of(header: Header, events: Iterable[AnyEvent]) -> Story:
+    """What a recording tells of its orders."""
+    reader = _Reader(header)
+    for event in events:
+        if not isinstance(event, Note):
+            reader.take(event)
+    reader.finish()
+    return Story(
+        header=header,
+        start_epoch_ns=reader.near.start_epoch_ns,
+        lives=tuple(reader.lives.values()),
+        excerpt=Missing.LINES in header.missing,
+        timed=Missing.TIMES not in header.missing,
+    )

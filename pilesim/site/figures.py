@@ -1,0 +1,78 @@
+"""What is counted while many lines are played: who is up, frames, answer times, how late timers run.
+
+Owns the counters. They are written on the loop's thread and read by whoever shows them. Must not know who that is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+
+from pilesim.units import US
+
+_STEPS = 8
+"""Of a doubling: a percentile is told to within a tenth."""
+_BUCKETS = 40 * _STEPS
+"""Up to 2^40 us, which is twelve days."""
+
+
+class Spread:
+    """How some durations are spread, in as much memory as a few hundred counters."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.sum_ns = 0
+        self.longest_ns = 0
+        self._buckets = [0] * _BUCKETS
+
+    def add(self, ns: int) -> None:
+        self.count += 1
+        self.sum_ns += ns
+        self.longest_ns = max(self.longest_ns, ns)
+        at = int(math.log2(ns / US) * _STEPS) + 1 if ns > US else 0
+        self._buckets[min(at, _BUCKETS - 1)] += 1
+
+    def percentile_ns(self, percent: float) -> int | None:
+        """The duration that so many percent are at most; None where there is none yet."""
+        wanted, seen = self.count * percent / 100, 0
+        for at, count in enumerate(self._buckets):
+            seen += count
+            if count and seen >= wanted:
+                return min(int(2 ** (at / _STEPS) * US), self.longest_ns)
+        return None
+
+
+@dataclass(slots=True)
+class Figures:
+    """All counters of a run. Durations are ns of the computer's time, but for answers, which are the world's."""
+
+    piles: int
+    switched_on: int = 0
+    up: int = 0
+    """Connections that stand."""
+    connects: int = 0
+    refused: int = 0
+    """Dials that came to nothing."""
+    lost: int = 0
+    """Connections that the platform, or the line, ended."""
+    frames_up: int = 0
+    frames_down: int = 0
+    answers: Spread = field(default_factory=Spread)
+    """From a request of a pile to the platform's reply to it."""
+    lateness: Spread = field(default_factory=Spread)
+    """By how much a timer ran after it was due."""
+    visits: Counter[str] = field(default_factory=Counter)
+    """What cars came to: charging, charged, and why they did not."""
+    calls_failed: int = 0
+    """Of the platform's API."""
+    last_failure: str = ""
+    """What was said of the last call or dial that failed."""
+    findings: Counter[str] = field(default_factory=Counter)
+    """By rule, at the piles that are judged while they live."""
+    watched: int = 0
+    """Piles that are judged while they live; all are once they have lived."""
+
+    @property
+    def frames(self) -> int:
+        return self.frames_up + self.frames_down

@@ -1,0 +1,169 @@
+"""The diagnosis: a known case or fault comes first for a recording that shows it; where all is well there is none."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from pilesim.conformance.matrix import Proof, load_proofs
+from pilesim.conformance.runner import Options, run_scenario
+from pilesim.diagnosis.diagnose import Diagnosis, diagnose
+from pilesim.diagnosis.signatures import SIGNATURES
+from pilesim.library import scenario_folder
+from pilesim.pile.faults import FAULTS as PILE_FAULTS
+from pilesim.platform.faults import FAULTS as PLATFORM_FAULTS
+from pilesim.rig.firmware import firmware_of_case
+from pilesim.rig.targets import parse_target
+from pilesim.rules.judge import Judgement, judge
+from pilesim.rules.table import RULES
+from pilesim.rules.verdict import Verdict
+from pilesim.scenario.scenario import load_scenarios
+from pilesim.trace.events import LineDown, Missing, Trace
+from pilesim.trace.importers.imported import Wishes
+from pilesim.trace.importers.load import load_log
+from pilesim.units import HOUR
+from pilesim.wire.frame import End
+
+SCENARIOS = load_scenarios(scenario_folder(), [row.id for row in RULES])
+WITH_CASE = [scenario for scenario in SCENARIOS.values() if scenario.case]
+PROOFS = {
+    "lhc": [proof for proof in load_proofs("lhc") if proof.shown],
+    # What only this protocol can show.
+    "ykc-1.6": [
+        proof
+        for proof in load_proofs("ykc-1.6")
+        if proof.shown and proof.fault not in {shown.fault for shown in load_proofs("lhc") if shown.shown}
+    ],
+}
+FIELD_LOGS = Path(__file__).parents[1] / "data" / "field-logs"
+
+
+@cache
+def played(scenario: str, url: str) -> tuple[Trace, Judgement]:
+    run = run_scenario(SCENARIOS[scenario], Options(target=parse_target(url), protocol="lhc", seed=1))
+    return run.trace, judge(run.trace.header, run.trace.events)
+
+
+def told(trace: Trace, judgement: Judgement) -> tuple[Diagnosis, ...]:
+    return diagnose(trace.header, trace.events, judgement)
+
+
+def is_of(name: str, case: str) -> bool:
+    """`szds-16b` is a sighting of szds-16, and `szds-32.6` an item of szds-32."""
+    rest = name.removeprefix(case)
+    return name.startswith(case) and (rest == "" or rest[0] == "." or rest.isalpha())
+
+
+@pytest.mark.parametrize(
+    ("scenario", "firmware"),
+    [(s.id, firmware_of_case(s.case)) for s in WITH_CASE if firmware_of_case(s.case) != "reference"],
+)
+def test_the_case_comes_first_for_a_recording_of_the_firmware_that_shows_it(scenario: str, firmware: str) -> None:
+    trace, judgement = played(scenario, f"sim:{firmware}")
+    found = told(trace, judgement)
+    if judgement.failed():
+        assert is_of(found[0].name, SCENARIOS[scenario].case), found
+    else:
+        assert not found
+
+
+WELL = [s.id for s in WITH_CASE if s.estimate_ns < HOUR]
+
+
+@pytest.mark.parametrize("scenario", WELL)
+def test_nothing_is_found_in_a_recording_of_the_reference(scenario: str) -> None:
+    trace, judgement = played(scenario, "sim:reference")
+    assert not told(trace, judgement)
+    if any(isinstance(event, LineDown) and event.by == "line" for event in trace.events):
+        return  # the bill of one who was cut off is late, and an excerpt would not tell why
+    excerpt = replace(trace.header, source="a.log", missing=(Missing.LINES,))
+    assert not [one for one in diagnose(excerpt, trace.events, judgement) if not one.right]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "proof", "scenario"),
+    [
+        pytest.param(protocol, proof, scenario, id=f"{protocol}-{proof.name}-{scenario}")
+        for protocol, proofs in PROOFS.items()
+        for proof in proofs
+        for scenario in proof.shown
+    ],
+)
+def test_a_fault_comes_first_for_a_recording_that_it_spoilt(protocol: str, proof: Proof, scenario: str) -> None:
+    run = run_scenario(SCENARIOS[scenario], proof.options(1, protocol))
+    found = told(run.trace, judge(run.trace.header, run.trace.events))
+    name = proof.fault if proof.end is End.PILE else f"platform {proof.fault}"
+    assert found, run.result.reason
+    assert name in found[0].faults, found
+
+
+@pytest.mark.parametrize(
+    ("log", "case", "reason"),
+    [
+        (
+            "szds-16a",
+            "szds-16a",
+            "order 20200303123645436010: authorised 12:36:46, never started, stopped 12:42:27, "
+            "bill with an empty time 12:43:50",
+        ),
+        (
+            "szds-16b",
+            "szds-16b",
+            "order 20200303114016074186: authorised 11:40:16, start sent 11:42:09, charging 11:42:53, "
+            "a charge since 1999 11:42:53, no longer charging 11:43:09, bill with an empty order 11:44:44",
+        ),
+        (
+            "szds-25",
+            "szds-25",
+            "order 20200308232332102674: authorised, the next order authorised, bill, the same bill again",
+        ),
+        (
+            "szds-34",
+            "szds-34",
+            "order 20200312155407387826: authorised 15:54:07, start sent 15:54:10, ended by the pile 15:54:43",
+        ),
+    ],
+)
+def test_the_fields_own_log_looks_like_its_case(log: str, case: str, reason: str) -> None:
+    trace = load_log(FIELD_LOGS / f"{log}.log", Wishes()).trace
+    best, *_ = told(trace, judge(trace.header, trace.events))
+    assert (best.name, best.reason, best.right) == (case, reason, case == "szds-34")
+    assert f"looks like {case}" in best.sentence
+
+
+def test_the_line_is_named_where_it_lost_the_start() -> None:
+    trace, judgement = played("order/start-lost", "sim:robinson-gen5-0303")
+    assert "never started, start lost on the line 12:36:46" in told(trace, judgement)[0].reason
+
+
+def test_a_diagnosis_that_says_less_than_a_better_one_is_left_out() -> None:
+    trace, judgement = played("order/start-lost", "sim:robinson-gen5-0303")
+    assert [one.name for one in told(trace, judgement)] == ["szds-16a"]
+
+
+def test_every_fault_has_a_signature_and_every_signature_names_what_there_is() -> None:
+    known = {*PILE_FAULTS, *(f"platform {name}" for name in PLATFORM_FAULTS)}
+    assert {fault for signature in SIGNATURES for fault in signature.faults} == known
+    rules = {row.id for row in RULES}
+    for signature in SIGNATURES:
+        assert signature.rules <= rules, signature.name
+        assert signature.life or signature.says, signature.name
+
+
+def test_every_field_case_that_concerns_the_pile_is_known_by_some_signature_or_fault() -> None:
+    named = {name for signature in SIGNATURES for name in (signature.name, *signature.cases)}
+    shown = {
+        s.case
+        for s in WITH_CASE
+        if firmware_of_case(s.case) != "reference" and played(s.id, f"sim:{firmware_of_case(s.case)}")[1].failed()
+    }
+    assert all(any(is_of(name, case) for name in named) for case in shown)
+
+
+def test_a_recording_that_cannot_be_explained_has_no_diagnosis() -> None:
+    trace, judgement = played("order/short", "sim:reference")
+    assert judgement.verdict("bill.times") is Verdict.PASS
+    assert told(trace, judgement) == ()

@@ -1,0 +1,225 @@
+"""A port that others dial in to: strangers are hung up in the end, and do not harm the pile that is served."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import pytest
+
+from pilesim.errors import UsageError
+from pilesim.link.urls import link_of, open_link
+from pilesim.platform.settings import Settings
+from pilesim.rig.bench import Bench, ReferencePlatform, make_bench
+from pilesim.rig.clock import RealClock
+from pilesim.trace.events import AnyEvent, Chunk, Header, LineDown, LineUp, Note
+from pilesim.trace.recorder import Recorder
+from pilesim.units import MS, S
+from pilesim.wire.frame import End
+from pilesim.wire.messages import GunReport, GunState
+from pilesim.wire.protocol import protocol_named
+
+LHC = protocol_named("lhc")
+PILE, STRANGER = "44030500040000200026", "44030500040000200099"
+LIMIT_NS = 300 * MS
+"""In the place of the two minutes that a peer has for its first frame."""
+SOME, MANY = 300, 20_000
+
+
+def beat(number: str = PILE) -> bytes:
+    return LHC.session(End.PILE, number).build(GunReport(gun=1, state=GunState.IDLE, cable=False))
+
+
+class Served:
+    """The reference platform at a port, pumped by the test."""
+
+    def __init__(self, url: str, expected_number: str) -> None:
+        self.recorder = Recorder(Header(start="2020-03-03T12:00:00+08:00", protocol="lhc", pile="", guns=0))
+        self.bench: Bench = make_bench(
+            protocol=LHC,
+            world_start_ns=0,
+            pile=url,
+            platform=ReferencePlatform(settings=Settings(auto=True), seed=1),
+            clock=RealClock(),
+            recorder=self.recorder,
+            seed=1,
+            expected_number=expected_number,
+        )
+        self.dialled: list[socket.socket] = []
+
+    def dial(self) -> socket.socket:
+        host, _, port = self.bench.pile_end.rpartition("://")[2].rpartition(":")
+        peer = socket.create_connection((host, int(port)))
+        peer.settimeout(20)
+        self.dialled.append(peer)
+        return peer
+
+    def until(self, met: Callable[[], bool], within_s: float = 20) -> None:
+        """Pump until something is so; the seconds are the computer's."""
+        clock = self.bench.clock
+        self.bench.pump.run_until(met, clock.now_ns() + int(within_s * S))
+        assert met(), self.recorder.events
+
+    def pump(self) -> None:
+        self.bench.pump.run_until(lambda: False, self.bench.clock.now_ns() + 5 * MS)
+
+    def all(self, kind: type[AnyEvent], end: End = End.PILE) -> list[AnyEvent]:
+        return [e for e in self.recorder.events if isinstance(e, kind) and getattr(e, "end", end) is end]
+
+    def beats(self, pile: socket.socket) -> None:
+        """The pile says something and is answered."""
+        pile.setblocking(False)
+        pile.sendall(beat())
+        heard = bytearray()
+
+        def answered() -> bool:
+            with suppress(BlockingIOError):
+                heard.extend(pile.recv(4096))
+            return bool(heard)
+
+        self.until(answered)
+
+    def close(self) -> None:
+        for peer in self.dialled:
+            peer.close()
+        self.bench.close()
+
+
+Serving = Callable[..., Served]
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pilesim.rig.bench.FIRST_FRAME_NS", LIMIT_NS)
+
+
+@pytest.fixture
+def serving() -> Iterator[Serving]:
+    begun: list[Served] = []
+
+    def serve(url: str = "tcp-listen://127.0.0.1:0", expected_number: str = "") -> Served:
+        begun.append(Served(url, expected_number))
+        return begun[-1]
+
+    yield serve
+    for served in begun:
+        served.close()
+
+
+@pytest.mark.parametrize("url", ["tcp-listen://:0", "tcp-listen://?second=replace", "tcp-listen://localhost:0"])
+def test_it_listens_on_the_loopback_address_unless_told(url: str) -> None:
+    if "?" in url:
+        url = url.replace("//?", "//:0?")
+    link = open_link(url)
+    try:
+        assert link.name.startswith(("tcp-listen://127.0.0.1:", "tcp-listen://[::1]:"))
+    finally:
+        link.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [(b"", "found 0 bytes and none"), (b"GET / HTTP/1.1\r\n\r\n", "found 18 bytes and none")],
+    ids=["nothing", "something else"],
+)
+@pytest.mark.usefixtures("hurried")
+def test_it_hangs_up_a_peer_that_says_no_frame_and_notes_it(serving: Serving, said: bytes, found: str) -> None:
+    served = serving()
+    peer = served.dial()
+    peer.sendall(said)
+    served.until(lambda: bool(served.all(LineDown)))
+    assert peer.recv(100) == b""
+    (note,) = served.all(Note)
+    assert isinstance(note, Note)
+    assert "was hung up: expected a whole frame within 300ms of the connection" in note.text
+    assert note.text.endswith(found)
+
+
+@pytest.mark.usefixtures("hurried")
+def test_it_hangs_up_a_peer_that_trickles(serving: Serving) -> None:
+    served = serving()
+    peer = served.dial()
+    served.until(lambda: bool(served.all(LineUp)))
+    for byte in beat()[:-1]:
+        if served.all(LineDown):
+            break
+        peer.sendall(bytes([byte]))
+        served.pump()
+    served.until(lambda: bool(served.all(LineDown)))
+    assert served.all(Note)
+    assert served.all(Chunk)
+
+
+@pytest.mark.usefixtures("hurried")
+def test_whoever_has_said_a_frame_may_be_silent_and_the_next_pile_gets_in_after_a_stranger(serving: Serving) -> None:
+    served = serving()
+    served.dial()
+    served.until(lambda: bool(served.all(LineDown)))
+    pile = served.dial()
+    served.beats(pile)
+    before = len(served.all(LineDown))
+    served.bench.pump.run_until(lambda: False, served.bench.clock.now_ns() + 2 * LIMIT_NS)
+    assert len(served.all(LineDown)) == before
+
+
+def test_it_hangs_up_a_pile_that_is_not_expected_before_the_platform_hears_it(serving: Serving) -> None:
+    served = serving(expected_number=PILE)
+    stranger = served.dial()
+    stranger.sendall(beat(STRANGER) * 2)
+    served.until(lambda: bool(served.all(LineDown)))
+    assert stranger.recv(100) == b""
+    assert not served.all(Chunk, End.PLATFORM)
+    (note,) = served.all(Note)
+    assert isinstance(note, Note)
+    assert note.text.endswith(f"expected pile {PILE}, found a frame of pile {STRANGER}")
+    served.beats(served.dial())
+
+
+@pytest.mark.parametrize(("second", "stays"), [("refuse", 0), ("replace", 1)])
+def test_a_second_connection_is_handled_as_configured(serving: Serving, second: str, stays: int) -> None:
+    served = serving(f"tcp-listen://127.0.0.1:0?second={second}", PILE)
+    first = served.dial()
+    served.beats(first)
+    peers = [first, served.dial()]
+    ups = 1 + stays
+    served.until(lambda: len(served.all(LineUp)) == ups and bool(stays or served.all(Note)))
+    served.beats(peers[stays])
+    peers[1 - stays].settimeout(20)
+    assert peers[1 - stays].recv(100) == b""
+    assert len(served.all(LineDown)) == stays
+
+
+def test_it_says_what_can_be_done_with_a_second_connection() -> None:
+    with pytest.raises(UsageError, match="expected second as one of refuse, replace; found 'both'"):
+        link_of("tcp-listen://:9000?second=both")
+
+
+def test_a_flood_of_connections_does_not_stop_the_pile_that_is_served(
+    serving: Serving, request: pytest.FixtureRequest
+) -> None:
+    served = serving()
+    pile = served.dial()
+    served.beats(pile)
+    attempts = MANY if request.config.getoption("--soak") else SOME
+    address = pile.getpeername()
+    standing: list[socket.socket] = []
+    for number in range(attempts):
+        # Nobody reads the answer, and a hundred at a time stand in the queue: there the system's own limit is met.
+        stranger = socket.socket()
+        stranger.setblocking(False)
+        stranger.connect_ex(address)
+        standing.append(stranger)
+        if len(standing) == 100:
+            served.pump()
+            while standing:
+                standing.pop().close()
+        if number % (attempts // 20) == 0:
+            served.beats(pile)
+    served.beats(pile)
+    assert len(served.all(LineUp)) == 1
+    assert not served.all(LineDown)
+    # One host is told of once, however often it dials.
+    assert len(served.all(Note)) == 1
+    for stranger in standing:
+        stranger.close()

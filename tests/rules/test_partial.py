@@ -1,0 +1,61 @@
+"""Messages of which a log tells only a part: no rule breaks over them, and none fails for what is not told."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+import stories_bills  # noqa: F401 (importing it tells its stories)
+import stories_conduct  # noqa: F401 (importing it tells its stories)
+import stories_merged  # noqa: F401 (importing it tells its stories)
+from stories import STORIES, Story
+
+from pilesim.rules import judge as judging
+from pilesim.rules.verdict import Verdict
+from pilesim.trace.decoder import Decoder, Noise, Seen
+from pilesim.trace.events import AnyEvent
+from pilesim.wire.protocol import Protocol
+
+SEEDS = 1
+"""As many ways in which each story is told in part."""
+TOLD_ONCE = {(story.tells): story for story in STORIES}
+
+
+class Forgetful(Decoder):
+    """A decoder of which a share of the fields is untold, by chance."""
+
+    seed = 0
+    share = 0.0
+
+    def __init__(self, protocol: Protocol) -> None:
+        super().__init__(protocol)
+        self._chance = random.Random(f"{self.seed}")
+
+    def feed(self, event: AnyEvent) -> list[Seen | Noise]:
+        return [self._forgets(item) if isinstance(item, Seen) else item for item in super().feed(event)]
+
+    def _forgets(self, seen: Seen) -> Seen:
+        message = seen.decoded.message
+        if message is None:
+            return seen
+        names = [each.name for each in fields(message) if each.name != "gun"]
+        gone = [name for name in names if self._chance.random() < self.share]
+        nothing: dict[str, Any] = dict.fromkeys(gone)
+        decoded = replace(seen.decoded, message=replace(message, **nothing), untold=frozenset(gone))
+        return replace(seen, decoded=decoded)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3])
+@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("story", TOLD_ONCE.values(), ids=lambda story: story.name)
+def test_no_rule_breaks_or_fails_for_what_a_log_does_not_tell(
+    story: Story, seed: int, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = story.tells()
+    told = set(world.judged().failed())
+    monkeypatch.setattr(judging, "Decoder", type("Seeded", (Forgetful,), {"seed": seed, "share": share}))
+    judgement = world.judged()
+    assert not [(r.id, r.reason) for r in judgement.rules if r.verdict is Verdict.ERROR]
+    assert set(judgement.failed()) <= told, [f for r in judgement.rules for f in r.findings]

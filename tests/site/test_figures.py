@@ -1,0 +1,31 @@
+"""Durations counted in few counters, and told to within a tenth."""
+
+from __future__ import annotations
+
+import pytest
+
+from pilesim.site.figures import Spread
+from pilesim.units import HOUR, MS, US, S
+
+
+def test_it_knows_nothing_of_nothing() -> None:
+    assert Spread().percentile_ns(50) is None
+
+
+@pytest.mark.parametrize("unit_ns", [10 * US, MS, S, HOUR])
+@pytest.mark.parametrize("percent", [1, 50, 99, 100])
+def test_it_tells_a_percentile_to_within_a_tenth(unit_ns: int, percent: int) -> None:
+    spread = Spread()
+    for n in range(1, 101):
+        spread.add(n * unit_ns)
+    told_ns = spread.percentile_ns(percent)
+    assert told_ns is not None
+    assert percent * unit_ns * 0.9 <= told_ns <= percent * unit_ns * 1.1
+
+
+def test_it_keeps_sum_count_and_the_longest() -> None:
+    spread = Spread()
+    for ns in (0, 3 * MS, 300 * HOUR):
+        spread.add(ns)
+    assert (spread.count, spread.sum_ns, spread.longest_ns) == (3, 300 * HOUR + 3 * MS, 300 * HOUR)
+    assert 270 * HOUR <= (spread.percentile_ns(100) or 0) <= 300 * HOUR

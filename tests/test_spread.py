@@ -1,0 +1,231 @@
+"""Work spread over processes and over a cluster comes out as in one process, workers lost or not."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import dask
+import msgspec
+import pytest
+from distributed import Client, LocalCluster
+
+from pilesim.conformance.matrix import load_proofs, run_cells
+from pilesim.conformance.runner import REFERENCE_PLATFORM, Options, run_all
+from pilesim.errors import FileError, RigError, UsageError
+from pilesim.explore.draw import Drawing
+from pilesim.explore.explore import explore
+from pilesim.explore.schedule import ChosenFault
+from pilesim.library import scenario_folder
+from pilesim.rig.targets import parse_target
+from pilesim.rules.table import RULES
+from pilesim.scenario.scenario import load_scenarios
+from pilesim.season.fixture import load_season
+from pilesim.season.play import play_season, season_contract
+from pilesim.spread import hired
+from pilesim.wire.dialects import travelling
+from pilesim.wire.frame import End
+from pilesim.wire.protocol import protocol_named
+
+pytestmark = [pytest.mark.realtime, pytest.mark.timeout(180)]
+
+PROCESSES = "processes"
+CLUSTER = "cluster"
+EVERYWHERE = pytest.mark.parametrize("where", [PROCESSES, CLUSTER])
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[LocalCluster]:
+    """Two processes, which start anew when they are killed; a share that has lost two workers is given up.
+
+    Each has one share at a time, so that none is blamed that only waited behind another.
+    """
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 1, "distributed.scheduler.worker-saturation": 1.0}),
+        LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,  # type: ignore[no-untyped-call]
+    ):
+        yield cluster
+        # One that is closed while it starts a worker anew waits for it far longer.
+        cluster.wait_for_workers(2, timeout=60)
+
+
+@pytest.fixture
+def scheduler(cluster: LocalCluster) -> str:
+    cluster.wait_for_workers(2, timeout=60)
+    return str(cluster.scheduler_address)
+
+
+@pytest.fixture
+def crew_at(where: str, request: pytest.FixtureRequest) -> tuple[int, str]:
+    """Jobs and scheduler, as `hired` takes them."""
+    return (2, "") if where == PROCESSES else (1, request.getfixturevalue("scheduler"))
+
+
+def doubled(number: int) -> int:
+    return 2 * number
+
+
+def killing(places: Path, times: int, number: int) -> int:
+    """Twice `number`; but share 3 ends the process that does it, the first so many times."""
+    if number == 3:
+        for time in range(times):
+            try:
+                (places / str(time)).touch(exist_ok=False)
+            except FileExistsError:
+                continue
+            os.kill(os.getpid(), signal.SIGKILL)
+    return 2 * number
+
+
+def failing(number: int) -> int:
+    raise FileError("a.yaml", number, "expected a word")
+
+
+@EVERYWHERE
+def test_it_gives_each_share_once_and_in_order_where_that_is_asked(crew_at: tuple[int, str]) -> None:
+    with hired(*crew_at) as crew:
+        assert sorted(crew.done(doubled, range(20))) == [(n, 2 * n) for n in range(20)]
+        assert list(crew.in_order(doubled, range(20), first=[19, 7])) == [2 * n for n in range(20)]
+        assert list(crew.in_order(doubled, [])) == []
+
+
+@EVERYWHERE
+def test_it_does_the_share_of_a_killed_worker_again(crew_at: tuple[int, str], tmp_path: Path) -> None:
+    with hired(*crew_at) as crew:
+        assert list(crew.in_order(partial(killing, tmp_path, 1), range(12))) == [2 * n for n in range(12)]
+        assert (tmp_path / "0").exists()
+        assert list(crew.in_order(doubled, range(4))) == [0, 2, 4, 6]
+
+
+@EVERYWHERE
+def test_it_names_the_share_that_takes_worker_after_worker_with_it(crew_at: tuple[int, str], tmp_path: Path) -> None:
+    with (
+        hired(*crew_at) as crew,
+        pytest.raises(RigError, match=r"^pile 3: expected it to be done, found that"),
+    ):
+        list(crew.done(partial(killing, tmp_path, 2), range(12), "pile {}".format))
+
+
+@EVERYWHERE
+def test_it_raises_what_the_work_raises(crew_at: tuple[int, str]) -> None:
+    with hired(*crew_at) as crew, pytest.raises(FileError, match=r"^a.yaml:7: expected a word$") as caught:
+        list(crew.done(failing, [7]))
+    assert caught.value.line == 7
+
+
+def test_it_works_in_this_process_for_one_job(tmp_path: Path) -> None:
+    with hired(1) as crew:
+        assert crew.here
+        assert list(crew.done(lambda number: os.getpid() + number, [0, 1])) == [(0, os.getpid()), (1, os.getpid() + 1)]
+
+
+def test_it_says_that_no_scheduler_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pilesim.spread.CONNECT_S", 0.2)
+    with (
+        pytest.raises(RigError, match=r"^--scheduler tcp://127.0.0.1:9: expected a Dask scheduler: "),
+        hired(1, "tcp://127.0.0.1:9"),
+    ):
+        pass
+
+
+# ------------------------------------------------------------------------------------ what is spread, and its results
+
+SEASON = """\
+name: few
+title: Four piles
+start: "2019-10-11T08:00:00+08:00"
+days: 1
+charges: 40
+sites:
+  - {name: A, piles: 4, firmware: {sinexcel-2090104: 1}}
+hours: {8: 1, 9: 2, 10: 2}
+power-kw: {from: 20, to: 60}
+habits:
+  - {name: tops up, weight: 1, charge: {from: 5s, to: 4m}, parking: {from: 0s, to: 2m}}
+endings: {full: 2, platform: 2, unplug: 1}
+"""
+SCENARIOS = load_scenarios(scenario_folder(), [row.id for row in RULES])
+OWN = Options(target=REFERENCE_PLATFORM, protocol="lhc", seed=1)
+
+
+@EVERYWHERE
+def test_a_season_comes_out_the_same_with_a_worker_killed_in_its_middle(crew_at: tuple[int, str]) -> None:
+    few = load_season(SEASON, "few.yaml", season_contract())
+    jobs, scheduler = crew_at
+    killed: list[int] = []
+
+    def kill_one(charges: int) -> None:
+        if not killed:
+            killed.append(a_worker(scheduler))
+            os.kill(killed[0], signal.SIGKILL)
+
+    spread = play_season(few, seed=3, charges=24, jobs=jobs, scheduler=scheduler, charged=kill_one)
+    assert killed
+    assert len(spread) == 4
+    assert spread == play_season(few, seed=3, charges=24)
+
+
+def a_worker(scheduler: str) -> int:
+    """The process id of one that is at work."""
+    if not scheduler:
+        return next(child.pid for child in multiprocessing.active_children() if child.pid is not None)
+    with Client(scheduler, set_as_default=False) as client:  # type: ignore[no-untyped-call]
+        return int(min(client.run(os.getpid).values()))
+
+
+@EVERYWHERE
+def test_the_cells_of_the_matrix_are_those_of_one_process(crew_at: tuple[int, str]) -> None:
+    work = [(proof, SCENARIOS["order/short"], 1) for proof in load_proofs()[:4]]
+    jobs, scheduler = crew_at
+    assert list(run_cells(work, jobs, scheduler=scheduler)) == list(run_cells(work, 1))
+
+
+@EVERYWHERE
+def test_an_exploration_finds_what_one_process_finds(crew_at: tuple[int, str]) -> None:
+    given = (ChosenFault(End.PILE, "stop-ignored"),)
+    drawing = Drawing(protocol="lhc", profile="reference", given=given, faults=False)
+    jobs, scheduler = crew_at
+    told: list[int] = []
+    spread = explore(5, 1, drawing, url="u", jobs=jobs, scheduler=scheduler, done=lambda run, rules: told.append(run))
+    assert told == [0]
+    assert spread.findings
+    assert spread == explore(5, 1, drawing, url="u")
+
+
+def test_the_suite_on_a_cluster_has_the_results_and_the_captures_of_one_machine(scheduler: str, tmp_path: Path) -> None:
+    chosen = [SCENARIOS[name] for name in ("order/short", "start/handshake-fails", "start/no-cable")]
+    here, there = (replace(OWN, captures=tmp_path / name) for name in ("here", "there"))
+    once, spread = run_all(chosen, here), run_all(chosen, there, scheduler=scheduler)
+    as_here = [
+        msgspec.structs.replace(each, capture=each.capture.replace("there", "here")) for each in spread.scenarios
+    ]
+    assert tuple(as_here) == once.scenarios
+    captures = {path.name: path.read_bytes() for path in (tmp_path / "here").iterdir()}
+    assert len(captures) == 3
+    assert captures == {path.name: path.read_bytes() for path in (tmp_path / "there").iterdir()}
+
+
+def test_a_real_line_is_not_spread() -> None:
+    real = replace(OWN, target=parse_target("tcp-listen://127.0.0.1:0"))
+    with pytest.raises(UsageError, match=r"^--scheduler: expected a pile in virtual time, found 'tcp-listen://"):
+        run_all([SCENARIOS["order/short"]], real, scheduler="tcp://127.0.0.1:9")
+
+
+def beats(protocol: str, number: int) -> tuple[str, int]:
+    return protocol_named(protocol).name, number
+
+
+@EVERYWHERE
+def test_a_dialect_travels_as_text(crew_at: tuple[int, str], tmp_path: Path) -> None:
+    file = tmp_path / f"{crew_at[0]}.yaml"
+    file.write_text(f"protocol: lhc\nname: travelling{crew_at[0]}\ntitle: T\n")
+    name = protocol_named(str(file)).name
+    by_file, by_name = (travelling(partial(beats, each), each) for each in (str(file), name))
+    file.unlink()
+    with hired(*crew_at) as crew:
+        assert list(crew.in_order(by_file, [1, 2])) == list(crew.in_order(by_name, [1, 2])) == [(name, 1), (name, 2)]
