@@ -90,10 +90,10 @@ def as_logs(trace: Trace, end: End, folder: Path) -> dict[str, Trace]:
 @pytest.mark.timeout(LONGEST_S)
 @pytest.mark.parametrize(("protocol", "name"), PLAYED)
 def test_it_fails_the_reference_in_nothing_by_what_one_end_has_recorded(
-    protocol: str, name: str, time_enough: bool, tmp_path: Path
+    protocol: str, name: str, time_enough: bool, whole: bool, tmp_path: Path
 ) -> None:
-    if not time_enough and PLAYED[protocol, name].estimate_ns > SHORT_NS and name not in ALWAYS:
-        pytest.skip("it is long: played where there is time for many seeds")
+    if PLAYED[protocol, name].estimate_ns > (HOUR if time_enough else SHORT_NS) and name not in ALWAYS and not whole:
+        pytest.skip("it is long: up to an hour is played where there is time for many seeds, the rest with --whole")
     trace = run_scenario(PLAYED[protocol, name], Options(target=REFERENCE_PLATFORM, protocol=protocol, seed=1)).trace
     recordings = {
         **{f"at the {end}": one_end(trace, end) for end in End},
