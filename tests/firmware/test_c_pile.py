@@ -28,7 +28,7 @@ from pilesim.units import HOUR
 
 SOURCE = Path(__file__).parents[2] / "firmware_fixtures" / "c-pile"
 NUMBER = "44030500040000200026"
-RATE = 20
+RATE = 12
 SIDE_BY_SIDE = 8
 SCENARIOS = load_scenarios(scenario_folder(), [row.id for row in RULES])
 FEW = (
