@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 from collections import deque
@@ -17,6 +18,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
@@ -169,28 +171,35 @@ class _Cluster(Crew):
 
 
 @contextmanager
-def hired(jobs: int, scheduler: str = "") -> Iterator[Crew]:
+def hired(jobs: int, scheduler: str = "", *, apart: bool = False) -> Iterator[Crew]:
     """The workers of the cluster at `scheduler` (`tcp://host:port`), or without one `jobs` processes; 1 is this one.
+
+    `apart` as in `processes`; then one is not this one either.
 
     RigError where there is no scheduler, UsageError where what it takes to speak to one is not installed.
     """
     with ExitStack() as stack:
         if scheduler:
             crew: Crew = _Cluster(scheduler, stack)
-        elif jobs == 1:
+        elif jobs == 1 and not apart:
             crew = _OwnCrew(lambda workers: _Here(), workers=1, at_once=1)
         else:
-            crew = Crew(_processes, jobs, _AHEAD * jobs)
+            crew = Crew(partial(processes, apart=apart), jobs, _AHEAD * jobs)
         stack.callback(crew.close)
         yield crew
 
 
-def _processes(workers: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(workers, mp_context=_context(), initializer=_end_with_parent)
+def processes(workers: int, *, apart: bool = False) -> ProcessPoolExecutor:
+    """Processes of this machine. Those `apart` share no socket with this one, and Ctrl-C is this one's alone."""
+    context = multiprocessing.get_context("spawn") if apart else _context()
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent, initargs=(apart,))
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(apart: bool) -> None:
     """Have this process end when the one that gives it work does: killed, that one lets nobody go."""
+    if apart:
+        # A terminal sends it to each of its processes.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 
     def watch() -> None:

@@ -40,10 +40,10 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "rig": ENDS | {"library"},
     "scenario": BENCH - {"pile", "platform"},
     "season": BENCH | {"spread"},
-    "fleet": SHARED | {"trace", "platform"},
+    "fleet": SHARED | {"trace", "platform", "spread"},
     "conformance": BENCH | {"rules", "diagnosis", "scenario", "library", "spread"},
     "reconstruct": BENCH - {"pile", "link"} | {"rules", "scenario"},
-    "site": BENCH | {"rules", "season", "conformance"},
+    "site": BENCH | {"rules", "season", "conformance", "spread"},
     "explore": BENCH | {"rules", "scenario", "conformance", "spread"},
     "report": BENCH - {"pile", "platform", "link"} | {"rules", "scenario", "season", "fleet", "conformance"},
     "cli": BENCH

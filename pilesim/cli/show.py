@@ -137,6 +137,7 @@ def _begun(log: Path) -> bool:
 
 
 def _wait() -> bool:
+    """A file that grows tells nobody: it is looked at again and again, until Ctrl-C."""
     time.sleep(LOOK_EVERY_S)
     return True
 

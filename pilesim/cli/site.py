@@ -40,7 +40,6 @@ from pilesim.site.verdicts import verdicts
 from pilesim.trace.events import Trace
 from pilesim.wire.protocol import protocol_named
 
-RECORDS = ("all", "failing")
 _FAILURES_SHOWN = 5
 _CHARTS = 20
 """Recordings on the page: those of the first piles at which something failed."""

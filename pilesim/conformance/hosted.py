@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from pilesim.conformance.judged import judged
+from pilesim.conformance.judged import judged, of_end
 from pilesim.conformance.live import LiveOptions, bench_of, header_of
-from pilesim.conformance.result import RuleRow, ScenarioResult, scenario_verdict
+from pilesim.conformance.result import ScenarioResult
 from pilesim.conformance.runner import outpaced
 from pilesim.errors import InternalError, RigError
 from pilesim.faulty import FaultChoice, Mishap
@@ -27,7 +27,6 @@ from pilesim.platform.session import PlatformSession
 from pilesim.platform.settings import Settings
 from pilesim.rig.bench import Bench
 from pilesim.rig.stimuli import SimulatedHands
-from pilesim.rules.verdict import Verdict
 from pilesim.scenario.steps import Until
 from pilesim.scenario.view import View, holds
 from pilesim.trace.events import AnyEvent, Finish, Header, LineDown, LineUp, Trace
@@ -152,11 +151,7 @@ class HostedEnd:
             repeat=f"pilesim judge {self.capture}",
             capture=str(self.capture),
         )
-        rules = tuple(row for row in result.rules if row.judges is of)
-        verdict, reason = scenario_verdict(rules, strict)
-        if verdict is Verdict.PASS and not any(map(_decided, rules)):
-            verdict, reason = Verdict.INCONCLUSIVE, f"no rule had anything of the {of} to judge"
-        return msgspec.structs.replace(result, rules=rules, verdict=verdict, reason=reason)
+        return of_end(result, of, strict)
 
     def stop(self) -> None:
         """End it and give its port back; raises what the thread failed of, if nobody was told of it yet."""
@@ -284,7 +279,3 @@ def _header(options: LiveOptions) -> Header:
     if options.own_end is not End.PILE:
         return header
     return msgspec.structs.replace(header, not_applicable={**header.not_applicable, **outpaced(options.clock_rate)})
-
-
-def _decided(row: RuleRow) -> bool:
-    return row.verdict in (Verdict.PASS, Verdict.FAIL)

@@ -17,6 +17,7 @@ from pilesim.rules.judge import judge
 from pilesim.rules.verdict import Verdict
 from pilesim.trace.events import AnyEvent, Finish, Header, Note
 from pilesim.units import format_since_start
+from pilesim.wire.frame import End
 
 NONE_EXPECTED: Mapping[str, str] = MappingProxyType({})
 
@@ -104,6 +105,15 @@ def judged(
         capture=capture,
         diagnosis=tuple(one.sentence for one in diagnose(trace.header, trace.events, judgement)) if explain else (),
     )
+
+
+def of_end(result: ScenarioResult, end: End, strict: bool) -> ScenarioResult:
+    """What the rules that judge `end` say, and no others. INCONCLUSIVE where none of them says anything."""
+    rules = tuple(row for row in result.rules if row.judges is end)
+    verdict, reason = scenario_verdict(rules, strict)
+    if verdict is Verdict.PASS and not any(row.verdict in (Verdict.PASS, Verdict.FAIL) for row in rules):
+        verdict, reason = Verdict.INCONCLUSIVE, f"no rule had anything of the {end} to judge"
+    return msgspec.structs.replace(result, rules=rules, verdict=verdict, reason=reason)
 
 
 def _broken_off(marks: _Marks, file: str, rules: tuple[RuleRow, ...]) -> str:

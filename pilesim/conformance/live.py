@@ -100,9 +100,9 @@ def play_live(
         # The line only forwards and collects: writing, decoding and showing have their own threads.
         scribe = stack.enter_context(Scribe(recorder.header, sink)) if sink is not None else None
         if scribe is not None:
-            recorder.observers.append(scribe.see)
+            recorder.observers.append(scribe.put)
         onlooker = stack.enter_context(Onlooker(see))
-        recorder.observers.append(onlooker.see)
+        recorder.observers.append(onlooker.put)
         try:
             opened(bench)
             player = None

@@ -15,8 +15,6 @@ from pilesim.wire.messages import StopReason
 
 LATE_NS = MINUTE
 """A bill that comes so long after the cable was pulled is late."""
-HELD_NS = 20 * S
-"""A start that reaches the pile so long after it was sent was held."""
 
 Shows = Callable[[Story, Life], bool]
 
@@ -152,10 +150,6 @@ def at_pile(story: Story, life: Life) -> bool:
     """Its user stopped it at the pile."""
     reasons = {sent.bill.stop_reason for sent in life.bills}
     return life.order.at_pile_ns is not None or (StopReason.AT_PILE in reasons and life.stop_ns is None)
-
-
-def by_phone(story: Story, life: Life) -> bool:
-    return life.stop_ns is not None
 
 
 def line_lost(story: Story, life: Life) -> bool:

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pilesim.rules.facts import Order
+from pilesim.rules.reading import Reading, Taken
 from pilesim.rules.rule import Scene
-from pilesim.trace.decoder import Decoder, Noise, Seen
-from pilesim.trace.events import AnyEvent, Header, Impaired, LineDown, LineUp, Missing, Note, Reachable, Stimulus
+from pilesim.trace.decoder import Seen
+from pilesim.trace.events import AnyEvent, Header, Impaired, LineDown, Missing, Note, Stimulus
 from pilesim.units import S
 from pilesim.wire.frame import Direction, End
 from pilesim.wire.messages import Authorise, Bill, BillReply, Ended, GunReport, GunState, Message, Start, Stop
@@ -98,30 +99,19 @@ class Story:
 
 class _Reader:
     def __init__(self, header: Header) -> None:
-        self._scene = Scene(header)
-        self._decoder = Decoder(self._scene.protocol)
-        near, far = self._scene.facts[End.PLATFORM], self._scene.facts[End.PILE]
+        scene = Scene(header)
+        near, far = scene.facts[End.PLATFORM], scene.facts[End.PILE]
         self.near = near
         """The platform's view."""
         self.both = far.end is not near.end
-        self._facts = {End.PLATFORM: near, **({End.PILE: far} if self.both else {})}
+        self._reading = Reading(scene.protocol, (near, far) if self.both else (near,))
         self.lives: dict[str, Life] = {}
         self._latest: dict[int, Life] = {}
         """By gun: the order that was authorised last, and does not only wait behind a charge."""
         self._excerpt = Missing.LINES in header.missing
 
     def take(self, event: AnyEvent) -> None:
-        for facts in self._facts.values():
-            facts.clear(event.t_ns)
-        for item in self._decoder.feed(event):
-            self._item(item)
-        for facts in self._facts.values():
-            if isinstance(event, LineUp | LineDown | Reachable):
-                facts.take_line(event)
-            elif isinstance(event, Stimulus):
-                facts.take_stimulus(event)
-            facts.settle(event.t_ns)
-            facts.forget()
+        self._see(self._reading.feed(event))
         match event:
             case Stimulus(kind="tap"):
                 for life in self._open(event.gun):
@@ -140,8 +130,7 @@ class _Reader:
                 pass
 
     def finish(self) -> None:
-        for item in self._decoder.finish():
-            self._item(item)
+        self._see(self._reading.finish())
         charged_since = {life.order.authorised_ns for life in self.lives.values() if life.charged}
         for life in self.lives.values():
             if self.both and life.start_sent_ns is not None:
@@ -154,16 +143,12 @@ class _Reader:
     def _unbilled(self) -> Iterable[Life]:
         return [life for life in self.lives.values() if not life.bills]
 
-    def _item(self, item: Seen | Noise) -> None:
-        if isinstance(item, Noise) or item.decoded.message is None:
-            return
-        for end, facts in self._facts.items():
-            if facts.end is item.end:
-                facts.take(item, item.decoded.message)
-                if end is End.PLATFORM:
-                    self._message(item, item.decoded.message)
-                elif facts.at.order is not None:
-                    self._seen_at_pile(facts.at.order)
+    def _see(self, taken: Iterable[Taken]) -> None:
+        for facts, seen, message in taken:
+            if facts is self.near:
+                self._message(seen, message)
+            elif facts.at.order is not None:
+                self._seen_at_pile(facts.at.order)
 
     def _seen_at_pile(self, order: Order) -> None:
         life = self.lives.get(order.number)

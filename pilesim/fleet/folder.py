@@ -6,18 +6,16 @@ read, nor what is counted. Nothing of a log is kept but its orders, so that its 
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from pilesim import __version__
-from pilesim.errors import PilesimError, RigError, UsageError
+from pilesim.errors import PilesimError, UsageError
 from pilesim.fleet.books import pile_row
 from pilesim.fleet.logs import Log, survey
 from pilesim.fleet.result import FleetResult, PileRow, Unreadable, fleet_of
+from pilesim.spread import Crew, hired
 from pilesim.trace.importers.imported import Wishes
 
 FEW_BYTES = 8 * 1024 * 1024
@@ -42,19 +40,31 @@ def judge_folder(
 ) -> FleetResult:
     """The result of all logs below `folder`. `wishes` says what is known of a file.
 
-    UsageError where there is no file, RigError when one of `jobs` processes is ended from outside.
+    UsageError where there is no file, RigError names a log or a pile that ends the process reading it.
     """
     files = files_in(folder)
     if not files:
         raise UsageError(f"{folder}: expected a folder with logs, found no file in it")
     sizes = {path: path.stat().st_size for path in files}
-    few = sum(sizes.values()) < FEW_BYTES
+    with hired(1 if sum(sizes.values()) < FEW_BYTES else jobs) as crew:
+        return _judged(folder, files, sizes, wishes, crew, advance)
+
+
+def _judged(
+    folder: Path,
+    files: list[Path],
+    sizes: Mapping[Path, int],
+    wishes: Callable[[Path], Wishes],
+    crew: Crew,
+    advance: Advance,
+) -> FleetResult:
     unreadable: list[Unreadable] = []
     logs: dict[str, list[Log]] = {}
     found: dict[Path, list[Log] | str] = {}
-    for path, surveyed in _done(_survey, [(path, wishes(path)) for path in files], 1 if few else jobs):
-        found[path] = surveyed
-        advance(sizes[path])
+    surveys = crew.done(_survey, [(path, wishes(path)) for path in files], lambda share: str(share[0]))
+    for number, surveyed in surveys:
+        found[files[number]] = surveyed
+        advance(sizes[files[number]])
     for path in files:
         surveyed = found[path]
         if isinstance(surveyed, str):
@@ -63,8 +73,9 @@ def judge_folder(
             for log in surveyed:
                 logs.setdefault(log.pile, []).append(log)
     rows: dict[str, PileRow] = {}
-    tasks = [(pile, (mine, folder)) for pile, mine in logs.items()]
-    for pile, row in _done(_row, tasks, 1 if few else jobs):
+    piles = list(logs)
+    for number, row in crew.done(partial(_row, folder), list(logs.values()), lambda share: share[0].pile):
+        pile = piles[number]
         if isinstance(row, str):
             unreadable += [Unreadable(file=str(log.path.relative_to(folder)), reason=row) for log in logs[pile]]
         else:
@@ -73,39 +84,16 @@ def judge_folder(
     return fleet_of(__version__, str(folder), [rows[pile] for pile in sorted(rows)], unreadable)
 
 
-KeyT = TypeVar("KeyT")
-TaskT = TypeVar("TaskT")
-DoneT = TypeVar("DoneT")
-
-
-def _done(
-    work: Callable[[KeyT, TaskT], DoneT], tasks: Iterable[tuple[KeyT, TaskT]], jobs: int
-) -> Iterator[tuple[KeyT, DoneT]]:
-    """Each task's key and what has become of it, as they are done."""
-    if jobs == 1:
-        for key, task in tasks:
-            yield key, work(key, task)
-        return
-    # Fresh processes, since a forked one would share this one's terminal and threads.
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        futures = {pool.submit(work, key, task): key for key, task in tasks}
-        for future in as_completed(futures):
-            try:
-                yield futures[future], future.result()
-            except BrokenProcessPool:
-                raise RigError("a process that read logs was ended from outside; --jobs 1 needs none") from None
-
-
-def _survey(path: Path, wishes: Wishes) -> list[Log] | str:
+def _survey(share: tuple[Path, Wishes]) -> list[Log] | str:
     """The logs in a file, or the sentence that says why it is none."""
+    path, wishes = share
     try:
         return survey(path, wishes)
     except PilesimError as error:
         return _short(error, path)
 
 
-def _row(pile: str, task: tuple[list[Log], Path]) -> PileRow | str:
-    logs, folder = task
+def _row(folder: Path, logs: list[Log]) -> PileRow | str:
     try:
         return pile_row(logs, folder)
     except PilesimError as error:

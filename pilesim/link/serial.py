@@ -289,6 +289,7 @@ def _belongs(port: str) -> str:
     try:
         return f", but the group {Path(port).group()} may"
     except (OSError, KeyError, NotImplementedError):
+        # The port is gone, its group has no name, or the system has no groups: then there is no hint to give.
         return ""
 
 

@@ -10,11 +10,12 @@ from bisect import bisect_left
 from dataclasses import dataclass
 
 from pilesim.contract.contract import Contract
-from pilesim.rules.facts import Facts, Order
+from pilesim.rules.facts import Order
 from pilesim.rules.judge import judge
+from pilesim.rules.reading import Reading, Taken
 from pilesim.rules.rule import Scene
 from pilesim.rules.verdict import Finding
-from pilesim.trace.decoder import Decoder, Seen
+from pilesim.trace.decoder import Seen
 from pilesim.trace.events import Header, Impaired, LineDown, LineUp, Reachable, Stimulus, Trace
 from pilesim.units import local_datetime
 from pilesim.wire.frame import End
@@ -93,26 +94,17 @@ def story_of(trace: Trace) -> Story:
     header = trace.header
     scene = Scene(header)
     facts = scene.facts[End.PLATFORM]
-    decoder = Decoder(scene.protocol)
+    reading = Reading(scene.protocol, [facts])
     passages: list[Passage] = []
     orders: dict[str, Order] = {}
     end_ns = 0
     for place, event in enumerate(trace.events, 1):
         end_ns = max(end_ns, event.t_ns)
-        facts.clear(event.t_ns)
-        for item in decoder.feed(event):
-            _take(facts, item, place, passages)
-        if isinstance(event, LineUp | LineDown | Reachable):
-            facts.take_line(event)
-        elif isinstance(event, Stimulus):
-            facts.take_stimulus(event)
-        facts.settle(event.t_ns)
-        facts.forget()
+        passages += [_passage(place, taken) for taken in reading.feed(event)]
         # One that is forgotten for want of room is kept here all the same.
         orders.update((o.number, o) for o in facts.forgotten)
         orders.update((p.order.number, p.order) for p in passages[-1:] if p.order is not None)
-    for item in decoder.finish():
-        _take(facts, item, len(trace.events), passages)
+    passages += [_passage(len(trace.events), taken) for taken in reading.finish()]
     for order in facts.orders.values():
         orders.setdefault(order.number, order)
     return Story(
@@ -138,10 +130,8 @@ def story_of(trace: Trace) -> Story:
     )
 
 
-def _take(facts: Facts, item: object, place: int, passages: list[Passage]) -> None:
-    if not isinstance(item, Seen) or item.end is not facts.end or item.decoded.message is None:
-        return
-    facts.take(item, item.decoded.message)
+def _passage(place: int, taken: Taken) -> Passage:
+    facts, seen, message = taken
     at = facts.at
     answers = at.request.seen if at.request is not None else None
-    passages.append(Passage(place, item, item.decoded.message, at.order, at.asked, at.repeated, answers))
+    return Passage(place, seen, message, at.order, at.asked, at.repeated, answers)

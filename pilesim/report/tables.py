@@ -14,18 +14,23 @@ from pilesim.contract.contract import Contract, Limit
 from pilesim.faulty import FaultKind
 from pilesim.quantities import Duration
 from pilesim.rules.rule import RuleRow
+from pilesim.rules.table import RULES
 from pilesim.units import format_duration, format_kwh, format_yuan
 from pilesim.wire.frame import End
 
 _NAMES = frozenset({"of the", "fault", "rule", "level", "in"})
-"""Columns whose words are typed elsewhere."""
+"""Columns of one name each, which is typed elsewhere."""
+_OF_RULES = frozenset({"must be caught by", "caught by", "also failed there"})
+"""Columns of several names of rules."""
+_LONGEST_RULE = max(len(row.id) for row in RULES)
 
 
 def _table(*headings: str) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in headings:
         # A name that is broken in two can be neither copied nor found.
-        table.add_column(heading, overflow="fold", no_wrap=heading in _NAMES)
+        width = _LONGEST_RULE + len(",") if heading in _OF_RULES else None
+        table.add_column(heading, overflow="fold", no_wrap=heading in _NAMES, min_width=width)
     return table
 
 

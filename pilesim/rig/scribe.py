@@ -7,21 +7,20 @@ who shows it.
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import TextIO
 
 from pilesim.errors import RigError, UsageError
+from pilesim.rig.aside import Aside, all_of
 from pilesim.trace.capture import encode_event, encode_header
 from pilesim.trace.events import AnyEvent, Header
 from pilesim.trace.recorder import TextSink
 
 LAG_S = 0.02
-"""What a recording that is killed may lose. Being woken for each event would cost the line more than looking."""
+"""What a recording that is killed may lose."""
 
 
 class CaptureFile:
@@ -69,48 +68,20 @@ def capture_file(path: Path) -> Iterator[CaptureFile]:
     file.close()
 
 
-class Scribe:
-    """A context in which `see` returns at once, and each event is in the file `LAG_S` later, in order.
+class Scribe(Aside[AnyEvent]):
+    """A context in which each event that is `put` is in the file `LAG_S` later, in order.
 
-    The header is there from the beginning. Leaving it waits until all that was seen is written; what writing raised
-    is raised then, unless an exception is under way already.
+    The header is there from the beginning. Once it has `failed` there is no sense in going on. As an observer of the
+    recorder it costs no memory: the recorder holds what waits here anyway.
     """
 
     def __init__(self, header: Header, sink: TextSink) -> None:
-        self.failed: BaseException | None = None
-        """What writing raised: nothing more is written then, and there is no sense in going on."""
+        super().__init__("scribe", LAG_S, self._write)
         self._sink = sink
-        self._waiting: deque[AnyEvent] = deque()
-        self._leaving = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="scribe", daemon=True)
         self._sink.write(encode_header(header) + "\n")
         self._sink.flush()
 
-    def __enter__(self) -> Scribe:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._leaving.set()
-        self._thread.join()
-        if self.failed is not None and error is None:
-            raise self.failed
-
-    def see(self, event: AnyEvent) -> None:
-        """An observer of the recorder: never waits, never raises. The recorder holds what waits here anyway."""
-        self._waiting.append(event)
-
-    def _run(self) -> None:
-        try:
-            leaving = False
-            while not leaving:
-                leaving = self._leaving.wait(LAG_S)
-                if self._waiting:
-                    lines = [encode_event(self._waiting.popleft()) + "\n" for _ in range(len(self._waiting))]
-                    self._sink.write("".join(lines))
-                    self._sink.flush()
-        # Whatever it is, it ends the recording, which whoever plays has to be told of.
-        except BaseException as error:
-            self.failed = error
+    def _write(self, waiting: deque[AnyEvent], leaving: bool) -> None:
+        if waiting:
+            self._sink.write("".join(encode_event(event) + "\n" for event in all_of(waiting)))
+            self._sink.flush()

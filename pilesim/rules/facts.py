@@ -715,16 +715,7 @@ class Facts:
     def _take_authorise(self, seen: Seen, message: Message) -> None:
         assert isinstance(message, Authorise)
         if message.accepted and message.order:
-            self._authorise(
-                Order(
-                    message.order,
-                    message.gun,
-                    message.account,
-                    seen.t_ns,
-                    balance_mfen=message.balance_mfen,
-                    tariff=message.tariff,
-                )
-            )
+            self._authorise(_order_of(message, message.order, seen.t_ns, message.tariff))
 
     def _take_card_reply(self, seen: Seen, message: Message) -> None:
         """Where the answer to a card brings the order, the pile starts it by itself."""
@@ -794,16 +785,7 @@ class Facts:
         assert isinstance(message, Start)
         gun = self.gun(message.gun)
         if message.order and message.order not in self.orders:
-            self._authorise(
-                Order(
-                    message.order,
-                    message.gun,
-                    message.account,
-                    seen.t_ns,
-                    balance_mfen=message.balance_mfen,
-                    tariff=self._tariff,
-                )
-            )
+            self._authorise(_order_of(message, message.order, seen.t_ns, self._tariff))
         order = gun.waiting if gun.waiting is not None and _concerns(message, gun.waiting) else None
         if order is None and gun.running is not None and gun.running.charging and _concerns(message, gun.running):
             order = gun.running
@@ -1087,6 +1069,11 @@ def _alike(asked: Message, reply: Message) -> bool:
 
 def _number(request: Request) -> int:
     return request.seen.decoded.frame.sequence
+
+
+def _order_of(message: Authorise | Start, number: str, t_ns: int, tariff: Tariff | None) -> Order:
+    """The order `number`, which `message` gives the pile at `t_ns`."""
+    return Order(number, message.gun, message.account, t_ns, balance_mfen=message.balance_mfen, tariff=tariff)
 
 
 def _concerns(message: Start | Stop, order: Order) -> bool:

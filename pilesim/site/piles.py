@@ -122,11 +122,6 @@ class PileSeat:
             )
         around.figures.switched_on += 1
 
-    @property
-    def heard_of(self) -> bool:
-        """Whether it was switched on."""
-        return self._pile is not None
-
     # ------------------------------------------------------------------------------------ on the loop
 
     def take(self, event: LinkEvent, now_ns: int) -> None:

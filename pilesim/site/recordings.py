@@ -5,13 +5,12 @@ Owns the waiting of events between the loop and the files. Must not know what an
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 
 from pilesim.errors import RigError, UsageError
+from pilesim.rig.aside import Aside, all_of
 from pilesim.trace.capture import encode_event, encode_header
 from pilesim.trace.events import AnyEvent, Header
 
@@ -21,8 +20,8 @@ WAITING_LIMIT_EVENTS = 1_000_000
 """Some 300 MB. A disk that is so far behind will not catch up: the run ends, rather than lose events in silence."""
 
 
-class Recordings:
-    """A context in which `see` returns at once. Leaving it waits until all is written.
+class Recordings(Aside[tuple[Header, AnyEvent]]):
+    """A context in which each event that is `put`, with the header of its pile's recording, is in its file later.
 
     `also` is told of each batch, in order, on the thread that writes.
     """
@@ -31,6 +30,7 @@ class Recordings:
         self, folder: Path, also: Callable[[list[tuple[Header, AnyEvent]]], None] = lambda batch: None
     ) -> None:
         """UsageError where `folder` cannot be had."""
+        super().__init__("recordings", LAG_S, self._take)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -39,48 +39,27 @@ class Recordings:
         self.written: dict[str, None] = {}
         """The numbers of the piles that have a recording, as they began; complete once the context is left."""
         self._also = also
-        self._waiting: deque[tuple[Header, AnyEvent]] = deque()
-        self._leaving = threading.Event()
-        self._failed: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="recordings", daemon=True)
-
-    def __enter__(self) -> Recordings:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._leaving.set()
-        self._thread.join()
-        if error is None:
-            self.check()
 
     def see(self, header: Header, event: AnyEvent) -> None:
         """Take down an event of the pile that `header` begins the recording of."""
-        self._waiting.append((header, event))
+        self.put((header, event))
 
     def check(self) -> None:
         """Raises what writing has failed of; RigError where it falls behind."""
-        if self._failed is not None:
-            failed, self._failed = self._failed, None
-            raise failed
-        if len(self._waiting) > WAITING_LIMIT_EVENTS:
+        if self.failed is not None:
+            raise self.failed
+        if len(self.waiting) > WAITING_LIMIT_EVENTS:
             raise RigError(f"{self.folder}: the disk is too slow: {WAITING_LIMIT_EVENTS} events wait to be written")
 
-    def _run(self) -> None:
+    def _take(self, waiting: deque[tuple[Header, AnyEvent]], leaving: bool) -> None:
+        batch = all_of(waiting)
+        if not batch:
+            return
         try:
-            leaving = False
-            while not leaving:
-                leaving = self._leaving.wait(LAG_S)
-                batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
-                if batch:
-                    self._write(batch)
-                    self._also(batch)
+            self._write(batch)
         except OSError as error:
-            self._failed = RigError(f"{self.folder}: the recordings cannot be written: {error.strerror}")
-        except BaseException as error:  # whatever it is, it belongs to whoever plays
-            self._failed = error
+            raise RigError(f"{self.folder}: the recordings cannot be written: {error.strerror}") from None
+        self._also(batch)
 
     def _write(self, batch: list[tuple[Header, AnyEvent]]) -> None:
         texts: dict[str, list[str]] = {}

@@ -6,23 +6,21 @@ rules that judge a platform count, since the piles misbehave as they are told.
 
 from __future__ import annotations
 
-import multiprocessing
 import shlex
-import signal
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from pilesim.conformance.judged import judged
-from pilesim.conformance.result import ScenarioResult, scenario_verdict
-from pilesim.errors import RigError
+from pilesim.conformance.judged import judged, of_end
+from pilesim.conformance.result import ScenarioResult
 from pilesim.rules.judge import Watch
 from pilesim.rules.table import RULES
-from pilesim.rules.verdict import Verdict
+from pilesim.spread import hired, processes
 from pilesim.trace.capture import read_capture
 from pilesim.trace.events import AnyEvent, Header
 from pilesim.wire.dialects import remember
@@ -38,16 +36,6 @@ _watches: dict[str, Watch] = {}
 """In the process that watches: by the pile's number."""
 
 
-def _undisturbed() -> None:
-    """Ctrl-C reaches every process of a terminal; these end when the one that asked for it lets them."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _processes(count: int) -> ProcessPoolExecutor:
-    # Fresh ones, since a forked one would share this one's terminal, sockets and threads.
-    return ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"), initializer=_undisturbed)
-
-
 class Findings:
     """A context that judges the first piles while they live; `found` is told the rules, each time as many as failed."""
 
@@ -56,7 +44,7 @@ class Findings:
         self.behind = False
         """It could not keep up, and has stopped."""
         self._found = found
-        self._pool = _processes(1)
+        self._pool = processes(1, apart=True)
         self._told: deque[Future[Counter[str]]] = deque()
 
     def __enter__(self) -> Findings:
@@ -102,22 +90,17 @@ def verdicts(
 ) -> Iterator[ScenarioResult]:
     """The verdict of each recording (by the pile's number), as they come; fewer where `stop` says so meanwhile.
 
-    `kept`: the recordings stay where they are. RigError where a process that judges is ended from outside.
+    `kept`: the recordings stay where they are. RigError names a pile whose recording ends the process that judges it.
     """
-    with _processes(jobs) as pool:
-        waiting = {pool.submit(_judge, pile, path, strict, kept) for pile, path in recordings.items()}
-        try:
-            for future in as_completed(waiting):
-                yield future.result()
-                if stop():
-                    return
-        except BrokenProcessPool:
-            raise RigError("a process that judged was ended from outside") from None
-        finally:
-            pool.shutdown(cancel_futures=True)
+    with hired(jobs, apart=True) as crew:
+        for _, result in crew.done(partial(_judge, strict, kept), list(recordings.items()), lambda share: share[0]):
+            yield result
+            if stop():
+                return
 
 
-def _judge(pile: str, path: Path, strict: bool, kept: bool) -> ScenarioResult:
+def _judge(strict: bool, kept: bool, share: tuple[str, Path]) -> ScenarioResult:
+    pile, path = share
     with path.open(encoding="utf-8", newline="\n") as stream:
         trace = read_capture(stream, str(path))
     result = judged(
@@ -128,8 +111,4 @@ def _judge(pile: str, path: Path, strict: bool, kept: bool) -> ScenarioResult:
         repeat=f"pilesim judge {shlex.quote(str(path))}" if kept else "pilesim judge FILE, with --captures DIR",
         capture=str(path),
     )
-    rules = tuple(row for row in result.rules if row.judges is End.PLATFORM)
-    verdict, reason = scenario_verdict(rules, strict)
-    if verdict is Verdict.PASS and not any(row.verdict in (Verdict.PASS, Verdict.FAIL) for row in rules):
-        verdict, reason = Verdict.INCONCLUSIVE, "no rule had anything of the platform to judge"
-    return msgspec.structs.replace(result, id=pile, rules=rules, verdict=verdict, reason=reason)
+    return msgspec.structs.replace(of_end(result, End.PLATFORM, strict), id=pile)

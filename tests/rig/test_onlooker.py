@@ -19,7 +19,7 @@ def test_it_shows_every_event_in_order_before_it_is_left() -> None:
     shown: list[AnyEvent] = []
     with Onlooker(shown.append) as onlooker:
         for event in events(100):
-            onlooker.see(event)
+            onlooker.put(event)
     assert shown == events(100)
 
 
@@ -36,15 +36,15 @@ def test_it_returns_at_once_from_a_view_that_stands_still_and_tells_what_it_miss
 
     first, *more = events(WAITING_LIMIT_EVENTS + 11)
     with Onlooker(stuck) as onlooker:
-        onlooker.see(first)
+        onlooker.put(first)
         assert begun.wait(20)
         for event in more:
-            onlooker.see(event)
+            onlooker.put(event)
         assert shown == []
         going_on.set()
         assert caught_up.wait(20)
         last = Note(t_ns=1 << 40, text="last")
-        onlooker.see(last)
+        onlooker.put(last)
     told, latest = shown[-2:]
     assert isinstance(told, Note)
     assert told.text.startswith("10 events came too fast")
@@ -58,7 +58,7 @@ def test_it_lets_the_line_go_on_when_the_view_fails_and_tells_it_in_the_end() ->
 
     with pytest.raises(BrokenPipeError, match="terminal"), Onlooker(failing) as onlooker:
         for event in events(2 * WAITING_LIMIT_EVENTS):
-            onlooker.see(event)
+            onlooker.put(event)
 
 
 def test_it_does_not_hide_what_ended_the_line() -> None:
@@ -66,7 +66,7 @@ def test_it_does_not_hide_what_ended_the_line() -> None:
         raise BrokenPipeError
 
     with pytest.raises(KeyError), Onlooker(failing) as onlooker:
-        onlooker.see(events(1)[0])
+        onlooker.put(events(1)[0])
         raise KeyError
 
 

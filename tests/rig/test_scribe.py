@@ -22,7 +22,7 @@ def test_it_has_written_every_event_in_order_when_it_is_left() -> None:
     file = io.StringIO()
     with Scribe(HEADER, file) as scribe:
         for event in events(500):
-            scribe.see(event)
+            scribe.put(event)
     trace = read_capture(io.StringIO(file.getvalue()), "file")
     assert (trace.header, list(trace.events)) == (HEADER, events(500))
 
@@ -45,10 +45,10 @@ def test_it_returns_at_once_while_the_file_stands_still_and_loses_nothing() -> N
     file = Stuck()
     with Scribe(HEADER, file) as scribe:
         first, *more = events(300)
-        scribe.see(first)
+        scribe.put(first)
         assert file.begun.wait(20)
         for event in more:
-            scribe.see(event)
+            scribe.put(event)
         assert file.getvalue().count("note") == 0
         file.going_on.set()
     assert list(read_capture(io.StringIO(file.getvalue()), "file").events) == events(300)
@@ -65,12 +65,12 @@ class Full(io.StringIO):
 def test_it_says_that_writing_failed_to_whoever_asks_and_in_the_end() -> None:
     failed = threading.Event()
     with pytest.raises(OSError, match="no space left"), Scribe(HEADER, Full()) as scribe:
-        scribe.see(events(1)[0])
+        scribe.put(events(1)[0])
         while scribe.failed is None:
             assert not failed.wait(0.01)
 
 
 def test_it_does_not_hide_what_ended_the_line() -> None:
     with pytest.raises(KeyError), Scribe(HEADER, Full()) as scribe:
-        scribe.see(events(1)[0])
+        scribe.put(events(1)[0])
         raise KeyError

@@ -5,6 +5,7 @@ Owns how a firmware spoils these messages. Must not know what the battery really
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +19,7 @@ _DEGREES_OFF = 15
 _ENERGY_OFF_DWH = 2 * KWH_DWH
 
 
-class _Tells(Fault[NoParameters]):
+class _Tells(Fault[NoParameters], ABC):
     """Says something else in a message on its way out."""
 
     def outgoing(self, message: Message) -> Message:
@@ -28,9 +29,9 @@ class _Tells(Fault[NoParameters]):
             self.happened(f"gun {message.gun}: {message.name} is not what was measured")
         return told
 
+    @abstractmethod
     def _tells(self, message: Message) -> Message:
         """What is said in place of `message`."""
-        raise NotImplementedError
 
 
 class SocDiffers(_Tells):

@@ -64,7 +64,6 @@ class Side:
     """Segments that brought nothing new."""
     late: int = 0
     """Segments that came before one that they follow."""
-    lost_bytes: int = 0
 
     def position(self, sequence: int) -> int:
         """Where a sequence number lies: the place nearest to what is expected."""
@@ -121,7 +120,6 @@ class Side:
     def _skip(self, begin: int) -> list[Run]:
         lost = begin - self.next
         self.next = begin
-        self.lost_bytes += lost
         return self._whole(lost)
 
     def _whole(self, lost: int = 0) -> list[Run]:

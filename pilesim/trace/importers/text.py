@@ -133,6 +133,10 @@ _RUN = re.compile(
 _OFFSET = re.compile(rf"^(?P<indent>\s*)(?P<offset>{_HEX}{{4,8}})(?::\s+|h\s+|\s{{2,}}|\t)(?P<rest>{_HEX}{{2}}.*)$")
 _DUMPED = re.compile(rf"(?:{_HEX}{{2}}){{1,8}}(?:  ?(?:{_HEX}{{2}}){{1,8}})*")
 _ONLY_HEX = re.compile(rf"^\s*(?:(?:0x|\\x)?{_HEX}{{2}}[\s,;:-]*)+$")
+_COUNT = re.compile(
+    r"(?:(?:len(?:gth)?|size|长度)\s*[:=]?\s*)?(?<!\d)(?P<count>\d{1,5})(?!\d)\s*(?:bytes?|字节)?", re.IGNORECASE
+)
+"""How many bytes a line says that it holds."""
 _BARE = re.compile(r"^[\s\[\](){}:;,.#|>*-]*$")
 _STRIP = re.compile(r"0x|\\x|[^0-9A-Fa-f]")
 _SINGLE = re.compile(rf"(?:0x|\\x|\$)({_HEX})(?!{_HEX})")
@@ -190,11 +194,14 @@ def _is_data(solid: str, text: str, match: re.Match[str]) -> bool:
 
 
 def _alone(text: str, match: re.Match[str]) -> bool:
-    """Whether nothing stands beside the digits but a program's word for sending or receiving."""
+    """Whether nothing stands beside the digits but a program's word for sending or receiving, and their count."""
     around = text[: match.start()] + " " + text[match.end() :]
     mark = _mark(around[:200])
     if mark is not None and mark.sent is not None:
         around = around.replace(mark.text, " ", 1)
+    count = _COUNT.search(around)
+    if count is not None and int(count["count"]) == len(match[0]) // 2:
+        around = around[: count.start()] + " " + around[count.end() :]
     return _BARE.match(around) is not None
 
 
