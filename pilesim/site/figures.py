@@ -33,6 +33,15 @@ class Spread:
         at = int(math.log2(ns / US) * _STEPS) + 1 if ns > US else 0
         self._buckets[min(at, _BUCKETS - 1)] += 1
 
+    def since(self, earlier: Spread) -> Spread:
+        """The durations that came after a copy of this was made; the longest is the longest of all."""
+        later = Spread()
+        later.count = self.count - earlier.count
+        later.sum_ns = self.sum_ns - earlier.sum_ns
+        later.longest_ns = self.longest_ns
+        later._buckets = [now - before for now, before in zip(self._buckets, earlier._buckets, strict=True)]
+        return later
+
     def percentile_ns(self, percent: float) -> int | None:
         """The duration that so many percent are at most; None where there is none yet."""
         wanted, seen = self.count * percent / 100, 0
