@@ -60,7 +60,9 @@ def facts(heard: Heard, rig_file: RigFile) -> Iterator[Fact]:
 
 def suspicions(heard: Heard, rig_file: RigFile) -> list[str]:
     """What seems to be wrong, a sentence each, the likeliest cause of the others first."""
-    return [sentence for suspicion in _SUSPICIONS if (sentence := suspicion(heard, rig_file))]
+    found = [sentence for suspicion in _SUSPICIONS if (sentence := suspicion(heard, rig_file))]
+    # Of another protocol's frames nothing is as this one has it.
+    return found if _other_protocol(heard, rig_file) else [*found, *heard.deviations]
 
 
 # ------------------------------------------------------------------------------------------------ the facts

@@ -37,6 +37,7 @@ _UNFIT = frozenset(
     }
 )
 """What is wrong with a frame that is another protocol's, or another version's."""
+_DEVIATIONS_KEPT = 16
 
 
 @dataclass(slots=True)
@@ -98,6 +99,8 @@ class Heard:
     checksum_errors: int
     echoed: int
     """Frames that were the platform's own."""
+    deviations: tuple[str, ...] = ()
+    """What sound frames have otherwise than the protocol, a sentence for each message and field."""
     refused: str = ""
     """Why the pile could not be dialled the last time, in a sentence; "" where it could, or is not."""
 
@@ -121,6 +124,7 @@ class Ear:
         self._after: ClockSeen | None = None
         self._noise = bytearray()
         self._sent: set[bytes] = set()
+        self._deviations: dict[tuple[object, ...], str] = {}
 
     def see(self, event: AnyEvent) -> None:
         match event:
@@ -159,6 +163,10 @@ class Ear:
         if not item.decoded.frame.sound:
             self._checksum_errors += 1
             return
+        for problem in item.decoded.problems:
+            if len(self._deviations) < _DEVIATIONS_KEPT:
+                key = (item.decoded.frame.number, problem.kind, problem.field)
+                self._deviations.setdefault(key, f"{item.decoded.title}: {problem.text}")
         if item.decoded.frame.pile is not None:
             self._numbers[item.decoded.frame.pile] += 1
         if item.decoded.message is not None:
@@ -207,6 +215,7 @@ class Ear:
             noise=bytes(self._noise),
             checksum_errors=self._checksum_errors,
             echoed=self._echoed,
+            deviations=tuple(self._deviations.values()),
             refused=refused,
         )
 

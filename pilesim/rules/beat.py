@@ -87,9 +87,21 @@ class _LetIn(Rule):
     def cut(self) -> None:
         """The connection is gone."""
 
+    def silent(self, number: int, silent_ns: int, what: str, seen: Seen) -> None:
+        """Gun `number` says `what` again after longer than the limit, in which others said so in time: a SHOULD."""
+        if self.facts.remote or not self.facts.cuts_known:
+            self.open(f"gun {number} was not heard for {format_duration(silent_ns)}: by the line, perhaps")
+            return
+        self.deviated(
+            f"{what} within {format_duration(self.limit_ns)}",
+            f"nothing of gun {number} in {format_duration(silent_ns)}",
+            seen=seen,
+            once="each",
+        )
+
 
 class Charging(_LetIn):
-    """While a gun charges it reports so often."""
+    """While a gun charges it reports so often, or its pile does where the guns of it report in turn."""
 
     wants = (GunReport, HelloReply)
 
@@ -98,6 +110,8 @@ class Charging(_LetIn):
         self._next: dict[int, Duty] = {}
         self._interrupted: set[int] = set()
         """Guns that charged when the line was lost."""
+        self._heard_ns: dict[int, int] = {}
+        """When each gun was heard last on this connection."""
 
     def on_seen(self, seen: Seen, message: Message) -> None:
         if self.hears(seen, message):
@@ -106,7 +120,11 @@ class Charging(_LetIn):
         waiting = self._next.pop(message.gun, None)
         self._interrupted.discard(message.gun)
         if waiting is not None:
+            in_turn = not waiting.closed and waiting.limit_ns > self.limit_ns
             self.met(waiting, seen.t_ns)
+            if in_turn:
+                self.silent(message.gun, seen.t_ns - waiting.since_ns, "a report of each gun that charges", seen)
+        self._heard_ns[message.gun] = seen.t_ns
         if message.state is GunState.CHARGING:
             self._listen(message.gun, seen.t_ns)
 
@@ -125,11 +143,28 @@ class Charging(_LetIn):
             self.drop(duty)
             self._interrupted.add(number)
         self._next.clear()
+        self._heard_ns.clear()
 
-    def _listen(self, number: int, now_ns: int) -> None:
+    def _listen(self, number: int, since_ns: int, limit_ns: int | None = None) -> None:
         self._next[number] = self.expect(
-            f"a report of gun {number}, which charges,", since_ns=now_ns, waits=Waits.UP, gun=number
+            f"a report of gun {number}, which charges,",
+            since_ns=since_ns,
+            waits=Waits.UP,
+            limit_ns=limit_ns,
+            gun=number,
+            missed=self._silent,
         )
+
+    def _silent(self, duty: Duty, now_ns: int) -> None:
+        """As long as other guns are heard in its place a gun has as many periods as there are guns."""
+        assert duty.gun is not None
+        others = [heard_ns for number, heard_ns in self._heard_ns.items() if number != duty.gun]
+        guns = self.scene.header.guns or len(self._heard_ns)
+        until_ns = min(duty.since_ns + guns * self.limit_ns, max(others, default=0) + self.limit_ns)
+        if until_ns > duty.since_ns + duty.limit_ns:
+            self._listen(duty.gun, duty.since_ns, until_ns - duty.since_ns)
+        else:
+            self._missed(duty, now_ns)
 
 
 class AliveBeat(_LetIn):
@@ -150,17 +185,8 @@ class AliveBeat(_LetIn):
         self._listen(seen.t_ns)
         for number, heard_ns in self._heard_ns.items():
             silent_ns = seen.t_ns - heard_ns
-            if silent_ns <= self.limit_ns or len(self._heard_ns) <= 1:
-                continue
-            if self.facts.remote or not self.facts.cuts_known:
-                self.open(f"gun {number} was not heard for {format_duration(silent_ns)}: by the line, perhaps")
-            else:
-                self.deviated(
-                    f"each gun alive within {format_duration(self.limit_ns)}",
-                    f"nothing of gun {number} in {format_duration(silent_ns)}",
-                    seen=seen,
-                    once="each",
-                )
+            if silent_ns > self.limit_ns and len(self._heard_ns) > 1:
+                self.silent(number, silent_ns, "each gun alive", seen)
         self._heard_ns[message.gun] = seen.t_ns
 
     def let_in(self, now_ns: int) -> None:

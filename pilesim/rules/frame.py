@@ -21,6 +21,7 @@ TOLD_ONCE = frozenset(
         ProblemKind.UNKNOWN,
         ProblemKind.ENCRYPTED,
         ProblemKind.BYTE_ORDER,
+        ProblemKind.PEER,
     }
 )
 """What a later version of a protocol may do, or many piles in use do: a finding of level SHOULD, told once."""

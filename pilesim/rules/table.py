@@ -159,7 +159,8 @@ RULES: tuple[RuleRow, ...] = (
     _pile(
         "beat.charging",
         beat.Charging,
-        "While a gun charges, its reports follow one another without a longer gap than the limit.",
+        "While a gun charges, its reports follow one another without a longer gap than the limit. Where the guns of a"
+        " pile report in turn, and some gun in time, that each does is a SHOULD, told once.",
         "charging report",
         needs=(UP, TIMES, BETWEEN, STATES, LET_IN),
     ),

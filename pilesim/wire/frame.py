@@ -69,6 +69,8 @@ class ProblemKind(StrEnum):
     DIRECTION = "direction"
     """A message that only the other end sends."""
     ENCRYPTED = "encrypted"
+    PEER = "peer"
+    """What peers are known to send with another meaning than the protocol gives it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,6 +138,21 @@ def test_it_knows_what_dials_in(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert (code, sentence in said) == (1, True), said
 
 
+QR_REPLY = bytes.fromhex("680c010000f132010600213533000cfc")
+"""0xF1 of a pile that says 0 for ok; written by hand."""
+
+
+def test_it_tells_once_what_a_pile_does_otherwise_than_its_protocol(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = free_port()
+    with says(QR_REPLY * 3, port):
+        rig = f"pile: tcp-listen://127.0.0.1:{port}\nprotocol: ykc-1.6"
+        code = rig_check(tmp_path, rig, "--for", "30s", "--clock-rate", "25")
+    said = capsys.readouterr().out
+    assert (code, said.count("found 0, which openUC's pile SDK sends for ok")) == (1, 1), said
+
+
 @pytest.mark.realtime
 def test_it_hears_a_pile_of_another_process_on_a_serial_line(tmp_path: Path) -> None:
     (tmp_path / "bench.yaml").write_text(f"pile: 'pty:{tmp_path}/line'\nnumber: {NUMBER}\nguns: 2\n")

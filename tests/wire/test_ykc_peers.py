@@ -18,7 +18,7 @@ from pilesim.rules.verdict import Level, Verdict
 from pilesim.trace.events import AnyEvent, Chunk, Finish, Header, LineUp
 from pilesim.units import MINUTE, MS, S, parse_world_start_ns
 from pilesim.wire.actions import HangUp, Send
-from pilesim.wire.frame import Direction, End
+from pilesim.wire.frame import Direction, End, Frame
 from pilesim.wire.protocol import protocol_named
 
 START = "2023-01-08T16:39:00+08:00"
@@ -91,6 +91,32 @@ def found(judgement: Judgement, rule: str) -> tuple[Verdict, Level, str]:
 
 
 STOP, STARTED = Said(0x36, YKC_HERE, 5), (Said(0x34, start(), 6), Said(0x33, YKC_CHARGE + b"\1\0", 6))
+
+
+def reports(*guns: int, charging: tuple[int, ...] = (1, 2), every_s: int = 15) -> tuple[Said, ...]:
+    """0x13 of each of `guns`, one a period, and in the middle of it that the pile is there."""
+    said: list[Said] = []
+    for number, gun in enumerate(guns):
+        order, state = (gun_order(gun), 3) if gun in charging else (bytes(16), 2)
+        report = order + PILE + bytes([gun, state, 2, gun in charging]) + bytes(33)
+        half_ns = every_s * S // 2
+        said.append(Said(0x03, PILE + bytes([gun, 0]), 2 * number, half_ns))
+        said.append(Said(0x13, report, 2 * number + 1, half_ns))
+    return tuple(said)
+
+
+def gun_order(gun: int) -> bytes:
+    return bcd(YKC_ORDER[:-1] + str(gun))
+
+
+def begun(gun: int) -> tuple[Said, ...]:
+    return (
+        Said(0x34, gun_order(gun) + PILE + bytes([gun]) + bytes(16) + struct.pack("<I", 5_000), 6),
+        Said(0x33, gun_order(gun) + PILE + bytes([gun, 1, 0]), 6),
+    )
+
+
+BOTH_BEGUN = (*begun(1), *begun(2))
 ENDS_IN_0 = (
     Said(0x34, start(ORDER_ENDING_IN_0), 6),
     Said(0x33, bcd(ORDER_ENDING_IN_0) + YKC_HERE + b"\1\0", 6),
@@ -125,6 +151,36 @@ ROWS = [
         tuple(Said(0x03, PILE + bytes([n % 2 + 1, 0]), n, 10 * S) for n in range(6)),
         "beat.alive",
         "nothing of gun 2 in 20s",
+        guns=2,
+    ),
+    Row(
+        "openUC pile: guns report in turn, and both charge",
+        (*BOTH_BEGUN, *reports(1, 2, 1, 2, 1, 2)),
+        "beat.charging",
+        "nothing of gun 1 in 30s",
+        guns=2,
+    ),
+    Row(
+        "openUC pile: guns report in turn, and one charges",
+        (*begun(1), *reports(1, 2, 1, 2, 1, 2, charging=(1,))),
+        "beat.charging",
+        "nothing of gun 1 in 30s",
+        guns=2,
+    ),
+    Row(
+        "none that is known: one gun reports, and another that charges does not",
+        (*BOTH_BEGUN, *reports(2, 1, 1, 1, 1, 1)),
+        "beat.charging",
+        "nothing in",
+        Level.MUST,
+        guns=2,
+    ),
+    Row(
+        "none that is known: guns report in turn, and all too seldom",
+        (*BOTH_BEGUN, *reports(1, 2, 1, 2, 1, 2, every_s=25)),
+        "beat.charging",
+        "nothing in",
+        Level.MUST,
         guns=2,
     ),
     Row(
@@ -201,6 +257,24 @@ ROWS = [
         )
     ),
     Row(
+        "KevenPotter: the version of 0x15 begins with its high byte",
+        (*STARTED, Said(0x15, YKC_CHARGE + handshake(b"\0\1\1", "<"), 8)),
+        "frame.valid",
+        "bms_version: expected 01 01 00, found 00 01 01",
+    ),
+    Row(
+        "KevenPotter: the flags of 0x25 count from the top",
+        (*STARTED, Said(0x25, YKC_CHARGE + bytes([0, 75, 0, 70, 1, 0x00, 0x04]), 8)),
+        "frame.valid",
+        "found it in bits 2 and 3",
+    ),
+    Row(
+        "openUC pile: 0xF1 says ok by 0",
+        (Said(0xF0, PILE + b"\1\5http:", 4), Said(0xF1, PILE + b"\0", 4)),
+        "frame.valid",
+        "found 0, which openUC's pile SDK sends for ok",
+    ),
+    Row(
         "result polarity: 0 was meant for ok",
         (
             *STARTED[:1],
@@ -246,6 +320,23 @@ def test_a_request_is_answered_however_oddly(frames: tuple[Said, ...]) -> None:
     assert not [result.id for result in judgement.rules if result.verdict is Verdict.ERROR]
     if frames[0] is STOP:
         assert found(judgement, "stop.answered")[0] is Verdict.PASS
+
+
+RIGHT = [
+    Said(0x15, YKC_CHARGE + handshake(b"\1\1\0", "<"), 8),
+    Said(0x15, YKC_CHARGE + handshake(b"\0\1\0", "<"), 8),
+    Said(0x25, YKC_CHARGE + bytes([0, 75, 0, 70, 1, 0x00, 0x10]), 8),
+    Said(0x25, YKC_CHARGE + bytes([0, 75, 0, 70, 1, 0x00, 0x14]), 8),
+    Said(0x25, YKC_CHARGE + bytes([0, 75, 0, 70, 1, 0x00, 0x00]), 8),
+    Said(0xF1, PILE + b"\1", 4),
+]
+
+
+@pytest.mark.parametrize("said", RIGHT, ids=lambda said: f"{said.kind:02X} {said.body[-2:].hex()}")
+def test_nothing_is_told_of_what_is_right(said: Said) -> None:
+    (frame,) = protocol_named(LITTLE).framer(Direction.UP).feed(said.raw, 0)
+    assert isinstance(frame, Frame)
+    assert protocol_named(LITTLE).decode(frame).problems == ()
 
 
 def platform(protocol: str) -> list[bytes]:

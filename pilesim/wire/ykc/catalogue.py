@@ -101,7 +101,7 @@ DEFINITIONS = (
     Definition(0xA3, "parallel start reply", "远程并充启机命令回复", payloads.PARALLEL_START_REPLY),
     Definition(0xA4, "parallel start", "运营平台远程控制并充启机", payloads.PARALLEL_START, reply=0xA3),
     Definition(0xF0, "QR prefix", "二维码前缀下发", payloads.QR_PREFIX, reply=0xF1),
-    Definition(0xF1, "QR prefix reply", "二维码前缀应答", payloads.TAKEN),
+    Definition(0xF1, "QR prefix reply", "二维码前缀应答", payloads.QR_PREFIX_REPLY),
 )
 
 SENT_UNASKED = frozenset({0x13})

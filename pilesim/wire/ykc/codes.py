@@ -232,6 +232,7 @@ WORK = Codes([(0, False, "may work"), (1, True, "stopped and locked")], unlisted
 WHEN = Codes([(1, False, "now"), (2, True, "when idle")], unlisted=False, deviating={0x31: False, 0x32: True})
 MODEL = Names({1: "DC", 2: "AC"})
 MAIN = Names({0: "main", 1: "auxiliary"})
+PREFIX_RESULT = Names({0: "failed, or ok as openUC's pile SDK has it", 1: "ok"})
 QR_FORMAT = Names({0: "prefix and pile", 1: "prefix, pile and gun"})
 SYNC_REASON = Names({0: "none", 1: "bad card number", 2: "no room"})
 CLEAR_REASON = Names({0: "cleared", 1: "bad card number", 2: "cleared"})

@@ -105,6 +105,27 @@ def _rates_amiss(value: tuple[int, ...]) -> Amiss | None:
     return (ProblemKind.RANGE, f"expected rates of 0 to {len(RATES) - 1}, found {wrong[0]}") if wrong else None
 
 
+def _version_amiss(value: bytes) -> Amiss | None:
+    """The parts of a version are small, and its last byte is the high one of a number of two."""
+    if value[2] == 0 or value[0] != 0:
+        return None
+    return ProblemKind.BYTE_ORDER, f"expected {value[::-1].hex(' ')}, found {value.hex(' ')}, its high byte first"
+
+
+def _flags_amiss(value: int) -> Amiss | None:
+    """Charging is forbidden and the connector at fault: counted from the top that says that charging is allowed."""
+    if value >> 10 & 0b1111 != 1:
+        return None
+    return ProblemKind.PEER, (
+        "expected the permission to charge in bits 4 and 5 of the second byte, found it in bits 2 and 3, where peers "
+        "that count from the top have it; or the connector is at fault, and charging forbidden"
+    )
+
+
+def _prefix_amiss(value: int) -> Amiss | None:
+    return None if value else (ProblemKind.PEER, "expected 1 for ok, found 0, which openUC's pile SDK sends for ok")
+
+
 def _show_rates(value: tuple[int, ...], raw: bytes) -> str:
     """Rates by half-hour, told where they change."""
     parts = []
@@ -215,7 +236,7 @@ REPORT = (
 _BATTERY_KIND = Field("battery", _HEX, codes=Names(gbt.BATTERIES), blank=0xFF)
 HANDSHAKE = (
     *_CHARGE,
-    Field("bms_version", blob(3), blank=b"\x01\x01\x00", note="01 01 00 is V1.1"),
+    Field("bms_version", replace(blob(3), amiss=_version_amiss), blank=b"\x01\x01\x00", note="01 01 00 is V1.1"),
     _BATTERY_KIND,
     Field("capacity", number(2, scale=10, places=1), unit="Ah", blank=0),
     Field("rated_voltage", _VOLTS, unit="V", blank=0),
@@ -289,7 +310,7 @@ INFO = (
     Field("hottest_point", _COUNTED_FROM_1),
     Field("coldest", _TEMPERATURE, unit="°C"),
     Field("coldest_point", _COUNTED_FROM_1),
-    Field("flags", flags(2, gbt.BSM_FLAGS, gbt.bsm_words)),
+    Field("flags", replace(flags(2, gbt.BSM_FLAGS, gbt.bsm_words), amiss=_flags_amiss)),
 )
 CARD_REQUEST = (
     *_HERE,
@@ -401,3 +422,4 @@ QR_PREFIX = (
     Field("prefix_length", count_of("prefix")),
     Field("prefix", _PREFIX),
 )
+QR_PREFIX_REPLY = (_PILE_FIELD, replace(_OK_IS_1, codec=replace(_u8, amiss=_prefix_amiss), codes=codes.PREFIX_RESULT))
