@@ -11,6 +11,7 @@ from dataclasses import replace
 import msgspec
 
 from pilesim.contract.contract import Contract
+from pilesim.contract.tariff import TELL_TARIFF
 from pilesim.rig.impairments import objection, parse_impairment
 from pilesim.rig.operator import Terminal
 from pilesim.rig.rigfile import CLAIMS, Rig
@@ -30,6 +31,8 @@ def unprovable(scenario: Scenario, protocol: Protocol, contract: Contract) -> st
     lacking = [name for name in scenario.needs if not protocol.carries(MESSAGE_TYPES[name])]
     if lacking:
         return f"it is about {' and '.join(lacking)}, which {protocol.name} does not have"
+    if scenario.platform.tariff != PlatformSettings().tariff and not any(map(protocol.carries, TELL_TARIFF)):
+        return f"it sets a tariff, which no message of {protocol.name} tells"
     reasons = dict.fromkeys(contract.not_applicable.get(rule, "") for rule in scenario.proves)
     return "" if "" in reasons else "; ".join(reasons)
 

@@ -25,11 +25,12 @@ from pilesim.conformance.expected import Expected
 from pilesim.conformance.judged import judged
 from pilesim.conformance.result import RunResult, ScenarioResult, heard_facts, worst
 from pilesim.contract.contracts import contract_of
+from pilesim.contract.tariff import DEFAULT_TARIFF
 from pilesim.errors import EncodingError, InternalError, PilesimError, RigError, UsageError
 from pilesim.faulty import Mishap
 from pilesim.library import scenario_folder
 from pilesim.pile.profiles import Profile
-from pilesim.platform.settings import DEFAULT_TARIFF, Card, Settings, check_tariff
+from pilesim.platform.settings import Card, Settings, check_tariff
 from pilesim.rig.bench import Bench, ReferencePlatform, SimulatedPile, make_bench
 from pilesim.rig.clock import RealClock, VirtualClock, present_ns
 from pilesim.rig.desk import ApiDesk

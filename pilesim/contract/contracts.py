@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import cast
 
 from pilesim.contract import evlink, ykc
 from pilesim.contract.contract import Contract
 from pilesim.contract.dialect import dialect_contract
+from pilesim.contract.needs import unmet
+from pilesim.contract.tariff import TELL_TARIFF
 from pilesim.errors import UsageError
 from pilesim.wire.offered import offered
 from pilesim.wire.protocol import protocol_named
@@ -27,6 +30,14 @@ _MAKERS: Mapping[str, _Maker] = {
 """What makes a protocol's contract of the options that its name chooses."""
 
 
+def _measured() -> frozenset[str]:
+    """Rules that can say nothing without a limit: each contract of pilesim's own that carries one of them limits it."""
+    own = (*evlink.CONTRACTS, ykc.contract({"bill_retry": next(iter(ykc.RETRIES))}))
+    limited = {rule for contract in own for rule in contract.limits}
+    return frozenset(rule for rule in limited if all(rule in (*c.limits, *c.not_applicable) for c in own))
+
+
+_MEASURED = _measured()
 _OFFERED = "pilesim.contracts"
 """The entry points of other packages: a protocol's name to its Contract, or to what makes one of its options."""
 
@@ -36,7 +47,16 @@ def contract_of(protocol: str) -> Contract:
     spoken = protocol_named(protocol)
     if spoken.overlay:
         return dialect_contract(contract_of(spoken.origin), spoken, protocol_named(spoken.origin))
-    return _maker(spoken.name.partition("?")[0])(spoken.options)
+    contract = _maker(spoken.name.partition("?")[0])(spoken.options)
+    # What a package of its own need not say of its protocol; pilesim's own give better reasons.
+    unlimited = _MEASURED - set(contract.limits)
+    reasons = dict.fromkeys(sorted(unlimited), f"the contract of {spoken.name} sets no limit for it")
+    if not contract.replies:
+        reasons["platform.replies"] = f"no message of {spoken.name} has a reply"
+    if not any(spoken.carries(kind) for kind in TELL_TARIFF):
+        reasons["bill.amount"] = f"no message of {spoken.name} tells a tariff"
+    reasons |= unmet(spoken)
+    return replace(contract, not_applicable={**reasons, **contract.not_applicable})
 
 
 def _maker(name: str) -> _Maker:

@@ -1,7 +1,6 @@
 """The contract of a dialect: its base's, with the deadlines and periods that the overlay says.
 
-Owns what of an overlay is a promise, and which rules a dialect can carry by what its messages tell. Must not know
-layouts. FileError names the line of what does not fit.
+Owns what of an overlay is a promise. Must not know layouts. FileError names the line of what does not fit.
 """
 
 from __future__ import annotations
@@ -11,21 +10,10 @@ from dataclasses import fields, replace
 from typing import Any
 
 from pilesim.contract.contract import Contract, Limit
+from pilesim.contract.needs import changed
 from pilesim.strictyaml import Document
 from pilesim.wire.dialect import Overlay, perhaps, read_overlay
-from pilesim.wire.messages import Bill, GunReport, Message
 from pilesim.wire.protocol import Protocol
-
-NEEDS: Mapping[str, tuple[type[Message], str]] = {
-    "beat.order": (GunReport, "order"),
-    "beat.start-time": (GunReport, "start"),
-    "auth.second-scan": (GunReport, "order"),
-    "start.once": (GunReport, "order"),
-    "link.flap-keeps-order": (GunReport, "order"),
-    "platform.stops-at-balance": (GunReport, "amount_mfen"),
-    "bill.stop-reason": (Bill, "stop_reason"),
-}
-"""Rules that live on one attribute of a message, which a dialect may lack or have beyond its base."""
 
 PERIODS: Mapping[str, str] = {
     each.name.removesuffix("_ns").replace("_", "-"): each.name for each in fields(Contract) if each.name.endswith("_ns")
@@ -40,7 +28,7 @@ def dialect_contract(base: Contract, spoken: Protocol, origin: Protocol) -> Cont
         base,
         protocol=spoken.name,
         limits={**base.limits, **_limits(document, said, base)},
-        not_applicable=_not_applicable(base, spoken, origin),
+        not_applicable=changed(spoken, origin, base.not_applicable),
         **_periods(document, said),
     )
 
@@ -68,15 +56,3 @@ def _periods(document: Document, said: Overlay) -> dict[str, Any]:
             raise document.error(("periods", name), text)
         periods[PERIODS[name]] = int(period)
     return periods
-
-
-def _not_applicable(base: Contract, spoken: Protocol, origin: Protocol) -> dict[str, str]:
-    """The base's, but for what the dialect's messages tell or lack otherwise than the base's."""
-    reasons = dict(base.not_applicable)
-    for rule, (kind, attribute) in NEEDS.items():
-        told = spoken.tells(kind, attribute)
-        if told and not origin.tells(kind, attribute):
-            reasons.pop(rule, None)
-        elif not told and origin.tells(kind, attribute):
-            reasons.setdefault(rule, f"the {kind.name} of this dialect carries no {attribute}")
-    return reasons

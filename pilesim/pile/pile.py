@@ -14,6 +14,7 @@ import msgspec
 
 from pilesim.chance import Chance
 from pilesim.contract.contract import Contract
+from pilesim.contract.tariff import DEFAULT_TARIFF, TELL_TARIFF
 from pilesim.faulty import Mishap
 from pilesim.pile.behaviour import Behaviour
 from pilesim.pile.bills import BillBook
@@ -106,6 +107,9 @@ class Pile:
         self._contract = contract
         self._clock_error_ns = clock_error_ns
         self._store = store if store is not None else Store()
+        if not any(protocol.carries(kind) for kind in TELL_TARIFF):
+            # Nobody can tell it one.
+            self._store.tariff = DEFAULT_TARIFF
         self._behaviour = self._firmware(profile, f"{seed}/{number}")
         self._reply_chance = Chance(f"{seed}/{number}/reply-delay")
         usual = Duration(contract.reply_delay_ns)

@@ -110,6 +110,11 @@ class Order:
         return not self.over and self.billed_ns is None and self.own_bill_ns is None
 
     @property
+    def spent(self) -> bool:
+        """It cannot be started any more: it is closed by the stop that was sent, or its charge is over."""
+        return not self.open or self.stop_ns is not None or (self.seen is not None and self.seen.after_ns is not None)
+
+    @property
     def watched(self) -> bool:
         """The gun's reports may concern it: open, or billed before the gun was seen left."""
         return self.open or (self.seen is not None and self.seen.left_ns is None)

@@ -241,8 +241,11 @@ class PlatformSession:
             made = replace(made, balance_mfen=balance_mfen)
         if tariff is not None:
             made = replace(made, tariff=tariff)
+        paid_in = made.balance_mfen != self._ledger.balance_mfen(account)
         self._ledger.set_balance(account, made.balance_mfen)
         if not self._protocol.carries(Authorise):
+            if paid_in:
+                self._tell_balance(now_ns, account, made.balance_mfen)
             self._book.add(made)
             return
         made = replace(made, answered_ns=None)
@@ -255,7 +258,7 @@ class PlatformSession:
         """Start the gun's latest order (of `account`); an account without an order on this gun is started as it is.
 
         Without an account an order that waits for its start comes before one that had it. Where the start itself
-        carries the order, an account without one that is open gets a new one.
+        carries the order, an account without one that may still be started gets a new one.
 
         ValueError when there is neither an order nor an account.
         """
@@ -272,7 +275,7 @@ class PlatformSession:
                 self.send(now_ns, Start(gun=gun, account=account))
             else:
                 self._send_start(now_ns, self._fresh_order(now_ns, gun, account, Login.QR))
-        elif not order.open and not self._protocol.carries(Authorise):
+        elif order.spent and not self._protocol.carries(Authorise):
             self._send_start(now_ns, self._fresh_order(now_ns, gun, order.account, order.login))
         elif order.answered_ns is not None:
             self._send_start(now_ns, order)
@@ -306,11 +309,23 @@ class PlatformSession:
         if order is None or not order.open:
             raise ValueError(f"expected an order under way on gun {gun}, found none")
         self._ledger.set_balance(order.account, balance_mfen)
-        self._book.put(replace(order, balance_mfen=balance_mfen))
-        if self._protocol.carries(BalanceTell):
-            # The pile knows a card by what its reader read; of another user it knows no such thing.
-            account = order.account if order.login is Login.CARD else ""
-            self.send(now_ns, BalanceTell(gun=gun, account=account, balance_mfen=balance_mfen))
+        self._tell_balance(now_ns, order.account, balance_mfen)
+
+    def _tell_balance(self, now_ns: int, account: str, balance_mfen: int) -> None:
+        """An account has another balance: so much its charges may cost from now on, and the pile is told of each.
+
+        What its bills take from it is not told: that the balance is used up is then seen, and the charge stopped,
+        here (szds-33).
+        """
+        for order in self._book.open(self.pile):
+            if order.account != account or order.spent:
+                continue
+            self._book.put(replace(order, balance_mfen=balance_mfen))
+            begun = order.start_ns is not None or order.seen is not None
+            if begun and self._protocol.carries(BalanceTell):
+                # The pile knows a card by what its reader read; of another user it knows no such thing.
+                card = account if order.login is Login.CARD else ""
+                self.send(now_ns, BalanceTell(gun=order.gun, account=card, balance_mfen=balance_mfen))
 
     def order(self, gun: int) -> Order | None:
         """What charges on the gun, else its latest order."""

@@ -5,43 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pilesim.contract.contract import Contract
+from pilesim.contract.tariff import DEFAULT_TARIFF
 from pilesim.errors import EncodingError, UsageError
-from pilesim.units import FEN_MFEN, MINUTE, MS, S
+from pilesim.units import MINUTE, MS, S
 from pilesim.wire.frame import End
-from pilesim.wire.messages import Authorise, Band, Tariff, TariffTell
+from pilesim.wire.messages import Authorise, Tariff, TariffTell
 from pilesim.wire.protocol import Protocol
-
-_VALLEY, _FLAT, _PEAK = 35 * FEN_MFEN, 68 * FEN_MFEN, 104 * FEN_MFEN
-
-_DAY = (
-    # (until half-hour, energy price): valley at night, peaks in the late morning and the evening, flat between.
-    (14, _VALLEY),
-    (18, _FLAT),
-    (23, _PEAK),
-    (28, _FLAT),
-    (33, _PEAK),
-    (38, _FLAT),
-    (42, _PEAK),
-    (46, _FLAT),
-    (48, _VALLEY),
-)
-
-
-def _half_hours() -> tuple[int, ...]:
-    prices: list[int] = []
-    for until, price in _DAY:
-        prices += [price] * (until - len(prices))
-    return tuple(prices)
-
-
-DEFAULT_TARIFF = Tariff(
-    energy_mfen=_half_hours(),
-    service_mfen=(45 * FEN_MFEN,) * 48,
-    occupancy=(Band(0, 24 * 60, 80 * FEN_MFEN),),
-    free_minutes=15,
-)
-"""Peak, flat and valley energy, one service price; occupancy 0.80 yuan a minute after 15 free ones (zpd-4)."""
-
 
 TARIFF_MODEL = "0001"
 

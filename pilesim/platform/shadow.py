@@ -11,11 +11,12 @@ from dataclasses import replace
 from typing import Any
 
 from pilesim.contract.contract import Contract
+from pilesim.contract.tariff import DEFAULT_TARIFF
 from pilesim.platform.ledger import Row
 from pilesim.platform.orders import Order
 from pilesim.platform.platform import Platform
 from pilesim.platform.session import SILENT_BEATS, PlatformSession
-from pilesim.platform.settings import DEFAULT_TARIFF, Settings
+from pilesim.platform.settings import Settings
 from pilesim.wire.frame import Frame
 from pilesim.wire.messages import (
     Authorise,

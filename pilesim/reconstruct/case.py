@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import msgspec
 
+from pilesim.contract.tariff import DEFAULT_TARIFF
 from pilesim.errors import UsageError
-from pilesim.platform.settings import DEFAULT_TARIFF
 from pilesim.quantities import Duration, Word, Yuan
 from pilesim.reconstruct.line import line_moments, outages
 from pilesim.reconstruct.moments import Moment, Rank

@@ -102,6 +102,8 @@ class Order:
     """When its Authorise (or Start, where that carries the order) passed; None: not in this trace."""
     balance_mfen: int | None = None
     tariff: Tariff | None = None
+    balance_ns: int | None = None
+    """When the pile was told another balance than the order came with."""
     answered_ns: int | None = None
     on_charging: bool = False
     """It was authorised while another order charged, and so changes nothing (if suspended, perhaps)."""
@@ -852,7 +854,7 @@ class Facts:
         gun = self.gun(message.gun)
         for order in (gun.running, gun.waiting):
             if order is not None and order.over is None:
-                order.balance_mfen = message.balance_mfen
+                order.balance_mfen, order.balance_ns = message.balance_mfen, seen.t_ns
 
     def _take_stop_ask(self, seen: Seen, message: Message) -> None:
         gun = self.gun(message.gun)

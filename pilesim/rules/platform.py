@@ -179,7 +179,7 @@ class StopsAtBalance(Rule):
 
     def _spent_elsewhere(self, order: Order) -> int:
         """What bills of the account's other charges have cost since the order got its balance."""
-        since_ns = order.authorised_ns
+        since_ns = order.authorised_ns if order.balance_ns is None else order.balance_ns
         if order.account is None or since_ns is None:
             return 0
         bills = [

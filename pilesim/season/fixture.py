@@ -15,9 +15,9 @@ import msgspec
 
 from pilesim import strictyaml
 from pilesim.contract.contract import Contract
+from pilesim.contract.tariff import DEFAULT_TARIFF
 from pilesim.errors import UsageError
 from pilesim.pile.profiles import Profile
-from pilesim.platform.settings import DEFAULT_TARIFF
 from pilesim.quantities import Duration, Fraction, WorldTime, Yuan, quantity
 from pilesim.rig.firmware import profile_named
 from pilesim.season.faults import unplayable

@@ -12,10 +12,10 @@ from typing import Any, Protocol
 
 import msgspec
 
+from pilesim.contract.tariff import DEFAULT_TARIFF
 from pilesim.errors import RigError
 from pilesim.pile.car import CarSpec
 from pilesim.pile.screen import Page
-from pilesim.platform.settings import DEFAULT_TARIFF
 from pilesim.rig.desk import ApiDesk, PlatformApi
 from pilesim.season.attendant import balance_of, car_of
 from pilesim.season.plan import Ending, PilePlan, Visit

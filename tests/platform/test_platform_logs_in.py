@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from pileside import BALANCE_MFEN, PILE, START_NS, PileSide, report
 
+from pilesim.contract.tariff import DEFAULT_TARIFF
 from pilesim.errors import UsageError
 from pilesim.platform.ledger import BillSource
 from pilesim.platform.orders import Order, OrderState
-from pilesim.platform.settings import DEFAULT_TARIFF, Card, Settings, check_tariff
+from pilesim.platform.settings import Card, Settings, check_tariff
 from pilesim.units import DAY, HOUR, KWH_DWH, MINUTE, YUAN_MFEN, S
 from pilesim.wire.messages import (
     Alive,
@@ -144,6 +146,36 @@ def test_it_sends_a_new_order_for_one_that_is_over() -> None:
     assert second.order not in (None, first.order)
 
 
+def stopped(pile: PileSide) -> None:
+    pile.session.stop(pile.now_ns, 1)
+
+
+def left_idle(pile: PileSide) -> None:
+    pile.asks(report(GunState.IDLE))
+
+
+@pytest.mark.parametrize("closed", [stopped, left_idle])
+@pytest.mark.parametrize("named", [None, ACCOUNT])
+def test_it_never_starts_an_order_that_it_has_closed(closed: Callable[[PileSide], None], named: str | None) -> None:
+    pile = side()
+    started(pile)
+    pile.asks(StartReply(order=ORDER, accepted=True))
+    pile.asks(report(GunState.CHARGING, order=ORDER))
+    closed(pile)
+    pile.session.start(pile.now_ns, 1, named)
+    first, second = pile.told(Start)
+    assert (second.account, second.balance_mfen) == (first.account, first.balance_mfen)
+    assert second.order not in (None, ORDER)
+
+
+def test_it_sends_the_start_of_an_order_that_charges_once_more() -> None:
+    pile = side()
+    started(pile)
+    pile.asks(report(GunState.CHARGING, order=ORDER))
+    pile.session.start(pile.now_ns, 1)
+    assert [start.order for start in pile.told(Start)] == [ORDER, ORDER]
+
+
 @pytest.mark.parametrize(
     ("reply", "state"),
     [
@@ -239,6 +271,32 @@ def test_it_tells_the_pile_a_new_balance_and_holds_to_it_itself(login: Login, ac
     assert pile.told(BalanceTell) == [BalanceTell(account=account, balance_mfen=YUAN_MFEN)]
     pile.asks(spent)
     assert len(pile.told(Stop)) == 1
+
+
+@pytest.mark.parametrize(
+    ("account", "balance_mfen", "told"),
+    [(ACCOUNT, 2 * BALANCE_MFEN, [2 * BALANCE_MFEN]), (ACCOUNT, BALANCE_MFEN, []), ("7", 2 * BALANCE_MFEN, [])],
+    ids=["paid in", "as it was", "another's"],
+)
+def test_it_tells_of_what_was_paid_in_before_the_next_order(account: str, balance_mfen: int, told: list[int]) -> None:
+    pile = side()
+    started(pile)
+    pile.asks(report(GunState.CHARGING, order=ORDER))
+    pile.session.authorise(pile.now_ns, 2, ORDER[:-1] + "9", balance_mfen, account)
+    assert [(tell.gun, tell.balance_mfen) for tell in pile.told(BalanceTell)] == [(1, each) for each in told]
+    assert order_of(pile).balance_mfen == (told or [BALANCE_MFEN])[0]
+
+
+def test_it_tells_a_new_balance_to_every_gun_on_which_it_is_spent() -> None:
+    pile = side()
+    started(pile)
+    pile.session.authorise(pile.now_ns, 2, ORDER[:-1] + "9", BALANCE_MFEN, ACCOUNT)
+    pile.session.start(pile.now_ns, 2)
+    pile.session.set_balance(pile.now_ns, 2, 2 * BALANCE_MFEN)
+    assert [(tell.gun, tell.balance_mfen) for tell in pile.told(BalanceTell)] == [
+        (1, 2 * BALANCE_MFEN),
+        (2, 2 * BALANCE_MFEN),
+    ]
 
 
 def test_it_tells_no_balance_where_no_order_is_under_way() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from pileside import BALANCE_MFEN, ORDER_A, ORDER_B, PILE, PileSide, account_of, report
 
+from pilesim.contract.tariff import DEFAULT_TARIFF
 from pilesim.errors import RigError
-from pilesim.platform.settings import DEFAULT_TARIFF, Settings
+from pilesim.platform.settings import Settings
 from pilesim.units import FEN_MFEN, MINUTE, MS, YUAN_MFEN, S
 from pilesim.wire.messages import (
     Authorise,

@@ -8,7 +8,8 @@ import pytest
 from pileside import BALANCE_MFEN, ORDER_A, ORDER_B, PILE, START_NS, PileSide, report
 
 from pilesim.contract.contracts import contract_of
-from pilesim.platform.settings import DEFAULT_TARIFF, Card, Settings
+from pilesim.contract.tariff import DEFAULT_TARIFF
+from pilesim.platform.settings import Card, Settings
 from pilesim.units import FEN_MFEN, MINUTE, MS, S
 from pilesim.wire.messages import (
     NO_TIME,

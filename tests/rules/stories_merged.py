@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from merged import NO_CABLE, ORDER_A, ORDER_B, Merged
 from stories import fails, leaves_open, passes
-from world import BEAT_DWH, World
+from world import BEAT_DWH, Charge, World
 
 from pilesim.units import KWH_DWH
-from pilesim.wire.messages import BillPeriod, GunState
+from pilesim.wire.messages import BalanceTell, BalanceTold, BillPeriod, GunState
 
 CHARGING, IDLE = GunState.CHARGING, GunState.IDLE
 TAKEN = 2
@@ -394,3 +394,37 @@ def energy_and_amounts_of_two_decimals_and_no_loss() -> World:
     world.ends()
     periods = (BillPeriod(150_000, 12_300, 0, 185_000), *(BillPeriod(100_000, 0, 0, 0),) * 3)
     return world.bill(periods=periods)
+
+
+# platform.* ------------------------------------------------------------------------------------------------
+
+
+def the_account_is_paid_into_after_an_older_bill(beats: int) -> Merged:
+    """Eight beats' worth were charged under A; what B may cost after A's bill is said anew: ten beats' worth."""
+    world = Merged().begins().goes_on(8)
+    world.wait(5)
+    world.ends().wait(0.5)
+    older = world.bill_of()
+    world.started(ORDER_B).wait(2)
+    world.charge = Charge(ORDER_B, start=world.now())
+    world.met()
+    world.beat(CHARGING)
+    world.bill(older)
+    asked = world.down(BalanceTell(balance_mfen=10 * BEAT_DWH * 15))
+    world.up(BalanceTold(), asked)
+    return world.goes_on(beats)
+
+
+@leaves_open("platform.stops-at-balance")
+def a_balance_that_is_told_has_older_bills_taken_off() -> World:
+    return the_account_is_paid_into_after_an_older_bill(6)
+
+
+@passes("platform.stops-at-balance")
+def the_platform_stops_at_the_balance_that_it_told() -> World:
+    return the_account_is_paid_into_after_an_older_bill(10).wait(1).ends()
+
+
+@fails("platform.stops-at-balance", "balance.stops")
+def the_platform_ignores_the_balance_that_it_told() -> World:
+    return the_account_is_paid_into_after_an_older_bill(14)

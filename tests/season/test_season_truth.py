@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+from pilesim.contract.tariff import DEFAULT_TARIFF
 from pilesim.errors import InternalError
 from pilesim.faulty import Mishap
 from pilesim.pile.faults import FAULTS, bill
 from pilesim.pile.profiles import Profile
 from pilesim.platform.ledger import Anomaly
-from pilesim.platform.settings import DEFAULT_TARIFF, Settings
+from pilesim.platform.settings import Settings
 from pilesim.season.expected import Expected, Truth, unnumbered
 from pilesim.season.faults import FAULTS_TOLD
 from pilesim.season.play import season_contract

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from pilesim.cli.main import run
+from pilesim.conformance.applicable import unprovable
 from pilesim.conformance.runner import Options, run_scenario
 from pilesim.contract.contracts import contract_of
 from pilesim.errors import UsageError
+from pilesim.library import scenario_folder
 from pilesim.rig.targets import parse_target
 from pilesim.rules.table import RULES
 from pilesim.rules.verdict import Verdict
@@ -79,31 +81,37 @@ def test_it_tells_it_among_all_protocols_by_its_frames(capsys: pytest.CaptureFix
     assert "1.23 kWh" in said
 
 
-SCENARIO = """
-id: tiny/start
-title: As far as three messages go
-proves: [beat.period]
-start: "2026-03-03T12:00:00+08:00"
-steps:
-  - plug: {gun: 1}
-  - until: {gun: 1, cable: true}
-  - authorise: {gun: 1, order: A, balance: 50.00}
-  - start: {gun: 1}
-  - wait: 3m
-"""
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.parametrize("name", ["order/full", "order/unplugged"])
+def test_pile_and_platform_play_a_charge_in_it(name: str) -> None:
+    scenario = load_scenario(scenario_folder() / f"{name}.yaml", {row.id for row in RULES})
+    played = run_scenario(scenario, Options(target=parse_target("sim:reference"), protocol="tiny", seed=1))
+    assert played.result.verdict is Verdict.PASS
+    decoder = Decoder(protocol_named("tiny"))
+    seen = [item for event in played.trace.events for item in decoder.feed(event) if isinstance(item, Seen)]
+    assert all(item.decoded.problems == () for item in seen)
+    (bill, *_) = [m for item in seen for m in [item.decoded.message] if isinstance(m, Bill)]
+    assert bill.energy_dwh > 0
+    # Nobody told it a tariff, and the platform's ledger has the same: energy and service together cost 0.80 to 1.49.
+    assert 80_000 <= bill.fees_mfen * 10_000 // bill.energy_dwh <= 149_000
 
 
 @pytest.mark.usefixtures("tiny")
-def test_pile_and_platform_speak_it_in_a_scenario(tmp_path: Path) -> None:
-    (tmp_path / "start.yaml").write_text(SCENARIO)
-    scenario = load_scenario(tmp_path / "start.yaml", {row.id for row in RULES})
-    played = run_scenario(scenario, Options(target=parse_target("sim:reference"), protocol="tiny", seed=1))
-    assert [row.verdict for row in played.result.rules if row.id == "beat.period"] == [Verdict.PASS]
-    decoder = Decoder(protocol_named("tiny"))
-    seen = [item for event in played.trace.events for item in decoder.feed(event) if isinstance(item, Seen)]
-    names = {item.decoded.message.name for item in seen if item.decoded.message is not None}
-    assert names == {"gun-report", "start"}
-    assert all(item.decoded.problems == () for item in seen)
+def test_it_knows_what_follows_from_the_messages_that_it_lacks() -> None:
+    reasons = contract_of("tiny").not_applicable
+    assert reasons["start.answered"] == "tiny has no start-reply"
+    assert reasons["bill.plug-times"] == "the bill of tiny carries no arrive"
+    assert reasons["beat.charging"] == "the contract of tiny sets no limit for it"
+    assert reasons["platform.replies"] == "no message of tiny has a reply"
+    assert reasons["bill.amount"] == "no message of tiny tells a tariff"
+    assert "beat.period" not in reasons and "bill.energy" not in reasons
+
+
+@pytest.mark.usefixtures("tiny")
+def test_it_says_that_a_scenario_sets_a_tariff_that_nobody_can_tell() -> None:
+    scenario = load_scenario(scenario_folder() / "bill" / "occupancy-rates.yaml", {row.id for row in RULES})
+    reason = unprovable(scenario, protocol_named("tiny"), contract_of("tiny"))
+    assert reason == "it sets a tariff, which no message of tiny tells"
 
 
 @pytest.mark.usefixtures("tiny")

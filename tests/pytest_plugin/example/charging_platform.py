@@ -9,7 +9,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 
-from pilesim.platform.settings import DEFAULT_TARIFF
+from pilesim.contract.tariff import DEFAULT_TARIFF
 from pilesim.units import parse_yuan_mfen
 from pilesim.wire.frame import Direction, End, Frame
 from pilesim.wire.messages import (

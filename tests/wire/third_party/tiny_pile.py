@@ -137,10 +137,12 @@ class TinyProtocol(TabledProtocol):
         return TinySession(self, side, pile)
 
     def new_order(self, pile: str, gun: int, epoch_ns: int, serial: int) -> str:
-        return f"{local_datetime(epoch_ns):%y%m%d%H}{serial % 10_000:04d}"
+        return f"{local_datetime(epoch_ns):%d%H%M%S}{serial % 10_000:04d}"
 
     def normal_order(self, order: str) -> str:
-        return order.zfill(2 * ORDER_SIZE) if order.strip("0") else ""
+        """The last digits of a longer one."""
+        digits = order.zfill(2 * ORDER_SIZE)[-2 * ORDER_SIZE :]
+        return digits if digits.strip("0") else ""
 
 
 class TinySession(TabledSession):
@@ -163,6 +165,17 @@ CONTRACT: Contract = replace(
     protocol=NAME,
     replies={},
     changes_apart=False,
+    legal_moves={
+        GunState.IDLE: frozenset({GunState.CHARGING, GunState.FAULT}),
+        GunState.CHARGING: frozenset({GunState.IDLE, GunState.FAULT}),
+        GunState.FAULT: frozenset({GunState.IDLE}),
+    },
+    # What follows from the messages that it has not need not be said.
+    not_applicable={
+        "beat.occupied-while-cabled": "a gun of this protocol is idle once it does not charge",
+        "bill.after-unplug": "a gun of this protocol is idle once it does not charge",
+        "fault.told": "no message of this protocol tells which fault it is",
+    },
     beat_idle_ns=30 * S,
     bill_due=BillDue.END,
     bill_resends=0,
