@@ -52,7 +52,7 @@ def command(data: tuple[str, ...], protocol: str | None, direction: str | None, 
             raise UsageError(f"{name}: found a capture: give --guess, or judge it with `pilesim judge`")
         trace = read_capture(content.decode("utf-8", "replace").splitlines(keepends=True), name)
         spoken = protocol_named(protocol or trace.header.protocol)
-        _show_guesses(spoken, _passed(spoken, trace), as_json)
+        _show_guesses(spoken, _passed(spoken, trace), protocol, as_json)
         return
     read = _from_hex(content)
     loose = content if read is None else read
@@ -67,7 +67,7 @@ def command(data: tuple[str, ...], protocol: str | None, direction: str | None, 
         spoken = protocol_named(protocol)
         described = describe_frames(spoken, loose, goes)
     if guess:
-        _show_guesses(spoken, [(frame, None) for frame in frames_in(spoken, loose, goes)], as_json)
+        _show_guesses(spoken, [(frame, None) for frame in frames_in(spoken, loose, goes)], protocol, as_json)
     elif as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(described), indent=1))
     else:
@@ -87,14 +87,15 @@ def _passed(spoken: Protocol, trace: Trace) -> list[tuple[Frame, int | None]]:
     ]
 
 
-def _show_guesses(spoken: Protocol, frames: list[tuple[Frame, int | None]], as_json: bool) -> None:
+def _show_guesses(spoken: Protocol, frames: list[tuple[Frame, int | None]], given: str | None, as_json: bool) -> None:
+    """What the frames look like, and a dialect of what was `given` that says so; without it of what is installed."""
     guessed = guess_frames(spoken, frames)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(guessed), indent=1))
     elif not frames:
         click.echo(f"No frame of {spoken.name} was found: there is nothing to guess at.")
     else:
-        print_guesses(console(), spoken.origin or spoken.name, guessed)
+        print_guesses(console(), given or spoken.origin or spoken.name, guessed)
 
 
 def _choice(told: Told) -> str:

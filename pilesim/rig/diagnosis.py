@@ -16,6 +16,7 @@ from pilesim.rig.listening import Beats, ClockSeen, Heard
 from pilesim.rig.rigfile import RigFile
 from pilesim.rig.stimuli import ACT_OF
 from pilesim.units import MS, S, format_duration
+from pilesim.wire.protocol import protocol_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def missing_commands(rig_file: RigFile) -> list[str]:
 
 def facts(heard: Heard, rig_file: RigFile) -> Iterator[Fact]:
     """All that can be told of the pile, one row each."""
-    rig, fit = rig_file.rig, heard.fits[rig_file.protocol]
+    rig, fit = rig_file.rig, heard.fits[_own(rig_file)]
     yield Fact("line", _line(heard))
     yield Fact("protocol", _protocol(heard, rig_file), rig_file.protocol)
     yield Fact("pile number", ", ".join(heard.numbers) or "none", rig_file.number)
@@ -77,9 +78,14 @@ def _line(heard: Heard) -> str:
 
 
 def _protocol(heard: Heard, rig_file: RigFile) -> str:
-    name = _best(heard) or rig_file.protocol
+    name = _best(heard) or _own(rig_file)
     fit = heard.fits[name]
     return f"{name}: {fit.good} of {fit.frames} frames fit" if fit.frames else "not one frame"
+
+
+def _own(rig_file: RigFile) -> str:
+    """The protocol of the rig file by its name: a file's is in it."""
+    return protocol_named(rig_file.protocol).name
 
 
 def _best(heard: Heard) -> str:
@@ -160,7 +166,7 @@ def _unframed(heard: Heard, rig_file: RigFile) -> str:
 
 
 def _other_protocol(heard: Heard, rig_file: RigFile) -> str:
-    said, best = rig_file.protocol, _best(heard)
+    said, best = _own(rig_file), _best(heard)
     if not best or heard.fits[best].good == heard.fits[said].good:
         return ""
     good, fit = heard.fits[said].good, heard.fits[best]

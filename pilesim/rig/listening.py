@@ -83,7 +83,7 @@ class Heard:
     data: bytes
     """The first of them, `KEPT_BYTES` at most."""
     fits: Mapping[str, Fit]
-    """Every protocol's."""
+    """Of the protocol that was expected, a dialect perhaps, and of every other that is known."""
     numbers: Mapping[str, int]
     """Pile numbers, and how many frames carry each."""
     beats: Mapping[int, Beats]
@@ -111,6 +111,7 @@ class Ear:
     def __init__(self, protocol: Protocol, world_start_ns: int, *, connectionless: bool) -> None:
         self._start_ns = world_start_ns
         self._connectionless = connectionless
+        self._protocol = protocol
         self._decoder = Decoder(protocol)
         self._chunks: list[tuple[int, bytes]] = []
         """When, and what; empty bytes where a connection began."""
@@ -205,7 +206,7 @@ class Ear:
             peer=self._peer,
             size=self._size,
             data=b"".join(data for _, data in self._chunks),
-            fits={protocol.name: _fit(protocol, self._chunks) for protocol in protocols().values()},
+            fits={each.name: _fit(each, self._chunks) for each in (self._protocol, *protocols().values())},
             numbers=dict(self._numbers),
             beats=dict(sorted(self._beats.items())),
             firmware=self._firmware,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal
@@ -36,7 +36,7 @@ from pilesim.wire.fields import Field, Layout, Values, takes_all
 from pilesim.wire.frame import Direction, ProblemKind
 from pilesim.wire.meaning import Meaning
 from pilesim.wire.messages import NO_TIME, Message, Stamp
-from pilesim.wire.protocol import Row, Trust
+from pilesim.wire.protocol import Protocol, Row, Trust
 from pilesim.wire.tabled import Entry, Revision, Shape, TabledProtocol
 
 T = TypeVar("T")
@@ -44,6 +44,8 @@ T = TypeVar("T")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _FIELD = re.compile(r"[a-z][a-z0-9_]*")
 _EDITION_DIGITS = 8
+_NEXT = "\n---\n"
+"""Between an overlay and the one that lies on it."""
 _WITH_CENTURY = 7
 """Bytes of a time in decimal digits whose year has four."""
 
@@ -88,6 +90,7 @@ class Revised(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is said of a message: of a known one, or of a new one (number, direction, fields)."""
 
     number: int | str | None = None
+    """A new one's, or another than a known one has in the base."""
     direction: Direction | None = None
     called: str = ""
     chinese: str = ""
@@ -116,9 +119,15 @@ class Overlay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     periods: dict[str, Duration] = {}
 
 
+def layers(overlay: str) -> tuple[str, str]:
+    """The text of an overlay, apart from that of what it lies on: "" where that is no dialect."""
+    below, _, top = overlay.rpartition(_NEXT)
+    return below, top
+
+
 def read_overlay(overlay: str, file: str) -> tuple[Document, Overlay]:
-    """The overlay in a text; FileError names the line, what was expected and what was found."""
-    document = strictyaml.read(overlay, file)
+    """The topmost overlay in a text; FileError names the line, what was expected and what was found."""
+    document = strictyaml.read(layers(overlay)[1], file)
     said = strictyaml.convert(document, (), document.data, Overlay, quantity)
     if not _NAME.fullmatch(said.name):
         raise document.error(
@@ -136,8 +145,9 @@ def dialect_of(overlay: str, document: Document, said: Overlay, base: object) ->
     """The protocol that `overlay` makes of `base`; FileError where it does not fit it."""
     if not isinstance(base, TabledProtocol):
         raise document.error(("protocol",), f"expected a protocol that is made of tables, found {said.protocol!r}")
-    if base.revision is not None:
-        raise document.error(("protocol",), f"expected a protocol that is no dialect itself, found {said.protocol!r}")
+    if base.overlay and not layers(overlay)[0]:
+        # A recording keeps one text, and that has to hold all that was laid on the first base.
+        overlay = f"{base.overlay}{_NEXT}{overlay}"
     entries = _Reviser(document, said, base).entries()
     revision = Revision(
         name=edition(overlay, said.name),
@@ -283,33 +293,68 @@ class _Reviser:
         self._numbers = {entry.row.name: number for number, entry in self._known.items()}
 
     def entries(self) -> dict[int, Entry]:
-        revised = dict(self._known)
-        answers: list[tuple[Path, int, Direction, str | int]] = []
-        for name, data in self._said.messages.items():
+        sayings = {name: self._as(("messages", name), data, Revised) for name, data in self._said.messages.items()}
+        moved = self._moved(sayings)
+        revised = {number: entry for number, entry in self._known.items() if number not in moved}
+        placed = {entry.row.name: number for number, entry in revised.items()}
+        for name, said in sayings.items():
             path: Path = ("messages", name)
-            said = self._as(path, data, Revised)
-            number = self._numbers.get(name)
-            if number is None:
-                number = _numbered(name)
-                number = number if number in self._known else None
-            if number is None:
+            known = self._in_base(name)
+            if known is None:
                 number, entry = self._new(path, name, said, revised)
             else:
-                entry = self._revised(path, self._known[number], said)
+                number, entry = moved.get(known, known), self._revised(path, self._known[known], said)
+                if known in moved:
+                    self._free(path, number, revised)
+                    entry = replace(entry, row=replace(entry.row, number=number))
             revised[number] = entry
-            self._numbers[entry.row.name] = number
+            placed |= {name: number, entry.row.name: number}
+        for number, entry in revised.items():
+            if entry.row.reply in moved:
+                revised[number] = replace(entry, row=replace(entry.row, reply=moved[entry.row.reply]))
+        for name, said in sayings.items():
             if said.answers is not None:
-                answers.append(((*path, "answers"), number, entry.row.direction, said.answers))
-        for path, number, direction, request in answers:
-            asked = self._numbers.get(str(request), _numbered(str(request)))
-            if asked is None or asked not in revised:
-                known = ", ".join(self._numbers)
-                raise self._wrong(path, f"expected a message, one of {known}", request, self._numbers)
-            entry = revised[asked]
-            if entry.row.direction is direction:
-                raise self._document.error(path, f"expected a message that goes the other way, found {request!r}")
-            revised[asked] = replace(entry, row=replace(entry.row, reply=number))
+                self._answers(("messages", name, "answers"), placed[name], said.answers, revised, placed)
         return revised
+
+    def _in_base(self, name: str) -> int | None:
+        """The number in the base of a message that is called so, or by that number."""
+        number = self._numbers.get(name, _numbered(name))
+        return number if number in self._known else None
+
+    def _moved(self, sayings: Mapping[str, Revised]) -> dict[int, int]:
+        """Number in the base to the number here, of those that have another."""
+        moved: dict[int, int] = {}
+        for name, said in sayings.items():
+            known = self._in_base(name)
+            if known is not None and said.number is not None:
+                number = self._said_number(("messages", name), said)
+                if number != known:
+                    moved[known] = number
+        return moved
+
+    def _said_number(self, path: Path, said: Revised) -> int:
+        number = _numbered(str(said.number))
+        if number is None:
+            raise self._wrong((*path, "number"), "expected a number from 0 to 255 such as 0x60", said.number)
+        return number
+
+    def _free(self, path: Path, number: int, revised: Mapping[int, Entry]) -> None:
+        if number in revised:
+            taken = revised[number].row.name
+            raise self._document.error((*path, "number"), f"expected a number that is free, found that of {taken}")
+
+    def _answers(
+        self, path: Path, number: int, request: str | int, revised: dict[int, Entry], placed: Mapping[str, int]
+    ) -> None:
+        asked = placed.get(str(request), _numbered(str(request)))
+        if asked is None or asked not in revised:
+            known = ", ".join(placed)
+            raise self._wrong(path, f"expected a message, one of {known}", request, placed)
+        entry = revised[asked]
+        if entry.row.direction is revised[number].row.direction:
+            raise self._document.error(path, f"expected a message that goes the other way, found {request!r}")
+        revised[asked] = replace(entry, row=replace(entry.row, reply=number))
 
     def _as(self, path: Path, data: Any, kind: type[T]) -> T:
         return strictyaml.convert(self._document, path, data if data is not None else {}, kind, quantity)
@@ -320,16 +365,12 @@ class _Reviser:
     # A message.
 
     def _new(self, path: Path, name: str, said: Revised, revised: Mapping[int, Entry]) -> tuple[int, Entry]:
-        number = _numbered(name) if said.number is None else _numbered(str(said.number))
-        if said.number is None and number is None:
+        number = _numbered(name) if said.number is None else self._said_number(path, said)
+        if number is None:
             known = ", ".join(self._numbers)
             expected = f"expected a message of {self._base.name}, one of {known}, or a new one with its number"
             raise self._wrong(path, expected, name, self._numbers)
-        if number is None:
-            raise self._wrong((*path, "number"), "expected a number from 0 to 255 such as 0x60", said.number)
-        if number in revised:
-            taken = revised[number].row.name
-            raise self._document.error((*path, "number"), f"expected a number that is free, found that of {taken}")
+        self._free(path, number, revised)
         if said.direction is None:
             raise self._document.error(path, "expected a direction, up or down, of a new message; found none")
         for key, given in (("remove", said.remove), ("change", said.change), ("add", said.add)):
@@ -354,7 +395,7 @@ class _Reviser:
 
     def _revised(self, path: Path, entry: Entry, said: Revised) -> Entry:
         row = entry.row
-        for key, given in (("number", said.number), ("direction", said.direction), ("fields", said.fields)):
+        for key, given in (("direction", said.direction), ("fields", said.fields)):
             if given:
                 text = f"expected a new message's name, since only a new one has `{key}`; found {row.name!r}"
                 raise self._document.error((*path, key), text)
@@ -700,8 +741,11 @@ def _shapes(entry: Entry, layout: Layout, base: str) -> tuple[Shape, ...]:
     return tuple(shapes)
 
 
-def load_dialect(overlay: str, file: str, base_of: Any) -> TabledProtocol:
-    """The dialect in the text of an overlay; `base_of` gives a protocol by name. FileError says what does not fit."""
+def load_dialect(overlay: str, file: str, base_of: Callable[[str], Protocol]) -> TabledProtocol:
+    """The dialect in the text of an overlay; `base_of` gives the protocol that it names as its base.
+
+    FileError says what does not fit.
+    """
     document, said = read_overlay(overlay, file)
     try:
         base = base_of(said.protocol)

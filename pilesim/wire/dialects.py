@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from pilesim.errors import FileError, UsageError
-from pilesim.wire.dialect import load_dialect
-from pilesim.wire.protocol import Protocol, protocol_named
+from pilesim.wire.dialect import layers, load_dialect
+from pilesim.wire.protocol import Protocol, protocol_named, with_options
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -25,6 +25,8 @@ _SUFFIXES = frozenset({".yaml", ".yml"})
 _remembered: dict[str, Protocol] = {}
 _files: dict[str, Protocol] = {}
 """What each file said when it was read."""
+_reading: list[str] = []
+"""Files that are being read, each of which lies on the next."""
 
 
 def is_file(name: str) -> bool:
@@ -47,19 +49,36 @@ def read(name: str) -> Protocol:
             raise UsageError(f"{name}: expected a dialect's file: {error.strerror}") from None
         except UnicodeDecodeError as error:
             raise FileError(name, None, f"expected UTF-8 text: {error.reason}") from None
-        _files[name] = remember(text, name)
+        if name in _reading:
+            raise UsageError(f"expected a protocol to lie on, found {name}, which lies on this one")
+        _reading.append(name)
+        try:
+            _files[name] = remember(text, name)
+        finally:
+            _reading.remove(name)
     return _files[name]
 
 
 def remember(overlay: str, file: str) -> Protocol:
-    """The dialect that `overlay` is, known by its name from now on; `file` is what messages call the text."""
+    """The dialect that `overlay` is, known by its name from now on; `file` is what messages call the text.
+
+    What it lies on is a file beside `file`, or stands before it in the text, as in what a recording keeps.
+    """
     found = _made(overlay, file)
-    return _remembered.setdefault(found.name, found)
+    # A name tells its options beside the defaults, and so it is the dialect with these that is remembered by name.
+    usual = found.chosen(protocol_named(found.origin.partition("?")[0]).options) if found.options else found
+    usual = _remembered.setdefault(usual.name, usual)
+    return usual.chosen(found.options) if found.options else usual
 
 
 @cache
 def _made(overlay: str, file: str) -> Protocol:
-    return load_dialect(overlay, file, protocol_named)
+    below, _ = layers(overlay)
+
+    def base_of(name: str) -> Protocol:
+        return with_options(remember(below, file), name) if below else protocol_named(beside(name, file))
+
+    return load_dialect(overlay, file, base_of)
 
 
 def remembered(name: str) -> Protocol | None:

@@ -176,8 +176,12 @@ def protocol_named(name: str) -> Protocol:
     It is one of pilesim's, one of another package's (`wire.offered`), or a dialect: the file of its overlay, or the
     name of one that was read before. UsageError lists what is known.
     """
-    base, _, query = name.partition("?")
-    spoken = _called(base)
+    return with_options(_called(name.partition("?")[0]), name)
+
+
+def with_options(spoken: Protocol, name: str) -> Protocol:
+    """`spoken` with the options of `name`; UsageError where they are none of its own."""
+    _, _, query = name.partition("?")
     options: dict[str, str] = {}
     for part in filter(None, query.split("&")):
         option, equals, choice = part.partition("=")

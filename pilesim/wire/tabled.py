@@ -87,8 +87,8 @@ class TabledProtocol(Protocol):
     entries: Mapping[int, Entry]
     """By number: no number goes both ways in these protocols."""
     envelope: Envelope
-    revision: Revision | None = None
-    """What made it of another protocol, if anything."""
+    revisions: tuple[Revision, ...] = ()
+    """What made it of another protocol, if anything, one after the other."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -107,6 +107,13 @@ class TabledProtocol(Protocol):
     def revised(self, revision: Revision) -> TabledProtocol:
         """This protocol with other tables, and the options that it has; the same one each time it is asked for."""
         return _revised(self, revision)
+
+    def revised_as(self, other: TabledProtocol) -> TabledProtocol:
+        """This protocol with all that has made `other` of its own base."""
+        found = self
+        for revision in other.revisions:
+            found = found.revised(revision)
+        return found
 
     def tells(self, kind: type[Message], attribute: str) -> bool:
         return any(
@@ -181,7 +188,7 @@ def _revised(protocol: TabledProtocol, revision: Revision) -> TabledProtocol:
     other.provisional = revision.provisional
     other.overlay = revision.text
     other.origin = protocol.name
-    other.revision = revision
+    other.revisions = (*protocol.revisions, revision)
     other.entries = revision.revise(protocol.entries)
     other.catalogue = tuple(entry.row for entry in other.entries.values())
     other.envelope = protocol.envelope_of(other.entries)

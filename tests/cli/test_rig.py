@@ -138,6 +138,15 @@ def test_it_knows_what_dials_in(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert (code, sentence in said) == (1, True), said
 
 
+@pytest.mark.parametrize("protocol", ["ykc-1.6?crc_order=big", "depot.yaml"])
+def test_it_knows_a_pile_that_speaks_as_its_file_chooses(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], protocol: str
+) -> None:
+    (tmp_path / "depot.yaml").write_text("protocol: lhc\nname: depot\nmessages: {heartbeat: {number: 0x65}}\n")
+    code = rig_check(tmp_path, f"pile: sim:reference\nprotocol: {protocol}", "--for", "6m")
+    assert (code, "all is well" in capsys.readouterr().out) == (0, True)
+
+
 QR_REPLY = bytes.fromhex("680c010000f132010600213533000cfc")
 """0xF1 of a pile that says 0 for ok; written by hand."""
 

@@ -15,7 +15,7 @@ from pilesim.rig.targets import parse_target
 from pilesim.rules.table import RULES
 from pilesim.rules.verdict import Verdict
 from pilesim.scenario.scenario import load_scenario, load_scenarios
-from pilesim.trace.events import Note
+from pilesim.trace.events import Chunk, Note
 from pilesim.units import S
 from pilesim.wire.protocol import protocol_named
 
@@ -40,6 +40,29 @@ def result(scenario: str, *, pile: str = "sim:reference", protocol: str = YKC) -
 def test_the_reference_pile_passes_the_life_of_an_order(scenario: str) -> None:
     played = result(scenario)
     assert (played.verdict, played.reason) == (Verdict.PASS, "")
+
+
+NUMBERED_ANEW = """
+protocol: ykc-1.6?crc_order=big
+name: anew
+messages:
+  heartbeat: {number: 0x83}
+  bill: {number: 0x3C}
+  bill reply: {number: 0x3B}
+  report: {number: 0x71}
+"""
+
+
+def test_pile_and_platform_play_by_a_dialect_that_lies_on_one_with_other_numbers(tmp_path: Path) -> None:
+    (tmp_path / "anew.yaml").write_text(NUMBERED_ANEW)
+    (tmp_path / "top.yaml").write_text("protocol: anew.yaml\nname: top\ndeadlines: {bill.prompt: 20s}\n")
+    played = run_scenario(
+        SCENARIOS["order/short"],
+        Options(target=parse_target("sim:reference"), protocol=str(tmp_path / "top.yaml"), seed=1),
+    )
+    assert (played.result.verdict, played.result.reason) == (Verdict.PASS, "")
+    types = {event.data[5] for event in played.trace.events if isinstance(event, Chunk)}
+    assert {0x83, 0x3C, 0x3B, 0x71} <= types and not {0x03, 0x13, 0x40} & types
 
 
 def test_it_proves_what_the_protocol_can_carry_and_says_why_not_the_rest() -> None:

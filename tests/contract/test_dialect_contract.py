@@ -64,6 +64,14 @@ def test_it_needs_what_the_versions_without_it_say_they_lack(name: str) -> None:
     assert set(unmet(protocol_named(name))) <= set(written.not_applicable)
 
 
+def test_it_promises_what_each_dialect_under_it_says() -> None:
+    below = dialect("deadlines: {beat.period: 65s, start.answered: 9s}\nperiods: {beat-idle: 1m}")
+    contract = contract_of(remember(f"protocol: {below}\nname: e\ndeadlines: {{beat.period: 70s}}", "e.yaml").name)
+    assert (contract.limits["beat.period"].value, contract.limits["start.answered"].value) == (70 * S, 9 * S)
+    assert contract.limits["beat.period"].source == "dialect e"
+    assert contract.beat_idle_ns == 60 * S
+
+
 WRONG = [
     ("deadlines: {beat.perod: 65s}", 3, "found 'beat.perod'; perhaps beat.period"),
     ("deadlines: {beat.period: 65}", 3, "expected a duration with its unit such as 90s or 5m41.6s, found 65"),

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from handmade import frame
 
+from pilesim.contract.contracts import contract_of
 from pilesim.errors import FileError, UsageError
 from pilesim.library import firmware_folder
 from pilesim.units import local_datetime
+from pilesim.wire import dialects
 from pilesim.wire.dialects import beside, remember
 from pilesim.wire.frame import Decoded, Direction, End, Frame
-from pilesim.wire.messages import Bill, GunFault, GunReport, GunState, Opaque, Stamp, StopReason
+from pilesim.wire.messages import (
+    Bill,
+    BillReply,
+    GunFault,
+    GunReport,
+    GunReportReply,
+    GunState,
+    Opaque,
+    ReportAsk,
+    Stamp,
+    StopReason,
+)
 from pilesim.wire.protocol import Protocol, Trust, protocol_named
 
 PILE = "44030500040000200026"
@@ -295,7 +309,20 @@ WRONG: list[tuple[str, str, int, str]] = [
     ("a large number", "x: {number: 300, direction: up}", 4, "expected a number from 0 to 255"),
     ("no direction", "x: {number: 0x60}", 4, "expected a direction, up or down, of a new message; found none"),
     ("a new one changed", "x: {number: 0x60, direction: up, remove: [a]}", 4, "expected `fields` of a new message"),
-    ("a known one's number", "heartbeat: {number: 0x60}", 4, "since only a new one has `number`"),
+    ("a known one's number", "heartbeat: {number: x}", 4, "expected a number from 0 to 255 such as 0x60; found 'x'"),
+    (
+        "a known one's taken number",
+        "heartbeat: {number: 0x09}",
+        4,
+        "expected a number that is free, found that of bill",
+    ),
+    (
+        "one number for two",
+        "heartbeat: {number: 0x60}\nbill: {number: 0x60}",
+        5,
+        "expected a number that is free, found that of heartbeat",
+    ),
+    ("a known one's direction", "heartbeat: {direction: up}", 4, "since only a new one has `direction`"),
     ("an unknown request", "x: {number: 0x60, direction: up, answers: strt}", 4, "found 'strt'; perhaps start"),
     (
         "a request that way",
@@ -337,6 +364,100 @@ def test_it_says_what_is_wrong_with_the_head_of_an_overlay(overlay: str, line: i
     assert told.value.line == line
 
 
-def test_it_lies_on_no_other_dialect(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match="expected a protocol that is no dialect itself"):
-        remember(f"protocol: {EXAMPLE}\nname: x", "d.yaml")
+BELOW = "protocol: lhc\nname: below\nmessages:\n  heartbeat: {remove: [amount], add: [{name: soc, type: u8}]}\n"
+ON_TOP = (
+    "protocol: below.yaml\nname: top\nmessages:\n  heartbeat: {number: 0x55, add: [{name: x, like: heartbeat.soc}]}\n"
+)
+
+
+def files(folder: Path, **texts: str) -> None:
+    for name, text in texts.items():
+        (folder / f"{name}.yaml").write_text(text)
+
+
+def test_it_lies_on_another_dialect_in_a_file_beside_it(tmp_path: Path) -> None:
+    files(tmp_path, below=BELOW, top=ON_TOP)
+    top = protocol_named(str(tmp_path / "top.yaml"))
+    data = top.session(End.PILE, PILE).build(replace(REPORT, amount_mfen=None))
+    assert decoded(top, data).problems == ()
+    assert [view.name for view in top.dissect(decoded(top, data).frame)][-4:-2] == ["soc", "x"]
+    assert top.origin == protocol_named(str(tmp_path / "below.yaml")).name
+
+
+def test_a_recording_keeps_all_that_lies_under_a_dialect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files(tmp_path, below=BELOW, top=ON_TOP)
+    top = protocol_named(str(tmp_path / "top.yaml"))
+    for memory in ("_files", "_remembered"):
+        monkeypatch.setattr(dialects, memory, {})
+    again = remember(top.overlay, "x.jsonl:1: dialect")
+    assert again.name == top.name
+    assert protocol_named(again.name) is again
+    assert [row.size for row in again.catalogue] == [row.size for row in top.catalogue]
+    assert contract_of(again.name).protocol == top.name
+
+
+def test_another_edition_of_what_lies_below_is_another_of_what_lies_on_top(tmp_path: Path) -> None:
+    names = set()
+    for edition, below in {"one": BELOW, "two": BELOW.replace("soc", "charge")}.items():
+        (tmp_path / edition).mkdir()
+        files(tmp_path / edition, below=below, top=ON_TOP.replace("heartbeat.soc", "heartbeat.order"))
+        names.add(protocol_named(str(tmp_path / edition / "top.yaml")).name)
+    assert len(names) == 2
+
+
+def test_options_of_the_first_base_are_chosen_through_all_that_lies_on_it(tmp_path: Path) -> None:
+    files(
+        tmp_path,
+        below="protocol: ykc-1.6?bill_retry=1x5m\nname: below\nmessages: {heartbeat: {chinese: 一}}",
+        top="protocol: below.yaml?current_sign=minus\nname: top\nmessages: {heartbeat: {add: [{name: x, type: u8}]}}",
+    )
+    top = protocol_named(f"{tmp_path / 'top.yaml'}?crc_order=big")
+    assert dict(top.options) == {"crc_order": "big", "bill_retry": "1x5m", "current_sign": "minus"}
+    row = top.row(0x03, Direction.UP)
+    assert row is not None and (row.chinese, row.size) == ("一", "10")
+    again = remember(top.overlay, "x.jsonl")
+    assert dict(again.options) == {"crc_order": "little", "bill_retry": "1x5m", "current_sign": "minus"}
+    for spoken in (top, again, top.chosen({"bill_retry": "3x30s"})):
+        assert dict(protocol_named(spoken.name).options) == dict(spoken.options), "by a name as a recording tells it"
+
+
+def test_it_says_that_files_lie_on_one_another(tmp_path: Path) -> None:
+    files(tmp_path, a="protocol: b.yaml\nname: a", b="protocol: a.yaml\nname: b")
+    with pytest.raises(FileError, match=r"expected a protocol to lie on, found .*a\.yaml, which lies on this one"):
+        protocol_named(str(tmp_path / "a.yaml"))
+    with pytest.raises(FileError, match=r"gone\.yaml: expected a dialect's file: No such file"):
+        remember("protocol: gone.yaml\nname: c", str(tmp_path / "c.yaml"))
+
+
+def test_it_gives_a_message_another_number() -> None:
+    protocol = dialect("heartbeat: {number: 0x55}\nheartbeat reply: {number: 0x05}\nnew: {number: 0x06, direction: up}")
+    data = protocol.session(End.PILE, PILE).build(REPORT)
+    assert (decoded(protocol, data).frame.number, decoded(protocol, data).title[:14]) == (0x55, "0x55 heartbeat")
+    row = protocol.row(0x55, Direction.UP)
+    assert row is not None and row.reply == 0x05
+    new = protocol.row(0x06, Direction.UP)
+    assert new is not None and new.name == "new"
+    told = protocol.session(End.PLATFORM, PILE).build(GunReportReply(gun=2), decoded(protocol, data).frame)
+    reply = decoded(protocol, told, Direction.DOWN)
+    assert (reply.frame.number, reply.frame.sequence) == (0x05, 0), "a reply to a heartbeat has no number of its own"
+
+
+def test_two_messages_may_change_their_numbers_for_each_others() -> None:
+    protocol = dialect("bill: {number: 0x16}\nstate change: {number: 0x09}")
+    for message, number in ((BILL, 0x16), (replace(REPORT, change=True), 0x09)):
+        found = decoded(protocol, protocol.session(End.PILE, PILE).build(message))
+        assert found.frame.number == number
+        assert type(found.message) is type(message)
+    replies = [row.reply for number in (0x16, 0x09) for row in [protocol.row(number, Direction.UP)] if row]
+    assert replies == [0x0A, 0x17]
+
+
+def test_a_reply_with_another_number_is_one_still() -> None:
+    protocol = dialect("bill reply: {number: 0x4E}\nreport: {number: 0x71}", base="ykc-1.6")
+    pile = "44030500040000"
+    request = decoded(protocol, protocol.session(End.PLATFORM, pile).build(ReportAsk(gun=1)), Direction.DOWN).frame
+    session = protocol.session(End.PLATFORM, pile)
+    reply = decoded(protocol, session.build(BillReply(order="7".zfill(32)), request), Direction.DOWN).frame
+    assert (reply.number, reply.answers) == (0x4E, request.sequence)
+    unasked = decoded(protocol, protocol.session(End.PILE, pile).build(replace(REPORT, gun=1, order="7"))).frame
+    assert (unasked.number, unasked.answers) == (0x71, None), "which is sent of itself too"

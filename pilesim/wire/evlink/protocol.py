@@ -18,11 +18,11 @@ from pilesim.wire.evlink.payloads import ACCOUNT_DIGITS, FIRMWARE_SIZE, normal_o
 from pilesim.wire.evlink.versions import VERSIONS, Version
 from pilesim.wire.fields import Values
 from pilesim.wire.frame import Direction, End, Frame
-from pilesim.wire.messages import Message
+from pilesim.wire.messages import BillReply, GunReportReply, Message
 from pilesim.wire.protocol import Session
 from pilesim.wire.tabled import TabledProtocol, TabledSession
 
-UNNUMBERED_REPLIES = (0x06, 0x0A, 0x17)
+UNNUMBERED_REPLIES = (GunReportReply, BillReply)
 """The platform's replies that carry no number of its own."""
 SEQUENCES = 0xFFFF
 """Numbers that a side counts through: 1 to 65535."""
@@ -63,13 +63,14 @@ class EvlinkSession(TabledSession):
         super().__init__(protocol, side, pile)
         self._version = protocol.version
         self._last = 0
+        self._unnumbered = {number for kind in UNNUMBERED_REPLIES for number in _numbers(protocol, kind)}
 
     def placed(self, message: Message) -> Values:
         return {}
 
     def build(self, message: Message, answering: Frame | None = None) -> bytes:
         number, body = self.body_of(message)
-        unnumbered = self._direction is Direction.DOWN and number in UNNUMBERED_REPLIES
+        unnumbered = self._direction is Direction.DOWN and number in self._unnumbered
         data = seal(
             self._version,
             self._direction,
@@ -86,6 +87,10 @@ class EvlinkSession(TabledSession):
 
     def reset(self) -> None:
         self._last = 0
+
+
+def _numbers(protocol: EvlinkProtocol, kind: type[Message]) -> set[int]:
+    return {entry.row.number for entry in protocol.meaning(kind)}
 
 
 EVLINK_PROTOCOLS = tuple(EvlinkProtocol(version) for version in VERSIONS)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from pilesim.wire.fields import Field, Layout
 from pilesim.wire.frame import Direction, ProblemKind
+from pilesim.wire.messages import GunReport
 from pilesim.wire.protocol import Row
 from pilesim.wire.tabled import Entry, Shape
 from pilesim.wire.ykc import payloads
@@ -104,13 +105,14 @@ DEFINITIONS = (
     Definition(0xF1, "QR prefix reply", "二维码前缀应答", payloads.QR_PREFIX_REPLY),
 )
 
-SENT_UNASKED = frozenset({0x13})
-"""Replies that are also sent of themselves, so that the number alone tells no reply."""
+SENT_UNASKED = GunReport
+"""What is a reply and is also sent of itself, so that the number alone tells no reply."""
 
 
 def replies_among(entries: Mapping[int, Entry]) -> frozenset[int]:
     """The types that are sent only as replies: their sequence is that of their request."""
-    return frozenset(entry.row.reply for entry in entries.values() if entry.row.reply is not None) - SENT_UNASKED
+    replies = {entry.row.reply for entry in entries.values() if entry.row.reply is not None}
+    return frozenset(number for number in replies if entries[number].row.means is not SENT_UNASKED)
 
 
 def entries_of(current_sign: str) -> dict[int, Entry]:

@@ -70,8 +70,7 @@ class YkcProtocol(TabledProtocol):
                 raise UsageError(f"{NAME}: expected an option, one of {', '.join(OPTIONS)}; found {name!r}")
             if choice not in OPTIONS[name]:
                 raise UsageError(f"{NAME}: {name}: expected one of {', '.join(OPTIONS[name])}; found {choice!r}")
-        found = _with(tuple(options.get(name, self.options[name]) for name in OPTIONS))
-        return found if self.revision is None else found.revised(self.revision)
+        return _with(tuple(options.get(name, self.options[name]) for name in OPTIONS)).revised_as(self)
 
     @property
     def tolerant(self) -> Protocol:
