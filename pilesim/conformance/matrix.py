@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 import msgspec
 
@@ -18,18 +19,19 @@ from pilesim.conformance.runner import REFERENCE_PLATFORM, Options, run_scenario
 from pilesim.contract.contracts import contract_of
 from pilesim.errors import UsageError
 from pilesim.faulty import FaultKind
-from pilesim.library import firmware_folder
+from pilesim.library import firmware_folder, scenario_folder
 from pilesim.pile.faults import FAULTS as PILE_FAULTS
 from pilesim.platform.faults import FAULTS as PLATFORM_FAULTS
 from pilesim.quantities import Word, quantity
 from pilesim.rig.targets import SimTarget
 from pilesim.rules.table import RULES
 from pilesim.rules.verdict import Verdict
-from pilesim.scenario.scenario import Scenario
+from pilesim.scenario.scenario import Scenario, load_scenarios
 from pilesim.spread import hired
 from pilesim.wire.dialects import travelling
 from pilesim.wire.frame import End
-from pilesim.wire.protocol import DEFAULT_PROTOCOL, protocol_named
+from pilesim.wire.messages import MESSAGE_TYPES, Message
+from pilesim.wire.protocol import DEFAULT_PROTOCOL, Protocol, protocol_named
 
 FAULTS: Mapping[End, Mapping[str, FaultKind]] = {End.PILE: PILE_FAULTS, End.PLATFORM: PLATFORM_FAULTS}
 """Every fault there is, by the end that has it."""
@@ -70,13 +72,68 @@ class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 def load_proofs(protocol: str = DEFAULT_PROTOCOL) -> tuple[Proof, ...]:
     """The table of where each fault can be seen, from the firmware fixtures; every fault stands in it.
 
-    UsageError where there is none for `protocol`, or where it is not whole.
+    A protocol without a table of its own has that of its base, or of the one that it is most like, as far as it can
+    carry it. UsageError where the protocol, or its contract, cannot be had, or where the table is not whole.
     """
-    folder = firmware_folder() / "proofs"
-    path = folder / f"{protocol.partition('?')[0]}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in folder.glob("*.yaml")))
-        raise UsageError(f"expected a protocol whose faults have a matrix, one of {known}; found {protocol!r}")
+    spoken = protocol_named(protocol)
+    tables = {path.stem: path for path in sorted((firmware_folder() / "proofs").glob("*.yaml"))}
+    lineage = _lineage(spoken)
+    if lineage[0] in tables:
+        return _load(tables[lineage[0]])
+    base = next((name for name in lineage if name in tables), "")
+    if base:
+        return _carried(_load(tables[base]), spoken)
+    like = sorted(tables, key=lambda name: (_shared(spoken, protocol_named(name)), name == DEFAULT_PROTOCOL))
+    return _carried(_merged([_load(tables[name]) for name in reversed(like)]), spoken)
+
+
+def _lineage(spoken: Protocol) -> list[str]:
+    """The name of the protocol, and of those that it is a dialect of, without options."""
+    names = [spoken.name.partition("?")[0]]
+    return names + (_lineage(protocol_named(spoken.origin)) if spoken.origin else [])
+
+
+def _shared(one: Protocol, other: Protocol) -> int:
+    """How many messages two protocols have in common."""
+    return len(_meant(one) & _meant(other))
+
+
+def _merged(tables: Sequence[tuple[Proof, ...]]) -> tuple[Proof, ...]:
+    """The first table, and of others what they show and it cannot."""
+    shown = {proof.name: proof for table in reversed(tables) for proof in table if proof.shown}
+    return tuple(shown.get(proof.name, proof) for proof in tables[0])
+
+
+def _meant(spoken: Protocol) -> set[type[Message]]:
+    return {row.means for row in spoken.catalogue if row.means is not None}
+
+
+def _carried(proofs: Iterable[Proof], spoken: Protocol) -> tuple[Proof, ...]:
+    """`proofs` of another protocol, as far as `spoken` can carry them: what it cannot says why."""
+    contract = contract_of(spoken.name)
+    lost = contract.not_applicable
+    scenarios = load_scenarios(scenario_folder(), [row.id for row in RULES])
+    playable = {name for name, scenario in scenarios.items() if not unprovable(scenario, spoken, contract)}
+    carried = []
+    for proof in proofs:
+        shown = {
+            name: tuple(rule for rule in rules if rule not in lost)
+            for name, rules in proof.shown.items()
+            if name in playable
+        }
+        about = proof.with_.get("message", "")
+        reason = proof.not_applicable
+        if about in MESSAGE_TYPES and not spoken.carries(MESSAGE_TYPES[about]):
+            reason = f"{spoken.name} has no {about}"
+        elif not reason and all(rule in lost for rule in proof.kind.catches):
+            reason = "; ".join(dict.fromkeys(lost[rule] for rule in proof.kind.catches))
+        elif not reason and not shown:
+            reason = f"{spoken.name} can carry none of the scenarios that show it: {', '.join(proof.shown)}"
+        carried.append(msgspec.structs.replace(proof, shown={} if reason else shown, not_applicable=reason))
+    return tuple(carried)
+
+
+def _load(path: Path) -> tuple[Proof, ...]:
     proofs = strictyaml.load(path.read_text(encoding="utf-8"), str(path), tuple[Proof, ...], quantity)
     for proof in proofs:
         if proof.fault not in FAULTS[proof.end]:

@@ -17,6 +17,7 @@ from pilesim.rules.table import RULES
 from pilesim.rules.verdict import Verdict
 from pilesim.scenario.scenario import load_scenarios
 from pilesim.units import HOUR
+from pilesim.wire.dialects import remember
 from pilesim.wire.protocol import DEFAULT_PROTOCOL, protocol_named
 
 YKC = "ykc-1.6"
@@ -24,6 +25,9 @@ LONG_NS = 4 * HOUR
 SCENARIOS = load_scenarios(scenario_folder(), [row.id for row in RULES])
 PROOFS = load_proofs()
 PROOFS_OF = {DEFAULT_PROTOCOL: PROOFS, YKC: load_proofs(YKC)}
+
+LAG = next(proof for proof in PROOFS if proof.fault == "unplug-lag")
+LOST = next(proof for proof in PROOFS if proof.fault == "bill-lost")
 
 
 def shown(protocol: str) -> list[Proof]:
@@ -90,13 +94,42 @@ def test_the_reference_proves_as_much_in_the_older_versions(scenario: str, proto
     assert (result.verdict, result.reason, result.waited_in_vain) == (Verdict.PASS, "", ())
 
 
-def test_it_says_which_protocols_have_a_matrix() -> None:
-    with pytest.raises(UsageError, match=r"one of lhc, ykc-1\.6; found 'evlink-2.5'"):
-        load_proofs("evlink-2.5")
+def proof_of(protocol: str, name: str) -> Proof:
+    (proof,) = [proof for proof in load_proofs(protocol) if proof.name == name]
+    return proof
+
+
+def test_options_of_a_protocol_leave_its_table_as_it_is() -> None:
     assert load_proofs("ykc-1.6?bill_retry=1x5m") == PROOFS_OF[YKC]
 
 
-LAG = next(proof for proof in PROOFS if proof.fault == "unplug-lag")
+def test_a_protocol_without_a_table_has_that_of_the_one_that_it_is_like() -> None:
+    assert proof_of("evlink-2.5", "bill-lost").shown == LOST.shown
+    loses = proof_of("evlink-2.5", "loses-order-on-flap")
+    assert loses.not_applicable == contract_of("evlink-2.5").not_applicable["link.flap-keeps-order"]
+    assert loses.shown == {}
+    # Of batteries the older versions can tell what lhc cannot.
+    assert proof_of(DEFAULT_PROTOCOL, "soc-differs").not_applicable
+    assert proof_of("evlink-2.6", "soc-differs").shown == proof_of(YKC, "soc-differs").shown
+
+
+def test_a_dialect_has_the_table_of_its_base_as_far_as_its_messages_go() -> None:
+    poorer = remember("protocol: lhc\nname: d\nmessages: {heartbeat: {remove: [order]}}", "d.yaml").name
+    assert proof_of(poorer, "bill-lost").shown == LOST.shown
+    assert proof_of(poorer, "loses-order-on-flap").not_applicable == "the gun-report of this dialect carries no order"
+    twice = remember(f"protocol: {poorer}\nname: e", "e.yaml").name
+    assert load_proofs(twice) == load_proofs(poorer)
+
+
+@pytest.mark.parametrize("protocol", ["evlink-2.6", "d"])
+def test_a_fault_is_caught_by_such_a_table(protocol: str) -> None:
+    name = remember("protocol: ykc-1.6\nname: d\nperiods: {alive: 9s}", "d.yaml").name if protocol == "d" else protocol
+    caught(proof_of(name, LAG.name), 1, name)
+
+
+def test_it_says_that_there_is_no_such_protocol() -> None:
+    with pytest.raises(UsageError, match="expected a protocol, one of lhc"):
+        load_proofs("semaphore")
 
 
 def about_lag(cells: list[Cell]) -> list[str]:
