@@ -111,8 +111,8 @@ SENT_UNASKED = GunReport
 
 def replies_among(entries: Mapping[int, Entry]) -> frozenset[int]:
     """The types that are sent only as replies: their sequence is that of their request."""
-    replies = {entry.row.reply for entry in entries.values() if entry.row.reply is not None}
-    return frozenset(number for number in replies if entries[number].row.means is not SENT_UNASKED)
+    unasked = {number for number, entry in entries.items() if entry.row.means is SENT_UNASKED}
+    return frozenset(entry.row.reply for entry in entries.values() if entry.row.reply is not None) - unasked
 
 
 def entries_of(current_sign: str) -> dict[int, Entry]:
