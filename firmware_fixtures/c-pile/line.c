@@ -40,6 +40,15 @@ void line_close(struct line *line, int64_t now_ms)
     line->next_try_ms = now_ms + REDIAL_MS;
 }
 
+/* The line was lost by no doing of ours. A pseudo-terminal that is gone is not asked for again: whatever has its
+ * number later is somebody else's. */
+static void lose(struct line *line, int64_t now_ms)
+{
+    line_close(line, now_ms);
+    if (!line->tcp && strncmp(line->path, "/dev/pts/", 9) == 0)
+        line->next_try_ms = INT64_MAX;
+}
+
 static int open_tty(const char *path)
 {
     struct termios raw;
@@ -116,7 +125,7 @@ static void write_waiting(struct line *line, int64_t now_ms)
     const ssize_t written = write(line->fd, line->waiting, line->waiting_size);
     if (written < 0) {
         if (errno != EAGAIN && errno != EINTR)
-            line_close(line, now_ms);
+            lose(line, now_ms);
         return;
     }
     line->waiting_size -= (size_t)written;
@@ -146,7 +155,7 @@ size_t line_read(struct line *line, uint8_t *bytes, size_t room, int64_t now_ms)
     if (size > 0)
         return (size_t)size;
     if (size == 0 || (errno != EAGAIN && errno != EINTR))
-        line_close(line, now_ms);
+        lose(line, now_ms);
     return 0;
 }
 

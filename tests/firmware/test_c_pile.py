@@ -7,6 +7,8 @@ author, over a real pty with a clock that both let run fast. `--whole` plays eve
 from __future__ import annotations
 
 import json
+import os
+import select
 import shutil
 import subprocess
 import sys
@@ -154,3 +156,28 @@ def test_a_faulty_build_fails_the_rules_that_the_simulated_fault_fails(
     run = played[fault, scenario]
     assert (run.code, run.failed) == (1, expected), run.said
     assert expected
+
+
+def speaks(master: int, within_s: float) -> bool:
+    return bool(select.select([master], [], [], within_s)[0])
+
+
+def test_it_leaves_a_terminal_alone_that_has_its_old_ones_number(build: dict[str, Path], tmp_path: Path) -> None:
+    first, *others = (os.openpty() for _ in range(3))
+    name = os.ttyname(first[1])
+    with standing(build[""], name, tmp_path / "c.sock"):
+        assert speaks(first[0], 10)
+        for fd in first:
+            os.close(fd)
+        while os.ttyname(others[-1][1]) != name and len(others) < 100:
+            # The number is free once the pile has let go of it.
+            others.append(os.openpty())
+            select.select([], [], [], 0.02)
+        again = others[-1]
+        if os.ttyname(again[1]) != name:
+            pytest.skip("another program has the number")
+        # It asks for a line again after 3 s of its own time.
+        assert not speaks(again[0], 2 * 3 / RATE)
+    for fds in others:
+        for fd in fds:
+            os.close(fd)
