@@ -602,6 +602,10 @@ class SurvivesOutage(Rule):
         self._look(event.t_ns)
 
     def on_seen(self, seen: Seen, message: Message) -> None:
+        if not self.facts.can_send:
+            # A pile at a serial line talks on into a wire that is cut: what it sends there has not been sent.
+            self._look(seen.t_ns)
+            return
         order = self.facts.at.order
         if order is not None:
             self._owed.pop(order.number, None)

@@ -40,14 +40,16 @@ class Reconnects(Rule):
 
     def on_stimulus(self, event: Stimulus) -> None:
         if event.kind in ("power-on", "power-off"):
+            # On a serial line nobody hangs up: without power the pile is lost all the same.
+            self._lost = self._lost or (event.kind == "power-off" and self.scene.header.connectionless)
             self._look(event.t_ns)
 
     def on_seen(self, seen: Seen, message: Message) -> None:
-        if self._lost and seen.direction is Direction.UP:
+        # A pile at a serial line talks on into a wire that is cut: that it is heard at its end does not end a loss.
+        if self._duty is not None and seen.direction is Direction.UP:
             self._lost = False
-            if self._duty is not None:
-                self.met(self._duty, seen.t_ns)
-                self._duty = None
+            self.met(self._duty, seen.t_ns)
+            self._duty = None
 
     def _look(self, now_ns: int) -> None:
         obtainable = self._lost and self.facts.reachable and self.facts.powered

@@ -230,6 +230,24 @@ def a_bill_falls_due_in_the_dark() -> World:
     return world.wait(1).bill()
 
 
+@passes("bill.survives-outage")
+def a_bill_is_sent_into_a_cut_wire_and_again() -> World:
+    return billed_into_a_cut_wire().bill()
+
+
+@fails("bill.survives-outage", "bill.resent")
+def a_bill_is_sent_into_a_cut_wire_only() -> World:
+    return billed_into_a_cut_wire().beats(90)
+
+
+def billed_into_a_cut_wire() -> World:
+    """A serial line is cut before the unplug, and whole again half a minute after it."""
+    world = World(connectionless=True).charged().wait(5).reachable(False).line_down().wait(5).unplug(shown=False)
+    world.up(world.report(), arrives=False)
+    world.up(world.bill_of(), arrives=False)
+    return world.wait(25).reachable(True).line_up().wait(1).beat()
+
+
 @fails("bill.survives-outage", "bill.prompt", "bill.one-per-charge")
 def a_bill_is_lost_with_the_line() -> World:
     world = World().charged().wait(5).line_down().wait(5).unplug(shown=False).wait(30)

@@ -143,6 +143,13 @@ def noise_and_nothing_asked_after_it() -> World:
 # link.*, clock.* -------------------------------------------------------------------------------------------
 
 
+def cut_wire() -> World:
+    """A serial line is cut for half a minute, which its pile cannot know."""
+    world = World(connectionless=True).wait(10).reachable(False).line_down().wait(20)
+    world.up(world.report(), arrives=False)
+    return world.wait(10)
+
+
 @fails("link.reconnects")
 def the_pile_stays_away() -> World:
     return World().wait(10).line_down("pile").wait(61)
@@ -152,6 +159,23 @@ def the_pile_stays_away() -> World:
 def the_line_was_refused_for_long() -> World:
     world = World().wait(10).reachable(False).line_down().wait(600).reachable(True).wait(59)
     return world.connect()
+
+
+@passes("link.reconnects")
+def a_pile_talks_on_into_a_cut_wire_and_is_heard_again() -> World:
+    world = cut_wire()
+    return world.reachable(True).line_up().wait(20).beat()
+
+
+@fails("link.reconnects", "beat.period")
+def a_pile_talks_on_into_a_cut_wire_and_is_silent_then() -> World:
+    return cut_wire().reachable(True).line_up().wait(61)
+
+
+@passes("link.reconnects")
+def a_pile_at_a_serial_line_has_its_power_again() -> World:
+    world = World(connectionless=True).wait(10).stimulus("power-off", None).wait(60)
+    return world.stimulus("power-on", None).wait(20).beat()
 
 
 @leaves_open("link.reconnects")
