@@ -70,6 +70,9 @@ class Stream:
                 self.ended = self.ended or "the peer hung up"
                 break
             pieces.append(data)
+            if len(data) < _READ_BYTES and not self._unwritable:
+                # There is no more by now, and to be told so would take as long again as reading has.
+                break
         return pieces
 
 

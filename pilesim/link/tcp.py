@@ -15,7 +15,7 @@ from pilesim.errors import InternalError, RigError
 from pilesim.link.base import Data, Down, Link, LinkEvent, TurnedAway, Up
 from pilesim.link.silence import limit_dial, watch_for_silence
 from pilesim.link.stream import Stream, reason_of
-from pilesim.link.waiting import writable
+from pilesim.link.waiting import settled
 
 _BACKLOG = 16
 _ACCEPTED_A_ROUND = 32
@@ -167,6 +167,9 @@ class TcpListen(_TcpLink):
     def events(self) -> list[LinkEvent]:
         # The old peer's end is seen before the new one is accepted: it may have hung up and dialled again.
         found = self._connection_events()
+        if found and self._connection is not None:
+            # The peer's bytes are not kept waiting for a look at the door: the next call has one.
+            return found
         for _ in range(_ACCEPTED_A_ROUND):
             if self._listener is None or self._refusing:
                 break
@@ -265,7 +268,7 @@ class TcpDial(_TcpLink):
 
     def _dial_events(self) -> list[LinkEvent]:
         sock, failed = self._dialling, self._failed
-        if sock is not None and writable(sock.fileno()):
+        if sock is not None and settled(sock.fileno()):
             error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             # Dialling a free port of the own machine can, by chance, connect a socket to itself.
             if not error and sock.getsockname() == sock.getpeername():

@@ -5,14 +5,13 @@ Owns both because nothing above may block or look at a clock by itself. Must not
 
 from __future__ import annotations
 
+import math
+import select
 import selectors
 import time
 from collections.abc import Iterable
 
 from pilesim.link.base import Link
-
-# For a few descriptors and one wait, poll is a single call to the system where epoll is one more for each.
-_Selector: type[selectors.BaseSelector] = getattr(selectors, "PollSelector", selectors.DefaultSelector)
 
 LONGEST_WAIT_NS = 60_000_000_000
 """No wait is longer; whoever waits looks again."""
@@ -33,14 +32,23 @@ def wait(links: Iterable[Link], timeout_ns: int) -> None:
     if not watched:
         time.sleep(seconds)
         return
-    with _Selector() as selector:
+    _select(watched, seconds)
+
+
+def _select(watched: Iterable[tuple[int, bool]], seconds: float) -> bool:
+    """Whether one of `watched` (descriptor, for writing too) is ready within `seconds`."""
+    if hasattr(select, "poll"):
+        # A selector keeps books of its descriptors, which for one wait cost more than the waiting's call.
+        poller = select.poll()
+        for fd, writing in watched:
+            poller.register(fd, select.POLLIN | (select.POLLOUT if writing else 0))
+        return bool(poller.poll(math.ceil(seconds * 1000)))
+    with selectors.DefaultSelector() as selector:
         for fd, writing in watched:
             selector.register(fd, selectors.EVENT_READ | (selectors.EVENT_WRITE if writing else 0))
-        selector.select(seconds)
+        return bool(selector.select(seconds))
 
 
-def writable(fd: int) -> bool:
-    """Whether `fd` takes bytes now, or has failed: for a socket that connects, whether that is over."""
-    with _Selector() as selector:
-        selector.register(fd, selectors.EVENT_WRITE)
-        return bool(selector.select(0))
+def settled(fd: int) -> bool:
+    """Whether a socket that connects has done so, or has failed."""
+    return _select([(fd, True)], 0)

@@ -19,9 +19,11 @@ from pilesim.trace.events import AnyEvent, Note
 
 WAITING_LIMIT_EVENTS = 2_000
 """A view that has fallen so far behind is told how many it misses; the recording has them all."""
-QUIET_S = 0.02
-"""The view begins after so much quiet: a request and its reply are past then, and people do not notice. On a line
-that is never quiet it gets one event in this time."""
+EVERY_S = 0.02
+QUIET_S = 0.05
+"""The view begins after so much quiet: a request and its reply are mostly past then, and people do not notice."""
+PATIENCE_S = 0.2
+"""A line that has not been quiet for so long may never be: from then on the view gets one event each `EVERY_S`."""
 SWITCH_INTERVAL_S = 0.000_05
 """How long Python lets the view compute while the line has bytes to pass: by default it is 5 ms."""
 
@@ -30,10 +32,12 @@ class Onlooker(Aside[AnyEvent]):
     """A context in which `look` is called for each event that is `put`, in order, on another thread."""
 
     def __init__(self, look: Callable[[AnyEvent], None]) -> None:
-        super().__init__("onlooker", QUIET_S, self._show)
+        super().__init__("onlooker", EVERY_S, self._show)
         self._look = look
         self._last_s = 0.0
         """When the latest event was seen, by the computer's clock."""
+        self._busy_s = 0.0
+        """Since when it was never quiet."""
         self._missed = 0
         self._interval_s = sys.getswitchinterval()
 
@@ -55,7 +59,10 @@ class Onlooker(Aside[AnyEvent]):
 
     def put(self, event: AnyEvent) -> None:
         """An observer of the recorder: never waits, never raises."""
-        self._last_s = time.monotonic()
+        now_s = time.monotonic()
+        if now_s >= self._last_s + QUIET_S:
+            self._busy_s = now_s
+        self._last_s = now_s
         if len(self.waiting) >= WAITING_LIMIT_EVENTS:
             self._missed += 1
             return
@@ -68,6 +75,10 @@ class Onlooker(Aside[AnyEvent]):
     def _show(self, waiting: deque[AnyEvent], leaving: bool) -> None:
         # A terminal that is gone raises what ends a program: here it ends the view, and the line goes on.
         while waiting:
+            now_s = time.monotonic()
+            busy = not leaving and now_s < self._last_s + QUIET_S
+            if busy and now_s < self._busy_s + PATIENCE_S:
+                break
             self._look(waiting.popleft())
-            if not leaving and time.monotonic() < self._last_s + QUIET_S:
+            if busy:
                 break

@@ -7,6 +7,7 @@ who shows it.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +22,8 @@ from pilesim.trace.recorder import TextSink
 
 LAG_S = 0.02
 """What a recording that is killed may lose."""
+QUIET_S = 0.002
+"""A frame is followed by its reply: it writes once nothing has come for so long, while the lag allows it."""
 
 
 class CaptureFile:
@@ -76,12 +79,21 @@ class Scribe(Aside[AnyEvent]):
     """
 
     def __init__(self, header: Header, sink: TextSink) -> None:
-        super().__init__("scribe", LAG_S, self._write)
+        super().__init__("scribe", LAG_S / 2, self._write)
         self._sink = sink
+        self._last_s = 0.0
+        """When the latest event was put, by the computer's clock."""
         self._sink.write(encode_header(header) + "\n")
         self._sink.flush()
 
+    def put(self, item: AnyEvent) -> None:
+        self._last_s = time.monotonic()
+        super().put(item)
+
     def _write(self, waiting: deque[AnyEvent], leaving: bool) -> None:
+        until_s = time.monotonic() + LAG_S / 2
+        while waiting and not leaving and time.monotonic() < min(self._last_s + QUIET_S, until_s):
+            leaving = self._leaving.wait(QUIET_S)
         if waiting:
             self._sink.write("".join(encode_event(event) + "\n" for event in all_of(waiting)))
             self._sink.flush()
