@@ -54,7 +54,7 @@ def check(file: Path, for_ns: int, clock_rate: float) -> int:
     heard = listen(
         rig_file.target,
         protocol,
-        number=rig_file.number or simulated_number(protocol),
+        number=rig_file.rig.number or simulated_number(protocol),
         for_ns=for_ns,
         clock_rate=clock_rate,
         opened=lambda bench: _print_beginning(out, rig_file, bench, for_ns),

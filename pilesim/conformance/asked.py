@@ -66,7 +66,7 @@ def options_of(asked: Asked, operator: Callable[[], Terminal], scenarios: Collec
         timeout_scale=asked.timeout_scale,
         clock_rate=asked.clock_rate,
         captures=KEPT_IN if real and asked.captures is None else asked.captures,
-        pile_number=bench.number,
+        pile_number=asked.pile_number or "",
         rig=bench.rig,
         terminal=None if asked.no_operator else operator() if real else Silence(),
         expected=_expected(asked.expect_file, scenarios),
@@ -86,8 +86,8 @@ def _bench(asked: Asked) -> RigFile:
         target = parse_target(asked.pile or DEFAULT_PILE)
         if isinstance(target, SimTarget):
             profile_of(target)  # a wrong name or fault is told before anything runs
-        bench = RigFile(target=target, protocol=DEFAULT_PROTOCOL, number="", rig=plain_rig(target))
-    return replace(bench, protocol=asked.protocol or bench.protocol, number=asked.pile_number or bench.number)
+        bench = RigFile(target=target, protocol=DEFAULT_PROTOCOL, rig=plain_rig(target))
+    return replace(bench, protocol=asked.protocol or bench.protocol)
 
 
 def _platform(url: str) -> SimTarget:

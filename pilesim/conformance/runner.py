@@ -86,7 +86,7 @@ class Options:
     captures: Path | None = None
     """The folder in which each scenario's capture is kept; None keeps none."""
     pile_number: str = ""
-    """Of a pile on a URL; "" takes whatever number it tells."""
+    """Of a pile on a URL; "" takes the rig's."""
     rig: Rig | None = None
     """Who does what at the pile, and what it claims; None: as `plain_rig` has it for the target."""
     terminal: Terminal | None = field(default_factory=Silence)
@@ -103,6 +103,11 @@ class Options:
     @property
     def bench_rig(self) -> Rig:
         return self.rig or plain_rig(self.target)
+
+    @property
+    def expected_number(self) -> str:
+        """Of the pile on a URL; "" takes whatever number it tells."""
+        return self.pile_number or self.bench_rig.number
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +251,7 @@ def run_scenario(scenario: Scenario, options: Options, sink: TextSink | None = N
         start=local_datetime(scenario.start_ns).isoformat(),
         protocol=protocol.name,
         dialect=protocol.overlay,
-        pile=simulated_number(protocol) if simulated else options.pile_number,
+        pile=simulated_number(protocol) if simulated else options.expected_number,
         guns=profile.guns if profile else rig.guns,
         target=target.url,
         scenario=scenario.id,
@@ -320,7 +325,7 @@ def _play(
         recorder=recorder,
         seed=options.seed,
         impairments=options.impairments,
-        expected_number=options.pile_number,
+        expected_number=options.expected_number,
     )
     if options.opened is not None:
         options.opened(bench.pile_end)

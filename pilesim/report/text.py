@@ -69,6 +69,8 @@ def _print_failure(console: Console, result: ScenarioResult, row: RuleRow) -> No
     more = len(row.findings) - _FINDINGS_SHOWN
     if more > 0:
         console.print(f"  [red]{row.id}[/] {more} times more", soft_wrap=True)
+    if row.expected:
+        console.print(f"    known: {escape(printable(row.expected))}", soft_wrap=True)
 
 
 def finding_text(file: str, finding: FindingRow) -> str:

@@ -46,7 +46,7 @@ def facts(heard: Heard, rig_file: RigFile) -> Iterator[Fact]:
     rig, fit = rig_file.rig, heard.fits[_own(rig_file)]
     yield Fact("line", _line(heard))
     yield Fact("protocol", _protocol(heard, rig_file), rig_file.protocol)
-    yield Fact("pile number", ", ".join(heard.numbers) or "none", rig_file.number)
+    yield Fact("pile number", ", ".join(heard.numbers) or "none", rig_file.rig.number)
     yield Fact("guns", ", ".join(str(gun) for gun in heard.beats) or "none", str(rig.guns or ""))
     yield Fact("firmware", heard.firmware or "not told", rig.facts.get("firmware", ""))
     least = f"each {format_duration(_beat_limit_ns(rig_file))} at least"
@@ -180,14 +180,14 @@ def _echo(heard: Heard, rig_file: RigFile) -> str:
 
 
 def _number(heard: Heard, rig_file: RigFile) -> str:
-    others = [number for number in heard.numbers if number != rig_file.number]
-    if not rig_file.number or not others:
+    others = [number for number in heard.numbers if number != rig_file.rig.number]
+    if not rig_file.rig.number or not others:
         return ""
-    return f"expected the pile {rig_file.number}, found {', '.join(others)}"
+    return f"expected the pile {rig_file.rig.number}, found {', '.join(others)}"
 
 
 def _several_numbers(heard: Heard, rig_file: RigFile) -> str:
-    if rig_file.number or len(heard.numbers) < 2:
+    if rig_file.rig.number or len(heard.numbers) < 2:
         return ""
     return f"expected one pile, found {len(heard.numbers)}: say which one by number:"
 

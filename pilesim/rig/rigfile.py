@@ -56,6 +56,8 @@ class Rig:
     """The bench, beside the pile's URL and protocol. The default one has nobody at it: a pile that is simulated."""
 
     file: str = ""
+    number: str = ""
+    """The pile's; "" takes whatever number it tells."""
     guns: int = 0
     """How many the pile has; 0: not told."""
     lacks: tuple[str, ...] = ()
@@ -87,7 +89,6 @@ class RigFile:
 
     target: Target
     protocol: str
-    number: str
     rig: Rig
 
 
@@ -136,9 +137,9 @@ def load_rig(text: str, file: str) -> RigFile:
     return RigFile(
         target=target,
         protocol=said.protocol,
-        number=str(said.number),
         rig=Rig(
             file=file,
+            number=str(said.number),
             guns=said.guns,
             lacks=tuple(claim for claim in CLAIMS if claim not in claimed),
             limits=_limits(document, said),

@@ -365,6 +365,12 @@ def test_it_shows_the_reason_of_a_known_failure_and_stays_green(bench: Bench) ->
         "failed as expected: bill.none-unstarted (ticket 7 of bill.none-unstarted), bill.times (ticket 7 of"
         in done.stdout
     )
+    (bench.folder / "known.yaml").write_text(json.dumps(known[1:]))
+    done = bench.run(*where, "--expect", "known.yaml")
+    assert done.returncode == 1, done.stdout
+    assert "  failed: bill.none-unstarted\n" in done.stdout
+    times = done.stdout.index("bill.times MUST")
+    assert done.stdout.count("known: ") == done.stdout[times:].count("    known: ticket 7 of bill.times\n") == 1
     (bench.folder / "known.yaml").write_text(json.dumps(known, indent=1).replace("bill.times", "bill.tmies", 1))
     done = bench.run(*where, "--expect", "known.yaml")
     assert done.returncode == 2

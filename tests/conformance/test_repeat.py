@@ -54,12 +54,14 @@ def test_it_says_what_is_not_at_its_default(tmp_path: Path) -> None:
     )
 
 
-def test_it_says_the_rig_file_in_place_of_the_pile(tmp_path: Path) -> None:
+@pytest.mark.parametrize("said_too", [{}, {"pile_number": None}], ids=["number-said-too", "rig-alone"])
+def test_it_says_the_rig_file_in_place_of_the_pile(tmp_path: Path, said_too: dict[str, object]) -> None:
     rig = tmp_path / "bench.yaml"
-    rig.write_text("pile: sim:reference\n")
-    said = again(tmp_path, pile=None, rig_file=rig)
+    rig.write_text("pile: sim:reference\nnumber: 44030500040000200026\n")
+    said = again(tmp_path, pile=None, rig_file=rig, **said_too)
     assert f"--rig {rig}" in said
     assert "--pile " not in said
+    assert ("--pile-number" in said) is not bool(said_too)
 
 
 @pytest.mark.parametrize("more", [{}, {"strict": False, "no_operator": False}])

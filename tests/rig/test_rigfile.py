@@ -37,7 +37,7 @@ def test_it_reads_all_that_a_file_says() -> None:
     said = load_rig(WHOLE, "r.yaml")
     rig = said.rig
     assert isinstance(said.target, LinkTarget)
-    assert (said.protocol, said.number, rig.file, rig.guns) == ("evlink-2.6", "44030500040000200026", "r.yaml", 1)
+    assert (said.protocol, rig.number, rig.file, rig.guns) == ("evlink-2.6", "44030500040000200026", "r.yaml", 1)
     assert rig.lacks == ("card-reader", "emergency-stop", "lock", "parking-sensor")
     assert rig.limits == {"bill.prompt": 3 * MINUTE, "bill.energy": KWH_DWH // 10, "beat.occupied-while-cabled": 2}
     assert rig.hands == {
@@ -57,7 +57,7 @@ def test_it_reads_all_that_a_file_says() -> None:
 def test_it_takes_a_file_of_nothing_but_the_pile_as_the_pile_alone(url: str) -> None:
     said = load_rig(f"pile: {url}\n", "r.yaml")
     assert said.rig.hands == plain_rig(parse_target(url)).hands
-    assert (said.rig.lacks, said.rig.world_time, said.number, said.protocol) == ((), True, "", "lhc")
+    assert (said.rig.lacks, said.rig.world_time, said.rig.number, said.protocol) == ((), True, "", "lhc")
 
 
 def test_it_gives_only_the_hands_that_a_file_names_to_a_real_pile_and_its_own_to_a_simulated_one() -> None:
