@@ -29,12 +29,14 @@ from pilesim.rig.impairments import (
     Traffic,
     impairment_text,
 )
-from pilesim.units import S
+from pilesim.units import S, format_duration
 from pilesim.wire.frame import Direction, Frame
 from pilesim.wire.protocol import Protocol
 
 _BITS_A_BYTE = 10
 """On a serial line: a start bit, eight, a stop bit."""
+_LONG_NS = S
+"""What is held for so long is told beforehand."""
 _SLOW_PIECES_A_SECOND = 100
 """A slow line is told in pieces of a hundredth of a second: fine enough for any deadline, and few enough."""
 
@@ -69,6 +71,8 @@ class Piece:
 
 Tell = Callable[[str, str, Piece], None]
 """Called at once with the impairment's text, its effect and what it did it to."""
+Foretell = Callable[[str], None]
+"""Called at once with a sentence on what will be told as an effect much later."""
 
 SpecT_co = TypeVar("SpecT_co", bound=Traffic, covariant=True)
 SelectiveT_co = TypeVar("SelectiveT_co", bound=Selective, covariant=True)
@@ -80,7 +84,9 @@ class Armed(ABC, Generic[SpecT_co]):
     stage: ClassVar[int] = 0
     """Those that change the shape of frames come after those that look for them, whatever the order of arming."""
 
-    def __init__(self, spec: SpecT_co, rng: Chance, now_ns: int, protocol: Protocol, tell: Tell) -> None:
+    def __init__(
+        self, spec: SpecT_co, rng: Chance, now_ns: int, protocol: Protocol, tell: Tell, foretell: Foretell
+    ) -> None:
         self.spec = spec
         self.text = impairment_text(spec)
         self.begin_ns = now_ns + spec.after
@@ -88,6 +94,7 @@ class Armed(ABC, Generic[SpecT_co]):
         self._rng = rng
         self._protocol = protocol
         self._tell = tell
+        self._foretell = foretell
 
     def _end_ns(self) -> int | None:
         return None
@@ -141,8 +148,10 @@ class _Stalling(Armed[Stall]):
 class _Slowing(Armed[Slow]):
     stage = 2
 
-    def __init__(self, spec: Slow, rng: Chance, now_ns: int, protocol: Protocol, tell: Tell) -> None:
-        super().__init__(spec, rng, now_ns, protocol, tell)
+    def __init__(
+        self, spec: Slow, rng: Chance, now_ns: int, protocol: Protocol, tell: Tell, foretell: Foretell
+    ) -> None:
+        super().__init__(spec, rng, now_ns, protocol, tell, foretell)
         self._free_ns = dict.fromkeys(Direction, 0)
 
     def _end_ns(self) -> int | None:
@@ -167,8 +176,10 @@ class _Choosing(Armed[SelectiveT_co]):
     frames_only: ClassVar[bool] = True
     """Whether it leaves alone what is no frame, as long as no message is named."""
 
-    def __init__(self, spec: SelectiveT_co, rng: Chance, now_ns: int, protocol: Protocol, tell: Tell) -> None:
-        super().__init__(spec, rng, now_ns, protocol, tell)
+    def __init__(
+        self, spec: SelectiveT_co, rng: Chance, now_ns: int, protocol: Protocol, tell: Tell, foretell: Foretell
+    ) -> None:
+        super().__init__(spec, rng, now_ns, protocol, tell, foretell)
         self._chosen = 0
 
     def _end_ns(self) -> int | None:
@@ -202,6 +213,13 @@ class _Choosing(Armed[SelectiveT_co]):
             return piece.message == self.spec.message
         return piece.frame is not None or not self.frames_only
 
+    def _foretell_hold(self, piece: Piece, for_ns: int) -> None:
+        """Whoever watches is told of a frame that is held when that begins: its effect is recorded when it is over."""
+        if piece.frame is not None and for_ns >= _LONG_NS:
+            self._foretell(
+                f"{self.text}: {self._protocol.decode(piece.frame).title} is held for {format_duration(for_ns)}"
+            )
+
     @abstractmethod
     def act(self, piece: Piece) -> list[Piece]:
         """What becomes of a chosen piece."""
@@ -212,6 +230,7 @@ class _Delaying(_Choosing[Delay]):
 
     def act(self, piece: Piece) -> list[Piece]:
         jitter_ns = self._rng.between(0, self.spec.jitter) if self.spec.jitter else 0
+        self._foretell_hold(piece, self.spec.by + jitter_ns)
         return [self._held(piece, piece.due_ns + self.spec.by + jitter_ns)]
 
 
@@ -219,6 +238,7 @@ class _Holding(_Choosing[Hold]):
     frames_only = False
 
     def act(self, piece: Piece) -> list[Piece]:
+        self._foretell_hold(piece, self.spec.time)
         return [replace(self._held(piece, piece.due_ns + self.spec.time), overtaken=True)]
 
 
@@ -283,8 +303,10 @@ KeeperT_co = TypeVar("KeeperT_co", bound=Reorder | Merge, covariant=True)
 class _Keeping(_Choosing[KeeperT_co]):
     """One that keeps a chosen piece until the next one of its direction comes."""
 
-    def __init__(self, spec: KeeperT_co, rng: Chance, now_ns: int, protocol: Protocol, tell: Tell) -> None:
-        super().__init__(spec, rng, now_ns, protocol, tell)
+    def __init__(
+        self, spec: KeeperT_co, rng: Chance, now_ns: int, protocol: Protocol, tell: Tell, foretell: Foretell
+    ) -> None:
+        super().__init__(spec, rng, now_ns, protocol, tell, foretell)
         self._kept: dict[Direction, Piece] = {}
 
     def over(self, now_ns: int) -> bool:
@@ -356,6 +378,6 @@ _ARMED: Mapping[type[Impairment], Callable[..., Armed[Traffic]]] = {
 }
 
 
-def arm(spec: Traffic, rng: Chance, now_ns: int, protocol: Protocol, tell: Tell) -> Armed[Traffic]:
+def arm(spec: Traffic, rng: Chance, now_ns: int, protocol: Protocol, tell: Tell, foretell: Foretell) -> Armed[Traffic]:
     """`spec` in force from `now_ns` on; `rng` is its own stream of chance."""
-    return _ARMED[type(spec)](spec, rng, now_ns, protocol, tell)
+    return _ARMED[type(spec)](spec, rng, now_ns, protocol, tell, foretell)

@@ -123,7 +123,7 @@ class Line:
             self._armed_so_far += 1
             if isinstance(spec, Traffic):
                 rng = Chance(f"{self._seed}/impairment/{self._armed_so_far}")
-                self._armed.append(arm(spec, rng, self._now_ns, self._protocol, self._tell))
+                self._armed.append(arm(spec, rng, self._now_ns, self._protocol, self._tell, self._note))
                 self._armed.sort(key=lambda armed: armed.stage)
             elif isinstance(spec, Outage):
                 self._schedule(spec)
@@ -143,6 +143,9 @@ class Line:
         self._outage_turns.clear()
         while self._outages:
             self._end_outage(self._outages[-1])
+
+    def _note(self, text: str) -> None:
+        self._recorder.record(Note(t_ns=self._now_ns, text=text))
 
     def _tell(self, impairment: str, effect: str, piece: Piece) -> None:
         self._recorder.record(

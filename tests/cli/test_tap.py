@@ -240,6 +240,7 @@ def test_it_holds_a_start_for_46_s_once_and_nothing_else(tmp_path: Path) -> None
         pile, platform = made.joined()
         platform.sendall(START + BEAT_REPLY)
         assert received(pile, len(BEAT_REPLY)) == BEAT_REPLY, "what is behind it overtakes"
+        assert "~~" not in made.tap.says(r"0x14 start 启动充电 is held for 46s\n"), "it is told while it is held"
         assert received(pile, len(START)) == START
         platform.sendall(START)
         assert received(pile, len(START)) == START
@@ -250,6 +251,7 @@ def test_it_holds_a_start_for_46_s_once_and_nothing_else(tmp_path: Path) -> None
         held_ns = held["held_ns"]
         assert isinstance(held_ns, int) and 46e9 <= held_ns < 60e9
         assert said.count("<- 0x14 ") == 2
+        assert said.count("is held for 46s") == 1
         assert said.count("hold start count=1 for=46s: held") == 1
 
 

@@ -10,7 +10,7 @@ from pilesim.link.pty import PtyLink
 from pilesim.link.serial import SerialLink, SerialSettings
 from pilesim.rig.clock import RealClock
 from pilesim.rig.impairments import IMPAIRMENTS, objection, parse_impairment
-from pilesim.trace.events import Impaired, LineDown, LineUp, Reachable
+from pilesim.trace.events import Impaired, LineDown, LineUp, Note, Reachable
 from pilesim.units import S
 from pilesim.wire.actions import Action
 from pilesim.wire.frame import Direction, End, Frame
@@ -162,6 +162,25 @@ def test_it_slows_bytes_to_a_baud_rate() -> None:
     assert made.platform.got[-1][0] == pytest.approx((1 + took_s) * S, abs=1000)
     assert made.platform.got[0][0] == pytest.approx((1 + 9 * 10 / 9600) * S, abs=1000)
     assert [effect for _, effect in made.impaired()] == ["slowed", "slowed"]
+
+
+@pytest.mark.parametrize(
+    ("impairment", "told"),
+    [
+        ("hold start for=46s count=1", [(2, "hold start count=1 for=46s: 0x14 start 启动充电 is held for 46s")]),
+        ("delay start by=46s", [(2, "delay start by=46s: 0x14 start 启动充电 is held for 46s")]),
+        ("hold start for=900ms count=1", []),
+        ("delay by=46s", []),
+    ],
+    ids=["hold", "delay", "not-for-long", "no-frame"],
+)
+def test_it_tells_of_a_frame_that_it_holds_for_long_when_that_begins(
+    impairment: str, told: list[tuple[float, str]]
+) -> None:
+    made = bench(down=dict(DOWN), impair={0.5: impairment})
+    made.run(60)
+    assert [(e.t_ns / S, e.text) for e in made.recorder.events if isinstance(e, Note)] == told
+    assert "held" in [effect for _, effect in made.impaired()]
 
 
 def test_it_cuts_a_frame_in_two_and_keeps_the_pieces_apart() -> None:
