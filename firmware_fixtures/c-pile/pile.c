@@ -92,9 +92,13 @@ void pile_read(struct pile *pile)
     bool back;
     uplink_read(&pile->cabinet.uplink);
     while (uplink_next(&pile->cabinet.uplink, &frame, &back)) {
-        if (back)
+        /* A time that is told is known by the time the pile asks anew; all else comes after what waited to be sent. */
+        const bool told = frame.command == TIME_REPLY;
+        if (back && !told)
             connect_up(pile);
         take_frame(pile, &frame);
+        if (back && told)
+            connect_up(pile);
         settle(pile);
     }
 }

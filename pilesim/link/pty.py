@@ -7,6 +7,7 @@ Must not know who they are. POSIX only.
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -37,8 +38,12 @@ class PtyLink(Link):
             import tty  # noqa: PLC0415 (there is none on Windows, where this module still has to be importable)
 
             master, slave = os.openpty()
-        except (ImportError, AttributeError, OSError) as error:
-            raise RigError(f"{self.name}: no pseudo-terminal can be made: {error}") from None
+        except (ImportError, AttributeError):
+            raise RigError(
+                f"{self.name}: expected a system with pseudo-terminals, found {sys.platform}: take a serial port or TCP"
+            ) from None
+        except OSError as error:
+            raise RigError(f"{self.name}: no pseudo-terminal can be made: {reason_of(error)}") from None
         self._fds = (master, slave)
         tty.setraw(slave)
         os.set_blocking(master, False)

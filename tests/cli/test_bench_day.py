@@ -22,7 +22,13 @@ import pytest
 from called import called
 
 from pilesim.cli.main import run
+from pilesim.link.pty import PtyLink
+from pilesim.wire.frame import End
+from pilesim.wire.messages import GunReport, GunState
+from pilesim.wire.protocol import protocol_named
 
+LHC = protocol_named("lhc")
+BEAT = LHC.session(End.PILE, "44030500040000200026").build(GunReport(gun=1, state=GunState.IDLE, cable=False))
 PYTHON = sys.executable
 RATE = "40"
 PILE = ("--clock-rate", RATE)
@@ -283,6 +289,30 @@ def test_it_does_not_call_a_power_that_nobody_switched_on_again_an_empty_bench(b
         assert shown.ends() == 1, shown.said
     assert "not done within 1m20s: Switch the pile's power on." in shown.said
     assert bench.verdicts == {"dark": "inconclusive"}
+
+
+@pytest.mark.realtime
+def test_it_tells_that_a_port_is_gone_and_that_it_is_back_by_its_name(bench: Bench) -> None:
+    """The name stays, and what it leads to is another terminal than before."""
+    cable = bench.folder / "usb-Example_Adapter_0001-if00-port0"
+    first, second = PtyLink(), PtyLink()
+    for terminal in (first, second):
+        terminal.open()
+    cable.symlink_to(first.name)
+    scenario = bench.scenario("idle", "wait: 10m")
+    with screen(bench, scenario, "--pile", f"serial://{cable}") as shown:
+
+        def heard(said: str) -> bool:
+            first.send(BEAT)
+            return "wait: 10m" in said
+
+        shown.waits_for(heard)
+        cable.unlink()
+        first.close()
+        shown.sees(f"; 1m are left to bring back {cable}")
+        cable.symlink_to(second.name)
+        shown.sees(f"serial://{cable}: the port is back")
+    second.close()
 
 
 @pytest.mark.realtime

@@ -263,6 +263,13 @@ def test_it_leaves_the_port_to_others_when_its_program_is_killed(adapter: Adapte
     open_link(by_name).close()
 
 
+def test_it_says_that_a_system_has_no_pseudo_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tty", None)
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(RigError, match=r"^pty:: expected a system with pseudo-terminals, found win32: "):
+        open_link("pty:")
+
+
 # A line that is slow and noisy --------------------------------------------------------------------------------
 
 
