@@ -25,6 +25,7 @@ FEN_MFEN = 1_000
 
 LOCAL = timezone(timedelta(hours=8))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LOCAL_EPOCH = _EPOCH.astimezone(LOCAL)
 
 _DURATION_NS = {"ms": MS, "s": S, "m": MINUTE, "h": HOUR, "d": DAY}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -102,7 +103,7 @@ def _decimals(value: int, scale: int, places: int) -> str:
 
 def local_datetime(epoch_ns: int) -> datetime:
     """The local (UTC+8) date and time of `epoch_ns`, cut to microseconds."""
-    return (_EPOCH + timedelta(microseconds=epoch_ns // US)).astimezone(LOCAL)
+    return _LOCAL_EPOCH + timedelta(microseconds=epoch_ns // US)
 
 
 def epoch_ns(when: datetime) -> int:

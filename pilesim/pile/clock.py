@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, replace
 
-from pilesim.units import DAY, MS, local_datetime
+from pilesim.units import DAY, MS
 from pilesim.wire.messages import NO_TIME, Stamp
 
 UNSET_EPOCH_NS = 946_656_000 * 1_000 * MS
 """2000-01-01 00:00 local: where the calendar of a clock that was never set begins."""
+_BEYOND_NS = 4_102_416_000 * 1_000 * MS
+"""2100-01-01 00:00 local: no frame carries a time of another century."""
 
 _SETTINGS_KEPT = 64
 """A setting a day at most in order: older ones can only matter to charges that are long billed."""
@@ -83,6 +85,6 @@ class Clock:
     def stamp(self, instant_ns: int | None) -> Stamp:
         """`instant_ns` as frames carry it, cut to milliseconds; no time where there is none or none is known."""
         known = None if instant_ns is None else self.epoch_ns(instant_ns)
-        if known is None or not 2000 <= local_datetime(known).year <= 2099:
+        if known is None or not UNSET_EPOCH_NS <= known < _BEYOND_NS:
             return NO_TIME
         return Stamp(known - known % MS)

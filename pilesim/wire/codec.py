@@ -68,6 +68,8 @@ class Codec:
     """More than this no sound sender means: it tells which way round the bytes are."""
     per_unit: int = 0
     """So many of our units make one of the unit that is shown; 0: it is no plain number."""
+    fits: str = ""
+    """An expression in `value` that holds only where that fits, and costs less than `misfit`; "" where none does."""
     step: Fraction = Fraction(0)
     """What one on the wire is in the unit that is shown."""
 
@@ -212,14 +214,11 @@ def number(size: int, *, scale: int = 1, places: int = 0, most: int | None = Non
     """
     per_unit = scale * 10**places
     highest = 256**size - 1
-    surely = highest * scale
 
     def show(value: int, raw: bytes) -> str:
         return _decimal(value, per_unit, places)
 
     def misfit(value: object) -> str:
-        if type(value) is int and 0 <= value <= surely:
-            return ""
         if isinstance(value, int) and _is_number(value) and value >= 0 and round_half_up(value, scale) <= highest:
             return ""
         found = f"{Decimal(value) / per_unit:f}" if isinstance(value, int) else repr(value)
@@ -229,7 +228,14 @@ def number(size: int, *, scale: int = 1, places: int = 0, most: int | None = Non
         subcons[size] if scale == 1 else _Scaled(subcons[size], scale) for subcons in (_UNSIGNED, _HIGH_FIRST)
     )
     return Codec(
-        low_first, show, misfit, swapped=high_first, most=most, per_unit=per_unit, step=Fraction(scale, per_unit)
+        low_first,
+        show,
+        misfit,
+        swapped=high_first,
+        most=most,
+        per_unit=per_unit,
+        step=Fraction(scale, per_unit),
+        fits=f"type(value) is int and 0 <= value <= {highest * scale}",
     )
 
 
@@ -291,7 +297,9 @@ def shifted(offset: int, shown_none: bool = False) -> Codec:
     def show(value: int, raw: bytes) -> str:
         return "none" if shown_none and value == -offset else str(value)
 
-    return Codec(_Offset(Int8ul, offset), show, misfit)
+    return Codec(
+        _Offset(Int8ul, offset), show, misfit, fits=f"type(value) is int and {-offset} <= value <= {255 - offset}"
+    )
 
 
 def ranged(codec: Codec, low: int, high: int) -> Codec:
@@ -327,7 +335,13 @@ def bcd(size: int, *, strip: bool = False, none: bool = False, least: int = 0, d
         return ProblemKind.RANGE, f"expected decimal digits, found {value}"
 
     return Codec(
-        _Bcd(size, strip, none), lambda value, raw: raw.hex().upper() or value, misfit, amiss if decimal else None
+        _Bcd(size, strip, none),
+        lambda value, raw: raw.hex().upper() or value,
+        misfit,
+        amiss if decimal else None,
+        fits=f"type(value) is str and {least} <= len(value) <= {2 * size} and value.isascii() and value.isdecimal()"
+        if not (strip and least)
+        else "",
     )
 
 
@@ -394,6 +408,11 @@ def text_misfit(value: object, size: int) -> str:
     return f"expected at most {size} ASCII characters, found {value!r}"
 
 
+def text_fits(size: int) -> str:
+    """The expression that holds only of a text of at most `size` bytes."""
+    return f"type(value) is str and len(value) <= {size} and value.isascii()"
+
+
 def text(size: int, *, backwards: bool = False) -> Codec:
     """ASCII of at most `size` bytes, padded with NUL on the right; only NUL is stripped.
 
@@ -404,6 +423,7 @@ def text(size: int, *, backwards: bool = False) -> Codec:
         lambda value, raw: escaped(value),
         lambda value: text_misfit(value, size),
         not_ascii,
+        fits=text_fits(size),
     )
 
 
@@ -415,7 +435,12 @@ def blob(size: int) -> Codec:
             return ""
         return f"expected {size} bytes, found {value!r}"
 
-    return Codec(Bytes(size), lambda value, raw: raw.hex(" "), misfit)
+    return Codec(
+        Bytes(size),
+        lambda value, raw: raw.hex(" "),
+        misfit,
+        fits=f"type(value) is bytes and len(value) == {size}",
+    )
 
 
 def all_but(tail: int, counter: str) -> Codec:

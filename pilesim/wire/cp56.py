@@ -24,6 +24,8 @@ NO_TIME_SHOWN = "no time (a lenient calendar shows 1999-11-30 00:00:00)"
 
 _FIRST_YEAR = 2000
 _LAST_YEAR = 2127
+_FIRST_NS = epoch_ns(datetime(_FIRST_YEAR, 1, 1, tzinfo=LOCAL))
+_BEYOND_NS = epoch_ns(datetime(_LAST_YEAR + 1, 1, 1, tzinfo=LOCAL))
 
 
 @lru_cache(maxsize=4096)
@@ -63,11 +65,12 @@ def _misfit(value: object) -> str:
         return f"{expected}, found {value!r}"
     if value.epoch_ns is None:
         return "" if len(value.bad) in (0, SIZE) else f"expected {SIZE} bytes of a bad time, found {len(value.bad)}"
+    if _FIRST_NS <= value.epoch_ns < _BEYOND_NS:
+        return ""
     try:
-        year = local_datetime(value.epoch_ns).year
+        return f"{expected}, found {local_datetime(value.epoch_ns).year}"
     except OverflowError:
         return f"{expected}, found {value.epoch_ns} ns since 1970"
-    return "" if _FIRST_YEAR <= year <= _LAST_YEAR else f"{expected}, found {year}"
 
 
 def _amiss(value: Stamp) -> Amiss | None:

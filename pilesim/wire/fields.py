@@ -14,13 +14,14 @@ from functools import cached_property
 from io import BytesIO
 from typing import Any
 
+import msgspec
 from construct import Bytes, ConstructError, GreedyRange, StreamError, Struct
 
 from pilesim.errors import EncodingError
 from pilesim.wire.codec import AnyAdapter, AnyConstruct, Codec, leaves_tail
 from pilesim.wire.codes import Codes
 from pilesim.wire.frame import FieldView, Problem, ProblemKind
-from pilesim.wire.packed import Packed, packed
+from pilesim.wire.packed import Fits, Packed, packed
 from pilesim.wire.protocol import Trust
 
 
@@ -52,8 +53,7 @@ Values = Mapping[str, Any]
 """Values by field name, as construct gives and takes them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True, gc=False):
     """What a layout found: the values, and how many bytes they took."""
 
     values: Values
@@ -80,7 +80,10 @@ class Layout:
 
         None where the size is not fixed, or a field is of a kind that is not derived.
         """
-        return None if self.counted else packed([(field.name, field.codec.subcon) for field in self.fields])
+        if self.counted:
+            return None
+        fits: dict[str, Fits] = {field.name: field.codec.fits or field.codec.misfit for field in self.fields}
+        return packed([(field.name, field.codec.subcon) for field in self.fields], fits)
 
     def read(self, data: bytes) -> Reading | None:
         """The values at the front of `data`; None where it is too short."""
@@ -139,12 +142,15 @@ class Layout:
 
     def write(self, name: str, values: Values) -> bytes:
         """The bytes of `values`; EncodingError names `name`, the field, what fits and what was given."""
+        data = self._packed.write(values) if self._packed else None
+        if data is not None:
+            return data
         for field in self.fields:
             if field.name in values:
                 misfit = field.codec.misfit(values[field.name])
                 if misfit:
                     raise EncodingError(f"{name}: {field.shown}: {misfit}")
-        return self._packed.write(values) if self._packed else self._struct.build(dict(values))
+        return self._struct.build(dict(values))
 
     def views(self, data: bytes, offset: int) -> tuple[list[FieldView], int]:
         """The fields of `data`, which lies at `offset` of its frame, as far as they go; and the bytes they took."""

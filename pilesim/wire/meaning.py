@@ -12,8 +12,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pilesim.errors import EncodingError
+from pilesim.wire.codes import Codes
 from pilesim.wire.fields import Layout, Values
 from pilesim.wire.messages import Message
+
+
+@dataclass(frozen=True, slots=True)
+class _Passage:
+    """How a meaning lies in one layout, worked out once."""
+
+    layout: Layout
+    told: tuple[tuple[str, str, Codes | None, bool], ...]
+    """Of each pair that the layout has: the attribute, its field, that one's codes, whether it has to be said."""
+    blanks: Mapping[str, Any]
+    """What is built where a message says nothing."""
+    known: Mapping[str, Any]
+    """The attributes that no field tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +49,24 @@ class Meaning:
     built: bool = True
     """False: it is read only, and another number is built for the same message."""
 
+    _passages: dict[int, _Passage] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What was worked out, by the layout's identity; each keeps its layout."""
+
+    def _passage(self, layout: Layout) -> _Passage:
+        found = self._passages.get(id(layout))
+        if found is None:
+            found = self._passages[id(layout)] = self._worked_out(layout)
+        return found
+
+    def _worked_out(self, layout: Layout) -> _Passage:
+        rows = {attribute: layout.by_name.get(name) for attribute, name in self.pairs.items()}
+        return _Passage(
+            layout,
+            told=tuple((attribute, row.name, row.codes, row.blank is None) for attribute, row in rows.items() if row),
+            blanks={row.name: row.blank for row in layout.fields if row.blank is not None},
+            known={**self.always, **{attribute: None for attribute, row in rows.items() if row is None}},
+        )
+
     def means(self, message: Message) -> bool:
         """Whether `message` is built as one of these."""
         return (
@@ -46,13 +78,10 @@ class Meaning:
 
     def message(self, gun: int, layout: Layout, values: Values) -> Message:
         """The message that `values` mean; `layout` is the one that they were read by."""
-        attributes: dict[str, Any] = {"gun": gun, **self.always}
-        for attribute, name in self.pairs.items():
-            row = layout.by_name.get(name)
-            if row is None:
-                attributes[attribute] = None
-            else:
-                attributes[attribute] = row.codes.meaning(values[name]) if row.codes else values[name]
+        passage = self._passage(layout)
+        attributes: dict[str, Any] = {"gun": gun, **passage.known}
+        for attribute, name, codes, _ in passage.told:
+            attributes[attribute] = codes.meaning(values[name]) if codes else values[name]
         attributes.update(self.read(values))
         return self.kind(**attributes)
 
@@ -64,25 +93,19 @@ class Meaning:
                 raise EncodingError(
                     f"{message.name}: {attribute}: expected {only}, found {found!r}: no field carries it"
                 )
-        values: dict[str, Any] = {row.name: row.blank for row in layout.fields if row.blank is not None}
-        for attribute, name in self.pairs.items():
-            row = layout.by_name.get(name)
-            if row is None:
-                continue
+        passage = self._passage(layout)
+        values = dict(passage.blanks)
+        for attribute, name, codes, needed in passage.told:
             given = getattr(message, attribute)
             if given is None:
-                if row.blank is None:
+                if needed:
                     raise EncodingError(f"{message.name}: {attribute}: expected a value, found None")
-                continue
-            if row.codes is None:
+            elif codes is None:
                 values[name] = given
-                continue
-            number = row.codes.number(given)
-            if number is None:
-                raise EncodingError(
-                    f"{message.name}: {attribute}: expected one of {row.codes.meanings()}; found {given}"
-                )
-            values[name] = number
+            elif (number := codes.number(given)) is not None:
+                values[name] = number
+            else:
+                raise EncodingError(f"{message.name}: {attribute}: expected one of {codes.meanings()}; found {given}")
         for name, value in (*placed.items(), *self.build(message).items()):
             if name in layout.by_name:
                 values[name] = value

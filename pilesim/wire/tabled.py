@@ -257,9 +257,10 @@ class TabledSession(Session):
         """Number and body of `message`; EncodingError where the protocol has none, or a value does not fit."""
         if isinstance(message, Opaque):
             return message.number, message.data
-        entries = self._protocol.meaning(type(message))
-        entry = next((each for each in entries if each.meaning and each.meaning.means(message)), None)
-        if entry is None or entry.meaning is None:
+        for entry in self._protocol.meaning(type(message)):
+            if entry.meaning is not None and entry.meaning.means(message):
+                break
+        else:
             raise EncodingError(f"{message.name}: {self._protocol.name} has no such message")
         row = entry.row
         if row.direction is not self._direction:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilesim.wire.fields import Layout
+from pilesim.wire.messages import Stamp
 from pilesim.wire.packed import packed
 from pilesim.wire.protocol import protocols
 from pilesim.wire.tabled import TabledProtocol
@@ -71,6 +72,44 @@ def test_it_reads_any_bytes_as_construct_does_and_writes_them_so(name: str, data
     assert fast.read(raw) == values
     if not any(field.codec.misfit(values[field.name]) for field in layout.fields):
         assert fast.write(values) == oracle.build(values)
+
+
+GIVEN = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(1 << 9), 1 << 9),
+    st.sampled_from([edge + step for bits in (8, 16, 24, 32, 40) for edge in (1 << bits,) for step in (-2, -1, 0, 1)]),
+    st.integers(),
+    st.text("0123456789Aé", max_size=40),
+    st.binary(max_size=40),
+    st.builds(Stamp, st.one_of(st.none(), st.integers()), st.binary(max_size=8)),
+)
+
+
+FITTING = {
+    (field.codec.fits, field.codec.misfit.__qualname__): (compile(field.codec.fits, name, "eval"), field.codec.misfit)
+    for name, layout in LAYOUTS.items()
+    for field in layout.fields
+    if field.codec.fits
+}
+"""Each kind of field once."""
+
+
+@settings(max_examples=50)
+@given(value=GIVEN)
+def test_it_holds_nothing_for_fitting_that_the_field_refuses(value: object) -> None:
+    """What is quick to say, a field's `fits`, never says more than its `misfit`, which knows the reason."""
+    for (fits, _), (holds, misfit) in FITTING.items():
+        if eval(holds, {"value": value}):
+            assert misfit(value) == "", fits
+
+
+def test_it_writes_nothing_where_a_value_is_not_sure_to_fit() -> None:
+    fast = packed([("volts", Int16ul), ("amps", Int16ul)], {"volts": "value < 9", "amps": lambda value: value and "no"})
+    assert fast is not None
+    assert fast.write({"volts": 8, "amps": 0}) == b"\x08\x00\x00\x00"
+    assert fast.write({"volts": 9, "amps": 0}) is None
+    assert fast.write({"volts": 8, "amps": 1}) is None
 
 
 def test_it_tells_a_layout_that_reads_otherwise() -> None:

@@ -31,6 +31,7 @@ from pilesim.wire.codec import (
     series,
     shifted,
     text,
+    text_fits,
     text_misfit,
 )
 from pilesim.wire.codes import Codes, Names
@@ -212,12 +213,13 @@ _ORDER = Codec(
     lambda value, raw: escaped(raw.decode("latin-1")),
     lambda value: text_misfit(value, ORDER_SIZE),
     not_ascii,
+    fits=text_fits(ORDER_SIZE),
 )
 _ENERGY = number(4, scale=KWH_DWH // 100, places=2)
 _STAGE = number(2, scale=KWH_DWH // 100, places=2)
 _MONEY = number(4, scale=FEN_MFEN, places=2)
 _PRICE = number(4, places=5)
-_BITS = Codec(_u8.subcon, _show_bits, _u8.misfit)
+_BITS = replace(_u8, show=_show_bits)
 
 
 def _show_prices(value: Sequence[int], raw: bytes) -> str:
