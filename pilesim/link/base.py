@@ -7,23 +7,21 @@ pumps it asks for its events, and between two rounds waits on its `waitables()` 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Up:
+class Up(msgspec.Struct, frozen=True, gc=False):
     """A connection stands."""
 
     peer: str
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(msgspec.Struct, frozen=True, gc=False):
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Down:
+class Down(msgspec.Struct, frozen=True, gc=False):
     """The connection is gone, or could not be had. `vanished`: the port itself is gone for good.
 
     Of a serial line without `vanished`: its port is gone and is asked for again, which the reason says; Up may follow.
@@ -33,8 +31,7 @@ class Down:
     vanished: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TurnedAway:
+class TurnedAway(msgspec.Struct, frozen=True, gc=False):
     """Another peer dialled in beside the one that is connected, and was hung up; told once for each host."""
 
     peer: str

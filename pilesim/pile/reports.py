@@ -6,7 +6,8 @@ Owns the heartbeat and what was shown last. Must not know what brings a change a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from pilesim.pile import battery
 from pilesim.pile.car import CWNS_PER_DWH
@@ -24,8 +25,7 @@ _STAGGER_NS = 400 * MS
 """Between the first heartbeats of neighbouring guns, so that they do not all speak at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(msgspec.Struct, frozen=True, gc=False):
     """What is to be seen of a gun: a change of it is told at once."""
 
     state: GunState

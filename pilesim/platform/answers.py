@@ -6,8 +6,9 @@ Owns the answer to each message, and what it makes of an order. Must not know wh
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from pilesim.contract.contract import Refusal
 from pilesim.platform.office import Office
@@ -162,7 +163,7 @@ class Answers:
                 accepted=not refusal,
                 refusal=refusal,
             )
-        return replace(authorisation(made), credential=ask.credential, accepted=not refusal, refusal=refusal)
+        return authorisation(made, credential=ask.credential, refusal=refusal)
 
     def _card_refusal(self, ask: CardAsk) -> int:
         card = next(

@@ -41,6 +41,8 @@ class Office:
         self.ledger = Ledger(self.book, self.settings, world_start_ns, protocol.normal_account)
         self.dead = False
         """Garbage has killed it: only a fault does that."""
+        self.changes = 0
+        """Counts who is served by which connection, and its death; as the book counts what changes there."""
         self._mishaps: list[Mishap] = []
         self.behaviour = with_faults(Behaviour(self.settings, contract), faults, seed, self._mishaps)
         self._connections: dict[str, object] = {}
@@ -83,7 +85,14 @@ class Office:
 
     def take_over(self, pile: str, connection: object) -> None:
         """A pile was heard on this connection: commands to it go there from now on."""
-        self._connections[pile] = connection
+        if self._connections.get(pile) is not connection:
+            self._connections[pile] = connection
+            self.changes += 1
+
+    def die(self) -> None:
+        """Nothing is answered, sent or cancelled any more."""
+        self.dead = True
+        self.changes += 1
 
     def connection_of(self, pile: str) -> object:
         """Where commands to `pile` go; None where it was never heard."""

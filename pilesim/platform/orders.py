@@ -8,8 +8,11 @@ Times are world ns since the scenario's start, unless they are Stamps.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+import msgspec
+from msgspec.structs import replace
 
 from pilesim.units import KWH_DWH, half_hour_of_day
 from pilesim.wire.messages import Authorise, GunReport, GunState, Login, Stamp, Tariff
@@ -35,8 +38,7 @@ class OrderState(StrEnum):
     BILLED = "billed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A charge as the gun's reports showed it. It began in (`before_ns`, `first_ns`] and ended in
     [`last_ns`, `after_ns`]; None where no report bounds it.
     """
@@ -63,8 +65,7 @@ class Seen:
         return self.after_ns - self.before_ns
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One order. `*_ns` is when that was, None when it has not been."""
 
     pile: str
@@ -175,8 +176,7 @@ class Order:
         return replace(self, seen=replace(self.seen, after_ns=after_ns, left_ns=left_ns))
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(msgspec.Struct, frozen=True, gc=False):
     """The last report of a gun."""
 
     ns: int
@@ -260,8 +260,8 @@ class OrderBook:
         meter_dwh = report.meter_dwh
         if meter_dwh is None and gun.heard is not None:
             meter_dwh = gun.heard.meter_dwh
+        # Nothing is concluded from it but of orders that are watched, and those were put.
         gun.heard = Heard(now_ns, meter_dwh)
-        self.changes += 1
         return charging
 
     def _charging(self, pile: str, report: GunReport) -> Order | None:
@@ -285,8 +285,8 @@ def _shows_left(report: GunReport) -> bool:
     return report.state is GunState.IDLE if report.cable is None else not report.cable
 
 
-def authorisation(order: Order) -> Authorise:
-    """What tells the order to its pile."""
+def authorisation(order: Order, *, credential: str = "", refusal: int = 0) -> Authorise:
+    """What tells the order to its pile; with a `refusal`, that there is none, and why."""
     return Authorise(
         gun=order.gun,
         login=order.login,
@@ -294,4 +294,7 @@ def authorisation(order: Order) -> Authorise:
         order=order.number,
         balance_mfen=order.balance_mfen,
         tariff=order.tariff,
+        credential=credential,
+        accepted=not refusal,
+        refusal=refusal,
     )

@@ -6,7 +6,8 @@ Owns these deadlines. Must not know how a pile is told, nor what an own bill com
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pilesim.platform.office import Office
 from pilesim.platform.orders import Order
@@ -35,7 +36,7 @@ class Overdue:
 
     def next_ns(self) -> int | None:
         """The earliest deadline. Asked at every instant, so it is worked out only when something has changed."""
-        basis = (self._book.changes, self._peer.identified, self._office.dead, self._peer.in_charge)
+        basis = (self._book.changes, self._office.changes, self._peer.identified, self._peer.pile)
         if basis != self._basis:
             self._basis = basis
             due = (self._due_ns(order) for order in self._open())

@@ -10,7 +10,9 @@ answer, since a pile may only be started on an order that it has.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from pilesim.errors import EncodingError, RigError
 from pilesim.platform.answers import Answers
@@ -43,8 +45,11 @@ def account_of(order: str, digits: int) -> str:
     return order[-digits:].rjust(digits, "0")
 
 
-@dataclass(frozen=True, slots=True)
-class _Reply:
+def _sooner(one_ns: int | None, other_ns: int) -> int:
+    return other_ns if one_ns is None or other_ns < one_ns else one_ns
+
+
+class _Reply(msgspec.Struct, frozen=True, gc=False):
     """What is to be sent, when, and the request that it answers."""
 
     due_ns: int
@@ -115,16 +120,15 @@ class PlatformSession:
         self._now_ns = max(self._now_ns, now_ns)
 
     def next_wakeup_ns(self) -> int | None:
-        due_ns = [self._replies[0].due_ns] if self._replies else []
+        soonest_ns = self._overdue.next_ns()
+        if self._replies:
+            soonest_ns = _sooner(soonest_ns, self._replies[0].due_ns)
         if self._tell_time_ns is not None:
-            due_ns.append(self._tell_time_ns)
+            soonest_ns = _sooner(soonest_ns, self._tell_time_ns)
         if self._framer.pending:
-            due_ns.append(self._heard_ns + GAP_NS)
-        overdue_ns = self._overdue.next_ns()
-        if overdue_ns is not None:
-            due_ns.append(overdue_ns)
+            soonest_ns = _sooner(soonest_ns, self._heard_ns + GAP_NS)
         # What fell due while it could not be done is done now, not then.
-        return max(self._now_ns, min(due_ns)) if due_ns else None
+        return self._now_ns if soonest_ns is not None and soonest_ns < self._now_ns else soonest_ns
 
     def take_actions(self) -> list[Action]:
         actions, self._actions = self._actions, []
@@ -173,7 +177,7 @@ class PlatformSession:
     def _bad(self, now_ns: int, bad: str) -> None:
         """Bytes that are no message have no effect, unless a fault has it otherwise."""
         if not self._office.behaviour.survives(now_ns, bad):
-            self._office.dead = True
+            self._office.die()
 
     def _handle(self, now_ns: int, message: Message, frame: Frame) -> None:
         if self._office.dead:

@@ -7,8 +7,9 @@ reference platform takes it, and so is what is odd about a bill. Nothing is ever
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from pilesim.contract.contract import Contract
 from pilesim.contract.tariff import DEFAULT_TARIFF

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import ClassVar, Generic, TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from pilesim.chance import Chance
 from pilesim.rig.impairments import (
@@ -41,8 +43,7 @@ _SLOW_PIECES_A_SECOND = 100
 """A slow line is told in pieces of a hundredth of a second: fine enough for any deadline, and few enough."""
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(msgspec.Struct, frozen=True, gc=False):
     """What is to be recorded once a piece has passed: which impairment held it, and what it held."""
 
     impairment: str
@@ -50,8 +51,7 @@ class Told:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
+class Piece(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Bytes on their way through the line."""
 
     data: bytes

@@ -17,6 +17,8 @@ class Driver:
     def __init__(self, core: Core, link: Link) -> None:
         self._core = core
         self._link = link
+        self._due_ns: int | None = None
+        """When `core` next wants to be woken, as of the last step; who tells it something has it stepped again."""
         self._port_stands = False
         """A serial line only: its port is there."""
 
@@ -27,6 +29,8 @@ class Driver:
         due_ns = self._core.next_wakeup_ns()
         if due_ns is not None and due_ns <= now_ns:
             self._core.advance(now_ns)
+            due_ns = self._core.next_wakeup_ns()
+        self._due_ns = due_ns
         actions = self._core.take_actions()
         for action in actions:
             self._perform(action, now_ns)
@@ -59,7 +63,7 @@ class Driver:
                 self._core.line_down(now_ns)
 
     def next_wakeup_ns(self) -> int | None:
-        return self._core.next_wakeup_ns()
+        return self._due_ns
 
     def links(self) -> list[Link]:
         return [self._link]

@@ -86,6 +86,8 @@ class Line:
         self._seed = seed
         self._door = door
         self._now_ns = 0
+        self._wakeup_ns: int | None = 0
+        """When it next has something to do by itself: as of its last turn, since nothing moves here between two."""
         self._armed: list[Armed[Traffic]] = []
         self._lanes = {direction: Lane(direction, protocol, self._armed) for direction in Direction}
         self._arming: list[Impairment | None] = []
@@ -163,16 +165,20 @@ class Line:
     def step(self, now_ns: int) -> bool:
         self._now_ns = now_ns
         pile_events, platform_events = self._pile.link.events(), self._platform.link.events()
-        if not (pile_events or platform_events or self._arming or self._armed):
-            due_ns = self.next_wakeup_ns()
-            if due_ns is None or due_ns > now_ns:
-                return False
+        if not (pile_events or platform_events or self._arming or self._armed) and (
+            self._wakeup_ns is None or self._wakeup_ns > now_ns
+        ):
+            return False
         # Whoever watches the recorder decodes and writes, and a peer's bytes do not wait for that.
         self._recorder.defer()
         try:
             return self._turn(now_ns, pile_events, platform_events)
         finally:
+            self._wakeup_ns = self._due_ns()
             self._recorder.settle()
+
+    def next_wakeup_ns(self) -> int | None:
+        return self._wakeup_ns
 
     def _turn(self, now_ns: int, pile_events: list[LinkEvent], platform_events: list[LinkEvent]) -> bool:
         happened = self._arm()
@@ -182,18 +188,19 @@ class Line:
                 happened = True
         if self._door is not None and self._pile.up:
             happened |= self._turned_out(self._door.overdue(now_ns))
-        happened |= self._turn_outages()
+        if self._outage_turns:
+            happened |= self._turn_outages()
         happened |= self._dial(self._pile)
         happened |= self._dial(self._platform)
         for lane in self._lanes.values():
             happened |= lane.advance(now_ns)
-        for direction in self._lanes:
-            happened |= self._deliver(direction)
+        for direction, lane in self._lanes.items():
+            happened |= self._deliver(direction, lane)
         if self._armed:
             self._armed[:] = [armed for armed in self._armed if not armed.over(now_ns)]
         return happened
 
-    def next_wakeup_ns(self) -> int | None:
+    def _due_ns(self) -> int | None:
         soonest_ns = self._outage_turns[0][0] if self._outage_turns else None
         for direction, lane in self._lanes.items():
             due_ns = lane.next_wakeup_ns(blocked=self._blocked(direction))
@@ -377,8 +384,7 @@ class Line:
         """Whether what is due has to wait for a connection that is being made."""
         return direction is Direction.UP and self._platform.dialling
 
-    def _deliver(self, direction: Direction) -> bool:
-        lane = self._lanes[direction]
+    def _deliver(self, direction: Direction, lane: Lane) -> bool:
         happened = False
         while (item := lane.due(self._now_ns)) is not None and not self._blocked(direction):
             lane.pop()

@@ -25,7 +25,7 @@ class Participant(Protocol):
         """Do all that is due by `now_ns`; whether anything was done that may give another one something to do."""
 
     def next_wakeup_ns(self) -> int | None:
-        """When it next wants a turn, if nothing arrives before; after a quiet `step` that is in the future."""
+        """When it next wants a turn, if nothing arrives before: as of its last `step`, which was a quiet one."""
 
     def links(self) -> Sequence[Link]:
         """The links whose news should end a wait."""
@@ -70,8 +70,11 @@ class Pump:
         self._instant_ns = now_ns
         if self._rounds > ROUNDS_AN_INSTANT:
             raise InternalError(f"the world stands still at {now_ns} ns: {ROUNDS_AN_INSTANT} rounds and no end")
-        happened = [participant.step(now_ns) for participant in self._participants]
-        return any(happened)
+        happened = False
+        for participant in self._participants:
+            if participant.step(now_ns):
+                happened = True
+        return happened
 
     def _next_wakeup_ns(self, now_ns: int) -> int:
         """The earliest instant that anyone wants; far away when nobody does."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+
 from pilesim.wire.messages import Message
 
 
@@ -73,8 +75,7 @@ class ProblemKind(StrEnum):
     """What peers are known to send with another meaning than the protocol gives it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True, gc=False):
     """One thing wrong: `text` says where, what was expected and what was found. `field` may be ""."""
 
     kind: ProblemKind
@@ -82,8 +83,7 @@ class Problem:
     field: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True, gc=False):
     """One frame as the envelope tells it, in any protocol.
 
     `sequence` is the sender's own number, `answers` the other side's number that it carries (0 or None where
@@ -119,16 +119,14 @@ class Frame:
         return bool(self.problems) and any(p.kind is ProblemKind.ENCRYPTED for p in self.problems)
 
 
-@dataclass(frozen=True, slots=True)
-class Garbage:
+class Garbage(msgspec.Struct, frozen=True, gc=False):
     """Bytes between frames. `reason` says what was expected and found where a frame had seemed to start."""
 
     raw: bytes
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(msgspec.Struct, frozen=True, gc=False):
     """A frame and what it means. `message` is None where its bytes cannot be believed or do not fit.
 
     `problems` are those of the envelope and of the body.

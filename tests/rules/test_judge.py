@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
 import pytest
 from world import ACCOUNT, TARIFF, A, B, World
@@ -108,7 +106,7 @@ def test_it_makes_a_wrong_number_a_should_that_is_told_once() -> None:
     for _ in range(2):
         first = world.down(Authorise(account=ACCOUNT, order=A, balance_mfen=1, tariff=TARIFF))
         world.down(Stop(account=ACCOUNT))
-        world.wait(1).up(AuthoriseReply(account=ACCOUNT), replace(first, sequence=first.sequence + 40))
+        world.wait(1).up(AuthoriseReply(account=ACCOUNT), msgspec.structs.replace(first, sequence=first.sequence + 40))
     judged = result(world.judged(), "frame.echo")
     assert (judged.verdict, judged.level, len(judged.findings)) == (Verdict.FAIL, Level.SHOULD, 1)
 

@@ -6,6 +6,7 @@ import random
 from dataclasses import fields, replace
 from typing import Any
 
+import msgspec
 import pytest
 import stories_bills  # noqa: F401 (importing it tells its stories)
 import stories_conduct  # noqa: F401 (importing it tells its stories)
@@ -43,7 +44,7 @@ class Forgetful(Decoder):
         names = [each.name for each in fields(message) if each.name != "gun"]
         gone = [name for name in names if self._chance.random() < self.share]
         nothing: dict[str, Any] = dict.fromkeys(gone)
-        decoded = replace(seen.decoded, message=replace(message, **nothing), untold=frozenset(gone))
+        decoded = msgspec.structs.replace(seen.decoded, message=replace(message, **nothing), untold=frozenset(gone))
         return replace(seen, decoded=decoded)
 
 

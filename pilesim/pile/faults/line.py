@@ -71,7 +71,7 @@ class WrongSequence(Fault[NoParameters]):
     def answered_frame(self, frame: Frame) -> Frame:
         self.happened(f"the reply to sequence {frame.sequence} carries another")
         frame = self.inner.answered_frame(frame)
-        return replace(frame, sequence=frame.sequence % 0xFFFF + 1)
+        return msgspec.structs.replace(frame, sequence=frame.sequence % 0xFFFF + 1)
 
 
 class EveryNth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
