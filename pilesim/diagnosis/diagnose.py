@@ -61,7 +61,7 @@ def diagnose(header: Header, events: Iterable[AnyEvent], judgement: Judgement) -
     failed = {rule.id: rule.findings for rule in judgement.rules if rule.verdict is Verdict.FAIL and rule.findings}
     if not failed and not header.source:
         return ()
-    story = story_of(header, events)
+    story = story_of(header, events, {one.order for findings in failed.values() for one in findings if one.order})
     if not failed and not story.excerpt:
         # Rules that could have found something have found nothing.
         known = [signature for signature in SIGNATURES if signature.right]

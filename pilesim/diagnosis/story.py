@@ -5,7 +5,7 @@ Owns the reading. Must not know any field case or fault. Times are world ns sinc
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 
 from pilesim.rules.facts import Order
@@ -17,8 +17,8 @@ from pilesim.units import S
 from pilesim.wire.frame import Direction, End
 from pilesim.wire.messages import Authorise, Bill, BillReply, Ended, GunReport, GunState, Message, Start, Stop
 
-LIVES_KEPT = 4096
-"""Orders that are told of; of a longer recording the first."""
+LIVES_KEPT = 512
+"""Orders that are told of beside those that findings name; of a longer recording the first."""
 BILLS_KEPT = 64
 """Bills of one order that are told of."""
 HELD_SHOWN_NS = 1 * S
@@ -98,7 +98,7 @@ class Story:
 
 
 class _Reader:
-    def __init__(self, header: Header) -> None:
+    def __init__(self, header: Header, named: Set[str]) -> None:
         scene = Scene(header)
         near, far = scene.facts[End.PLATFORM], scene.facts[End.PILE]
         self.near = near
@@ -106,6 +106,11 @@ class _Reader:
         self.both = far.end is not near.end
         self._reading = Reading(scene.protocol, (near, far) if self.both else (near,))
         self.lives: dict[str, Life] = {}
+        self._named = named
+        self._others = 0
+        """How many of the lives are of orders that no finding names."""
+        self._unbilled: dict[str, Life] = {}
+        """Those of the lives whose bill has not come, which are few however long the recording is."""
         self._latest: dict[int, Life] = {}
         """By gun: the order that was authorised last, and does not only wait behind a charge."""
         self._excerpt = Missing.LINES in header.missing
@@ -117,10 +122,10 @@ class _Reader:
                 for life in self._open(event.gun):
                     life.taps += 1
             case Stimulus(kind="power-off"):
-                for life in self._unbilled():
+                for life in self._unbilled.values():
                     life.lost_power = True
             case LineDown(by=by) if by != "end":
-                for life in self._unbilled():
+                for life in self._unbilled.values():
                     life.lost_line = True
             case Impaired(effect="held" | "slowed") if event.held_ns:
                 for life in self.lives.values():
@@ -140,8 +145,12 @@ class _Reader:
     def _open(self, gun: int | None) -> Iterable[Life]:
         return [life for number, life in self._latest.items() if gun in (None, number)]
 
-    def _unbilled(self) -> Iterable[Life]:
-        return [life for life in self.lives.values() if not life.bills]
+    def _begun(self, order: Order) -> None:
+        """The life of an order that was not seen before, where there is still room for it."""
+        named = order.number in self._named
+        if named or self._others < LIVES_KEPT:
+            self._others += not named
+            self.lives[order.number] = self._unbilled[order.number] = Life(order)
 
     def _see(self, taken: Iterable[Taken]) -> None:
         for facts, seen, message in taken:
@@ -158,8 +167,8 @@ class _Reader:
     def _message(self, seen: Seen, message: Message) -> None:
         order = self.near.at.order
         known = order is not None and order.number in self.lives
-        if order is not None and not known and len(self.lives) < LIVES_KEPT:
-            self.lives[order.number] = Life(order)
+        if order is not None and not known:
+            self._begun(order)
         life = self.lives.get(order.number) if order is not None else None
         latest = self._latest.get(message.gun)
         match message:
@@ -174,8 +183,8 @@ class _Reader:
                 stopped = life or latest
                 if stopped is not None and stopped.stop_ns is None:
                     stopped.stop_ns = seen.t_ns
-                for other in self.lives.values():
-                    due = other.left_ns is not None and other.charged and not other.bills
+                for other in self._unbilled.values():
+                    due = other.left_ns is not None and other.charged
                     if other is not stopped and due and other.stopped_meanwhile_ns is None:
                         other.stopped_meanwhile_ns = seen.t_ns
             case Ended():
@@ -200,14 +209,15 @@ class _Reader:
             if latest is not None and not latest.bills and latest.orderless_ns is None:
                 latest.orderless_ns = seen.t_ns
         elif life is not None and len(life.bills) < BILLS_KEPT:
+            self._unbilled.pop(life.order.number, None)
             acked = life.acked_ns is not None and seen.t_ns - life.acked_ns > AGAIN_NS
             # An excerpt need not tell of the acknowledgement.
             life.bills.append(Sent(seen.t_ns, bill, bool(life.bills) and (acked or self._excerpt)))
 
 
-def story_of(header: Header, events: Iterable[AnyEvent]) -> Story:
-    """What a recording tells of its orders."""
-    reader = _Reader(header)
+def story_of(header: Header, events: Iterable[AnyEvent], named: Set[str] = frozenset()) -> Story:
+    """What a recording tells of its orders; of those that are `named` for certain, however long it is."""
+    reader = _Reader(header, named)
     for event in events:
         if not isinstance(event, Note):
             reader.take(event)
