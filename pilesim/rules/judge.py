@@ -107,7 +107,7 @@ class _Bench:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._decoder = Decoder(scene.protocol)
-        self._line = LineWatch(scene.facts[End.PILE].end, scene.protocol)
+        self._line = LineWatch(scene.facts[End.PILE].end, scene.protocol, scene.ends)
         self._paced = [duties.transit for duties in scene.duties.values() if duties.transit.ns_per_byte]
         self._ends = [(scene.facts[end], scene.duties[end]) for end in End]
         self._now_ns = 0
@@ -126,6 +126,7 @@ class _Bench:
     def feed(self, event: AnyEvent) -> None:
         self._now_ns = now_ns = max(self._now_ns, event.t_ns)
         self._line.feed(event)
+        self._scene.ends.feed(event)
         for transit in self._paced:
             transit.take(event)
         for facts, duties in self._ends:
@@ -147,6 +148,7 @@ class _Bench:
             self._item(item)
         for end in End:
             self._scene.duties[end].finish(self._now_ns)
+        self._scene.ends.finish(self._now_ns)
         self._settle(everything=True)
         for side in self._sides.values():
             for rule in side.rules:
@@ -178,6 +180,7 @@ class _Bench:
         )
 
     def _item(self, item: Seen | Noise) -> None:
+        self._scene.ends.see(item)
         for side in self._sides.values():
             if side.facts.end is not item.end:
                 continue

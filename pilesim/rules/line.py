@@ -1,6 +1,7 @@
 """The verdict on the line itself: what it did to the traffic. Shown always, never red.
 
-Owns the sums. Must not know any rule.
+Owns the sums of what impairments on record did, and of what the two ends show where they differ. Must not know any
+rule.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from pilesim.rules.ends import Ends, Gone
 from pilesim.trace.events import AnyEvent, Chunk, Impaired, LineDown, LineUp
 from pilesim.units import MINUTE
 from pilesim.wire.frame import Direction, End, Frame
@@ -34,6 +36,16 @@ class LineDeed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How long they were held, or the line was gone."""
 
 
+def _deed(gone: Gone) -> LineDeed:
+    return LineDeed(
+        t_ns=gone.t_ns,
+        effect=gone.effect,
+        direction=gone.direction,
+        frames=(gone.title,),
+        lasted_ns=gone.lasted_ns,
+    )
+
+
 class LineVerdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the line did. Pieces of traffic are counted; times in ns."""
 
@@ -55,8 +67,9 @@ class LineVerdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 class LineWatch:
     """Feed it the events; `verdict` sums up."""
 
-    def __init__(self, end: End, protocol: Protocol) -> None:
+    def __init__(self, end: End, protocol: Protocol, ends: Ends) -> None:
         self._end = end
+        self._ends = ends
         self._protocol = protocol
         self._deeds: list[LineDeed] = []
         self._counts: dict[str, int] = {}
@@ -73,6 +86,8 @@ class LineWatch:
     def feed(self, event: AnyEvent) -> None:
         """Take one event, in order."""
         self._now_ns = max(self._now_ns, event.t_ns)
+        if self._ends.gone:
+            self._compared()
         if not isinstance(event, Chunk):
             taker = self._take.get(type(event))
             if taker is not None:
@@ -93,6 +108,14 @@ class LineWatch:
                     lasted_ns=event.held_ns,
                 )
             )
+
+    def _compared(self) -> None:
+        """What the two ends show of the line and no impairment tells."""
+        for gone in self._ends.gone:
+            self._counts[gone.effect] = self._counts.get(gone.effect, 0) + 1
+            self._held_ns = max(self._held_ns, gone.lasted_ns)
+            self._tell(_deed(gone))
+        self._ends.gone.clear()
 
     def _frames(self, direction: Direction, data: bytes) -> tuple[str, ...]:
         framer = self._protocol.framer(direction)
@@ -123,6 +146,7 @@ class LineWatch:
 
     def verdict(self) -> LineVerdict:
         """What the line did up to now; an outage that lasts counts as one."""
+        self._compared()
         if self._down_ns is not None:
             self._count_outage(self._now_ns - self._down_ns)
             self._down_ns = None
@@ -137,5 +161,5 @@ class LineWatch:
             outages=self._outages[0],
             flaps=self._outages[1],
             outage_longest_ns=self._outages[2],
-            deeds=tuple(self._deeds),
+            deeds=tuple(sorted(self._deeds, key=lambda deed: deed.t_ns)),
         )

@@ -29,13 +29,21 @@ class Reconnects(Rule):
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
         self._lost = False
+        self._lost_ns = 0
+        self._by = ""
+        """Who ended the connection that was lost."""
+        self._told = False
+        """Whether the line can be had is in the recording."""
         self._duty: Duty | None = None
 
     def on_line(self, event: LineUp | LineDown | Reachable) -> None:
         if isinstance(event, LineDown):
+            if not self._lost:
+                self._by, self._lost_ns = event.by, event.t_ns
             self._lost = self._lost or event.by != "end"
-        elif isinstance(event, Reachable) and not event.can:
-            self._lost = self._lost or self.scene.header.connectionless
+        elif isinstance(event, Reachable):
+            self._told = True
+            self._lost = self._lost or (self.scene.header.connectionless and not event.can)
         self._look(event.t_ns)
 
     def on_stimulus(self, event: Stimulus) -> None:
@@ -68,8 +76,19 @@ class Reconnects(Rule):
                 "nobody knows whether the line could be had and the pile had power: a recording at both ends, and of "
                 "what was done at the pile, would tell"
             )
-        else:
+        elif self._by or self._told:
             self._missed(duty, now_ns)
+        else:
+            # Neither end hung up. Where something was sent that has not arrived, the line is what was broken.
+            by_line = self.scene.ends.took(self._lost_ns) > 0
+            self.failed(
+                f"{duty.expected} within {format_duration(duty.limit_ns)}",
+                f"nothing in {format_duration(now_ns - duty.since_ns)}, and neither end had hung up",
+                t_ns=duty.since_ns + duty.limit_ns,
+                measured=now_ns - duty.since_ns,
+                by_line=by_line,
+                hint="" if by_line else "a recording of whether the line could be had would tell",
+            )
 
 
 class Stable(Rule):
@@ -94,11 +113,15 @@ class Stable(Rule):
         if self._untold and self.facts.lone:
             self.open(f"{len(self._losses)} losses in an hour: a recording at both ends would tell who caused them")
         else:
+            taken = self.scene.ends.took(self._losses[0])
+            by_line = self._untold and taken > 0
             self.failed(
                 f"at most {self.limit.value} losses of the line in an hour",
-                f"{len(self._losses)} in {format_duration(span_ns)}",
+                f"{len(self._losses)} in {format_duration(span_ns)}"
+                + (f", {taken} with frames that were under way" if by_line else ""),
                 measured=len(self._losses),
-                hint="a recording at both ends would tell who lost it" if self._untold else "",
+                by_line=by_line,
+                hint="a recording at both ends would tell who lost it" if self._untold and not by_line else "",
             )
 
     def on_finish(self) -> None:

@@ -15,6 +15,7 @@ from typing import ClassVar
 
 from pilesim.contract.contract import Contract, Limit
 from pilesim.contract.contracts import contract_of
+from pilesim.rules.ends import Ends
 from pilesim.rules.facts import Facts, Order, SettledBill
 from pilesim.rules.needs import Fact, lacking, untold
 from pilesim.rules.transit import Transit
@@ -255,6 +256,7 @@ class Scene:
         charging_ns = self.limit("beat.charging").value or period_ns
         self.facts = {end: Facts(header, self.contract, end, period_ns, charging_ns) for end in End}
         self.duties = {end: Duties(self.facts[end]) for end in End}
+        self.ends = Ends(header)
         self.notes: list[Note] = []
         """The last words of the harness: which commands of the platform a scenario (the user) asked for."""
 
@@ -418,10 +420,12 @@ class Rule:
         measured: int | None = None,
         hint: str = "",
         line: int = 0,
+        by_line: bool = False,
     ) -> None:
         """One trigger broke the expectation; nothing is held against an order that the line tampered with.
 
-        With a `hint` nobody can be blamed, and it says which recording would tell.
+        `by_line`: the two ends show that it was the line's doing. With a `hint` nobody can be blamed, and it says which
+        recording would tell.
         """
         if order is not None and order.suspended:
             self.open(f"suspended: {order.suspended}")
@@ -441,7 +445,7 @@ class Rule:
         self._findings.append(
             Finding(
                 rule=self.row.id,
-                blame=Blame.CANNOT_TELL if hint else Blame(self.row.judges.value),
+                blame=Blame.LINE if by_line else Blame.CANNOT_TELL if hint else Blame(self.row.judges.value),
                 t_ns=t_ns,
                 end=self.facts.end,
                 frame=seen.index if seen is not None else None,
