@@ -83,7 +83,7 @@ SAME_DRAWS = frozenset({"random", "getrandbits"})
 OTHER_DRAWS = frozenset(name for name in dir(random.Random) if name[0] != "_") - SAME_DRAWS - {"seed"}
 EXACT = frozenset({"ceil", "floor", "gcd", "lcm", "isqrt", "inf", "nan", "isfinite", "isinf", "isnan", "comb", "prod"})
 """Of `math`, what gives one answer everywhere; all else there is the C library's, and rounds as that does."""
-MAY_ROUND = ("pilesim.wire.guess", "pilesim.site", "pilesim.trace.importers.pcap")
+MAY_ROUND = ("pilesim.wire.guess", "pilesim.site", "pilesim.trace.importers.packets")
 """Two look at what was recorded, or count what is going on, and nothing that they work out comes into a capture; the
 third takes powers of whole numbers."""
 

@@ -228,7 +228,11 @@ class Energy(_Charge):
         if not order.gapless or order.record.t_ns - order.first.t_ns < LITTLE_SAMPLES:
             return None
         power, per_ns = order.peak
-        gap_ns = order.over.late_ns - order.record.t_ns + (HELD_UP_NS if self.facts.remote else 0)
+        coarse_ns = self.scene.header.resolution_ns
+        if coarse_ns >= MINUTE:
+            # Several reports have the time of one: no power can be told from them.
+            return None
+        gap_ns = order.over.late_ns - order.record.t_ns + (HELD_UP_NS if self.facts.remote else 0) + 2 * coarse_ns
         return shown_dwh + power * gap_ns // per_ns + 1
 
 

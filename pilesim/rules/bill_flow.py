@@ -213,7 +213,7 @@ class Prompt(_AfterLeave):
                 f"the next unacknowledged bill, of order {sendable[0].number},",
                 since_ns=seen.t_ns,
                 waits=Waits.UP,
-                limit_ns=self.contract.bill_next_ns,
+                limit_ns=self.contract.bill_next_ns + self.scene.header.resolution_ns,
                 asked=seen,
                 order=sendable[0],
             )

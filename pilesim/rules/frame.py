@@ -197,7 +197,7 @@ class SurvivesGarbage(Rule):
                     "an answer, for this frame is good whatever came before it",
                     since_ns=seen.t_ns,
                     waits=Waits.REPLY,
-                    limit_ns=ANSWER_NS,
+                    limit_ns=ANSWER_NS + self.scene.header.resolution_ns,
                     asked=seen,
                     gun=message.gun,
                 )

@@ -34,6 +34,8 @@ BURST_NS = 2 * S
 VAIN_REQUESTS = 3
 """So many requests of a kind, and none ever answered, were not all lost by a line that lets the others pass."""
 PERHAPS_CUT = "the line may have been down: the log does not tell its connections"
+AT_LEAST = frozenset({"auth.kept", "link.flap-keeps-order", "platform.waits-for-outcome"})
+"""Rules whose limit is the least that must be: by coarse times a while may look so much longer than it was."""
 STEP_NS = 1 * S
 """The command that a scenario's step asks for follows it within so much."""
 UNIT_SCALE: dict[str, int] = {"s": S, "kWh": KWH_DWH, "yuan": YUAN_MFEN, "min": 1, "beats": 1, "losses": 1}
@@ -178,7 +180,7 @@ class Duties:
             duty.rule.open(f"some of its bytes came damaged: a recording at the {self._facts.judges} would tell")
         elif duty.passed_by_ns is None:
             duty.passed_by_ns = now_ns
-        elif now_ns - duty.passed_by_ns >= BURST_NS:
+        elif now_ns - duty.passed_by_ns >= BURST_NS + self._facts.header.resolution_ns:
             self.miss(duty, now_ns)
 
     def _in_vain(self, duty: Duty) -> None:
@@ -261,11 +263,18 @@ class Scene:
         """The last words of the harness: which commands of the platform a scenario (the user) asked for."""
 
     def limit(self, rule: str) -> Limit:
-        """The limit of `rule` in force: the site's, else the contract's; of no unit where it has none."""
+        """The limit of `rule` in force: the site's, else the contract's; of no unit where it has none.
+
+        By a log with coarse times nobody is held to more than they show.
+        """
         limit = self.contract.limits.get(rule, Limit(0, "", ""))
         if rule in self._site:
-            return Limit(self._site[rule], limit.unit, "site")
-        return limit
+            limit = Limit(self._site[rule], limit.unit, "site")
+        coarse_ns = self.header.resolution_ns
+        if not coarse_ns or limit.unit != "s" or not limit.value:
+            return limit
+        value_ns = limit.value - coarse_ns if rule in AT_LEAST else limit.value + coarse_ns
+        return Limit(max(0, value_ns), limit.unit, limit.source)
 
     def asked_by_scenario(self, t_ns: int, step: str, naming: str = "") -> bool:
         """Whether a step called `step` (that names `naming`) asked for a command of the platform at `t_ns`."""

@@ -65,6 +65,9 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The log that it was imported from, by its name; the chunks' lines are that log's."""
     missing: tuple[Missing, ...] = ()
     """What that log does not hold."""
+    resolution_ns: int = 0
+    """What the log's times are cut to, where that is coarse: something may have been so much later than its time says,
+    and a while so much shorter or longer."""
     target: str = ""
     """The pile under test, as its URL."""
     scenario: str = ""

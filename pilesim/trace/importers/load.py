@@ -13,11 +13,14 @@ from pathlib import Path
 from pilesim.errors import FileError, UsageError
 from pilesim.trace.capture import is_capture, open_capture
 from pilesim.trace.events import AnyEvent, Header, Missing, Trace
-from pilesim.trace.importers.assemble import SAMPLE_PIECES, assembled, natural
+from pilesim.trace.importers.assemble import assembled
+from pilesim.trace.importers.clock import SAMPLE_PIECES
 from pilesim.trace.importers.imported import Imported, Ledger, Opened, Wishes, vantage_of
 from pilesim.trace.importers.mentions import open_mentions, tells_of_messages
-from pilesim.trace.importers.pcap import is_packets, open_packets
+from pilesim.trace.importers.packets import is_packets
+from pilesim.trace.importers.pcap import open_packets
 from pilesim.trace.importers.pieces import Mark, Piece
+from pilesim.trace.importers.sample import natural
 from pilesim.trace.importers.source import HEAD_BYTES, LINE_BYTES, Source
 from pilesim.trace.importers.text import decoded, pieces_of, read_pieces
 from pilesim.wire.frame import Direction, Frame

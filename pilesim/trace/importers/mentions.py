@@ -18,7 +18,7 @@ from typing import Any
 from pilesim.trace.events import AnyEvent, Finish, Header, Mention, Missing, Note, Vantage
 from pilesim.trace.importers.imported import Ledger, LineOrder, Opened, Wishes
 from pilesim.trace.importers.source import LINE_BYTES, Source
-from pilesim.trace.importers.stamps import Calendar, Moment, Tells, find_moment
+from pilesim.trace.importers.stamps import Calendar, Moment, Tells, find_moment, resolution_ns, resolution_words
 from pilesim.trace.importers.text import decoded
 from pilesim.units import MS, S, epoch_ns, local_datetime
 from pilesim.wire.frame import Direction, End
@@ -258,6 +258,7 @@ def open_mentions(source: Source, wishes: Wishes, ledger: Ledger) -> Opened:
         vantage=vantage,
         source=source.name,
         missing=missing,
+        resolution_ns=resolution_ns(told.moment for told in lines if told.moment is not None),
         stimuli=False,
     )
     return Opened("text", header, _events(timed, start_ns, near), ledger)
@@ -318,7 +319,7 @@ def _timed(lines: list[_Told], reader: _Reader, wishes: Wishes, ledger: Ledger) 
             datetime.combine(wishes.day or wishes.written or date(2020, 1, 1), datetime.min.time(), wishes.zone)
         )
         timed = [(day_ns + index * STEP_NS, told) for index, told in enumerate(early)]
-    ledger.clock = _worth(lines)
+    ledger.clock = _worth([told.moment for told in lines if told.moment is not None])
     if wishes.order is LineOrder.TIME:
         return sorted(timed, key=lambda one: one[0])
     latest_ns = timed[0][0]
@@ -359,8 +360,7 @@ def _day(lines: Iterable[_Told], reader: _Reader, wishes: Wishes, ledger: Ledger
     return day
 
 
-def _worth(lines: Iterable[_Told]) -> str:
-    digits = [told.moment.digits for told in lines if told.moment is not None]
-    if not digits:
+def _worth(moments: list[Moment]) -> str:
+    if not moments:
         return "no times but those in order numbers: no time between two lines may be believed"
-    return {0: "to the second", 3: "to the millisecond"}.get(max(digits), f"to {max(digits)} decimals of the second")
+    return resolution_words(resolution_ns(moments), max(moment.digits for moment in moments))

@@ -1,13 +1,12 @@
 """Captures of packets (pcap, pcapng): the TCP connections of one pile as a recording.
 
-Owns the files' own records and the choice among connections. Must not know how bytes of a connection are put in order,
+Owns what is inside a packet and the choice among connections. Must not know how bytes of a connection are put in order,
 nor any protocol. The only importer of dpkt, which reads what is inside a packet. Its readers of files are not used:
 they give times as floating numbers, know one interface a file, and believe every length that a file claims.
 """
 
 from __future__ import annotations
 
-import heapq
 import ipaddress
 import struct
 from collections.abc import Iterator
@@ -17,18 +16,15 @@ import dpkt  # type: ignore[import-untyped]
 
 from pilesim.errors import FileError
 from pilesim.trace.events import AnyEvent, Chunk, Finish, Header, LineDown, LineUp, Missing, Note, Vantage
-from pilesim.trace.importers.assemble import likely_protocol, natural
-from pilesim.trace.importers.imported import Ledger, LineOrder, Opened, SeveralPilesError, Wishes
-from pilesim.trace.importers.source import Bounded, Source
+from pilesim.trace.importers.imported import Ledger, Opened, SeveralPilesError, Wishes
+from pilesim.trace.importers.packets import Packet, packets
+from pilesim.trace.importers.sample import likely_protocol, natural
+from pilesim.trace.importers.source import Source
 from pilesim.trace.importers.tcp import Run, Segment, Side
 from pilesim.units import S, local_datetime
 from pilesim.wire.frame import Direction, End, Frame
 from pilesim.wire.protocol import Protocol
 
-PACKET_BYTES = 16 * 1024 * 1024
-"""The longest packet, or block of a pcapng, that is read: a segment as an adapter joins them has 64 KB."""
-LATE_PACKETS = 256
-"""A packet that stands so many places after its time is put where it belongs: several processors write one file."""
 STREAMS_KEPT = 10_000
 STREAM_BYTES = 4096
 """As much of each side of a connection is looked at to tell what it speaks."""
@@ -36,179 +32,6 @@ STREAMS_LISTED = 20
 
 _Endpoint = tuple[bytes, int]
 _Key = tuple[_Endpoint, _Endpoint]
-
-
-# Records of the files -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Packet:
-    number: int
-    epoch_ns: int
-    link: int
-    data: bytes
-    lacks: int
-    """Bytes that were cut off its end when it was recorded."""
-
-
-_PCAP = {
-    b"\xd4\xc3\xb2\xa1": ("<", 1000),
-    b"\xa1\xb2\xc3\xd4": (">", 1000),
-    b"\x4d\x3c\xb2\xa1": ("<", 1),
-    b"\xa1\xb2\x3c\x4d": (">", 1),
-}
-"""The first bytes of a pcap: its byte order, and the ns of one unit of its fractions."""
-_SECTION = b"\x0a\x0d\x0d\x0a"
-_INTERFACE, _OLD_PACKET, _SIMPLE, _ENHANCED = 1, 2, 3, 6
-_TIME_UNIT, _TIME_OFFSET = 9, 14
-
-
-def is_packets(head: bytes) -> bool:
-    """Whether a file begins as a capture of packets does."""
-    return head[:4] in _PCAP or head[:4] == _SECTION
-
-
-def _packets(stream: Bounded, source: Source, wishes: Wishes, ledger: Ledger) -> Iterator[_Packet]:
-    """The packets of a file, in the order of their times unless the file's is wished for."""
-    packets = _as_written(stream, source, ledger)
-    if wishes.order is LineOrder.FILE:
-        yield from packets
-        return
-    heap: list[tuple[int, int, _Packet]] = []
-    for packet in packets:
-        heapq.heappush(heap, (packet.epoch_ns, packet.number, packet))
-        if len(heap) > LATE_PACKETS:
-            yield heapq.heappop(heap)[2]
-    while heap:
-        yield heapq.heappop(heap)[2]
-
-
-def _as_written(stream: Bounded, source: Source, ledger: Ledger) -> Iterator[_Packet]:
-    magic = stream.read(4)
-    if magic == _SECTION:
-        yield from _blocks(_Records(stream, source, ledger), source, ledger)
-    else:
-        yield from _records(_Records(stream, source, ledger), *_PCAP[magic])
-
-
-class _Records:
-    """The file, record by record; one that is cut off, or not to be believed, is the last."""
-
-    def __init__(self, stream: Bounded, source: Source, ledger: Ledger) -> None:
-        self._stream = stream
-        self._source = source
-        self._ledger = ledger
-        self.number = 0
-
-    def read(self, size: int, what: str) -> bytes | None:
-        """So many bytes; None at the end of the file, which is told of where it comes too early."""
-        if not 0 <= size <= PACKET_BYTES:
-            after = f"after packet {self.number}"
-            raise self._source.error(None, f"expected {what} of at most {PACKET_BYTES} bytes {after}, found {size}")
-        data = self._stream.read(size)
-        if len(data) == size:
-            return data
-        if data or what != "the head of a record":
-            self._ledger.remark(f"the file breaks off after packet {self.number}, in the middle of {what}")
-        return None
-
-
-def _records(file: _Records, order: str, fraction_ns: int) -> Iterator[_Packet]:
-    head = file.read(20, "the file's head")
-    if head is None:
-        return
-    link = struct.unpack(order + "I", head[16:])[0] & 0x0FFFFFFF
-    layout = struct.Struct(order + "IIII")
-    while record := file.read(16, "the head of a record"):
-        seconds, fraction, kept, size = layout.unpack(record)
-        data = file.read(kept, "a packet")
-        if data is None:
-            return
-        file.number += 1
-        yield _Packet(file.number, seconds * S + fraction * fraction_ns, link, data, max(0, size - kept))
-
-
-@dataclass(frozen=True, slots=True)
-class _Interface:
-    link: int
-    unit: tuple[int, int] = (10, 6)
-    """A base and its negative power: the seconds of one unit of its times."""
-    offset_ns: int = 0
-
-    def epoch_ns(self, units: int) -> int:
-        base, power = self.unit
-        return self.offset_ns + units * S // int(base**power)
-
-
-def _blocks(file: _Records, source: Source, ledger: Ledger) -> Iterator[_Packet]:
-    order = "<"
-    interfaces: list[_Interface] = []
-    kind: int | None = int.from_bytes(_SECTION)
-    while True:
-        if kind is None:
-            head = file.read(4, "the head of a record")
-            if head is None:
-                return
-            kind = struct.unpack(order + "I", head)[0]
-        size_raw = file.read(4, "the head of a block")
-        if size_raw is None:
-            return
-        first = b""
-        if kind == int.from_bytes(_SECTION):
-            # A section says by its own number in which order its bytes stand, and begins with no interfaces.
-            first = file.read(4, "the head of a section") or b""
-            if first not in (b"\x4d\x3c\x2b\x1a", b"\x1a\x2b\x3c\x4d"):
-                raise source.error(None, f"expected a section of a pcapng, found {first.hex()}")
-            order = "<" if first[0] == 0x4D else ">"
-            interfaces = []
-        size = struct.unpack(order + "I", size_raw)[0]
-        body = file.read(size - 12 - len(first), "a block")
-        if body is None or file.read(4, "a block") is None:
-            return
-        if kind == _INTERFACE:
-            interfaces.append(_interface(body, order))
-        elif kind in (_ENHANCED, _OLD_PACKET, _SIMPLE):
-            packet = _packet_of(kind, body, order, interfaces, file, ledger)
-            if packet is not None:
-                yield packet
-        kind = None
-
-
-def _interface(body: bytes, order: str) -> _Interface:
-    link, unit, offset_ns, at = struct.unpack_from(order + "H", body)[0], (10, 6), 0, 8
-    while at + 4 <= len(body):
-        code, size = struct.unpack_from(order + "HH", body, at)
-        value = body[at + 4 : at + 4 + size]
-        if code == _TIME_UNIT and size == 1:
-            unit = (2 if value[0] & 0x80 else 10, value[0] & 0x7F)
-        elif code == _TIME_OFFSET and size == 8:
-            offset_ns = struct.unpack(order + "q", value)[0] * S
-        at += 4 + size + -size % 4
-    return _Interface(link, unit, offset_ns)
-
-
-def _packet_of(
-    kind: int, body: bytes, order: str, interfaces: list[_Interface], file: _Records, ledger: Ledger
-) -> _Packet | None:
-    file.number += 1
-    fields = {_ENHANCED: "IIIII", _OLD_PACKET: "HHIIII", _SIMPLE: "I"}[kind]
-    head = struct.calcsize(order + fields)
-    if len(body) < head:
-        ledger.left(file.number, body.hex(" "), "a packet's block that is too short")
-        return None
-    values = struct.unpack_from(order + fields, body)
-    which = 0 if kind == _SIMPLE else values[0]
-    if which >= len(interfaces):
-        ledger.left(file.number, "", f"a packet of interface {which}, which the file does not name")
-        return None
-    if kind == _SIMPLE:
-        # Such packets have no time: they have that of the epoch, which the clock then tells.
-        high, low, kept, size = 0, 0, min(values[0], len(body) - head), values[0]
-    else:
-        high, low, kept, size = values[-4:]
-    interface = interfaces[which]
-    data = body[head : head + kept]
-    return _Packet(file.number, interface.epoch_ns(high << 32 | low), interface.link, data, max(0, size - len(data)))
 
 
 # Inside a packet ----------------------------------------------------------------------------------------------
@@ -230,7 +53,7 @@ _RAW_IP = frozenset({12, 14, 101, 228, 229})
 _VLAN = frozenset({0x8100, 0x88A8, 0x9100})
 
 
-def _segment(packet: _Packet, ledger: Ledger) -> tuple[_Endpoint, _Endpoint, Segment] | None:
+def _segment(packet: Packet, ledger: Ledger) -> tuple[_Endpoint, _Endpoint, Segment] | None:
     """The TCP segment in a packet, from where and to where; None where there is none."""
     ip = _internet(packet, ledger)
     if ip is None:
@@ -268,7 +91,7 @@ def _size(ip: dpkt.ip.IP | dpkt.ip6.IP6) -> int | None:
     return ip.plen - sum(len(head) for head in ip.all_extension_headers) - ip.data.off * 4 if ip.plen else None
 
 
-def _internet(packet: _Packet, ledger: Ledger) -> dpkt.ip.IP | dpkt.ip6.IP6 | None:
+def _internet(packet: Packet, ledger: Ledger) -> dpkt.ip.IP | dpkt.ip6.IP6 | None:
     kind = _LINKS.get(packet.link)
     if kind is None:
         ledger.count(f"{{n}} packets of link type {packet.link} are not read, first packet {{line}}", packet.number)
@@ -373,7 +196,7 @@ def _survey(source: Source, wishes: Wishes, ledger: Ledger) -> list[_Stream]:
     table = _Table(quiet)
     streams: dict[int, _Stream] = {}
     with source.open() as file:
-        for packet in _packets(file, source, wishes, ledger):
+        for packet in packets(file, source, wishes, ledger):
             found = _segment(packet, ledger)
             if found is None:
                 continue
@@ -532,7 +355,7 @@ class _Player:
         table = _Table(quiet)
         seen: dict[int, _Stream] = {}
         with self._source.open() as file:
-            for packet in _packets(file, self._source, self._wishes, quiet):
+            for packet in packets(file, self._source, self._wishes, quiet):
                 found = _segment(packet, quiet)
                 if found is None:
                     continue

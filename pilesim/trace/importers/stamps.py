@@ -7,16 +7,27 @@ what the lines hold.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from enum import StrEnum
 from functools import lru_cache
 
-from pilesim.units import DAY, HOUR, MINUTE, S, epoch_ns
+from pilesim.units import DAY, HOUR, MINUTE, MS, S, epoch_ns, format_duration
 
+COARSE_NS = 10 * MS
+"""Times that are cut to less are as good as exact."""
+RARE = 20
+"""One time in so many may be cut more than the others."""
+MANY = 20
+"""So many times do not all end in zeros by chance."""
 LOOKED_AT = 120
 """So many characters of a line: a time stands near its beginning."""
+
+
+OF_MINUTE = -1
+"""In place of how many decimals: a time that tells no seconds."""
 
 
 class Tells(StrEnum):
@@ -40,7 +51,7 @@ class Moment:
     tells: Tells
     ns: int
     digits: int
-    """Decimals of the second."""
+    """Decimals of the second; `OF_MINUTE` where there are no seconds."""
     year: int = 0
     month: int = 0
     day: int = 0
@@ -52,14 +63,16 @@ class Moment:
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _CLOCK = (
-    r"(?P<h>[01]?\d|2[0-3])(?::|时|点)(?P<mi>[0-5]\d)(?::|分)(?P<s>[0-5]\d|60)秒?"
-    r"(?:[.,](?P<f>\d{1,9})|:(?P<c>\d{3}|\d{6})(?![0-9A-Fa-f]))?"
+    r"(?P<h>[01]?\d|2[0-3])(?::|时|点)(?P<mi>[0-5]\d)"
+    r"(?:(?::|分)(?P<s>[0-5]\d|60)秒?(?:[.,](?P<f>\d{1,9})|:(?P<c>\d{3}|\d{6})(?![0-9A-Fa-f]))?"
+    # Without a date, two numbers and a colon are any two numbers.
+    r"|(?(date)(?![0-9:])分?|(?!)))"
     # Bytes that are parted by colons look like a time, but go on.
     r"(?!:?[0-9A-Fa-f]{2}(?::|$|\s*$))"
 )
 _DATED = re.compile(
     r"(?:(?<![0-9A-Za-z])"
-    r"(?:(?P<y>(?:19|20)\d{2})[-/.年](?P<mo>\d{1,2})[-/.月](?P<d>\d{1,2})日?"
+    r"(?P<date>(?P<y>(?:19|20)\d{2})[-/.年](?P<mo>\d{1,2})[-/.月](?P<d>\d{1,2})日?"
     r"|(?P<a>\d{1,2})(?P<sep>[-/.])(?P<b>\d{1,2})(?P=sep)(?P<y2>(?:19|20)\d{2})"
     r"|(?P<mo2>\d{1,2})[-/月](?P<d2>\d{1,2})日?"
     rf"|(?P<name>{'|'.join(_MONTHS)})[a-z]*\.?\s+(?P<d3>\d{{1,2}})(?:,?\s+(?P<y3>(?:19|20)\d{{2}}))?)"
@@ -107,9 +120,36 @@ def find_moment(text: str) -> tuple[Moment, int, int] | None:
     return None
 
 
+def resolution_ns(moments: Iterable[Moment]) -> int:
+    """What the times of a log are cut to; 0 where that is too little to matter.
+
+    It goes by the coarsest that is written more than now and then, and fractions that are always zero are none.
+    """
+    told = list(moments)
+    cut = Counter(moment.digits for moment in told)
+    often = [digits for digits, n in cut.items() if n * RARE > len(told)]
+    if not often:
+        return 0
+    coarsest = min(often)
+    ns = {OF_MINUTE: MINUTE, 0: S}.get(coarsest, _fraction_ns("1".zfill(coarsest)))
+    if len(told) >= MANY:
+        ns = next((unit for unit in (MINUTE, S) if unit > ns and all(moment.ns % unit == 0 for moment in told)), ns)
+    return ns if ns >= COARSE_NS else 0
+
+
+def resolution_words(ns: int, digits: int) -> str:
+    """What times are worth: to the second, and what follows from that where it is coarse."""
+    if ns >= COARSE_NS:
+        unit = {MINUTE: "the minute", S: "the second"}.get(ns, format_duration(ns))
+        return f"to {unit}: whatever has a deadline is given so much more"
+    exact = {3: "the millisecond", 6: "the microsecond"}
+    return f"to {exact.get(digits, f'{digits} decimals of the second')}"
+
+
 def _dated(match: re.Match[str]) -> Moment | None:
     part = match.groupdict()
     digits = part["f"] or part["c"] or ""
+    cut = len(digits) if part["s"] else OF_MINUTE
     ns = _of_day_ns(part, digits)
     swapped = day_first = False
     if part["y"]:
@@ -125,12 +165,12 @@ def _dated(match: re.Match[str]) -> Moment | None:
     elif part["name"]:
         year, month, day = int(part["y3"] or 0), _MONTHS.index(part["name"].lower()) + 1, int(part["d3"])
     else:
-        return Moment(Tells.TIME, ns, len(digits))
+        return Moment(Tells.TIME, ns, cut)
     if not _is_date(year or 2000, month, day):
         return None
     if year and part["z"]:
-        return Moment(Tells.INSTANT, _midnight_ns(year, month, day, _zone(part["z"])) + ns, len(digits))
-    return Moment(Tells.DATE if year else Tells.DAY, ns, len(digits), year, month, day, swapped, day_first)
+        return Moment(Tells.INSTANT, _midnight_ns(year, month, day, _zone(part["z"])) + ns, cut)
+    return Moment(Tells.DATE if year else Tells.DAY, ns, cut, year, month, day, swapped, day_first)
 
 
 _EITHER = re.compile(rb"(?<![0-9A-Za-z])(\d{1,2})([-/.])(\d{1,2})\2(?:19|20)\d{2}(?![0-9])")
@@ -173,7 +213,7 @@ _FORMS = (
 
 
 def _of_day_ns(part: dict[str, str], digits: str) -> int:
-    return int(part["h"]) * HOUR + int(part["mi"]) * MINUTE + int(part["s"]) * S + _fraction_ns(digits)
+    return int(part["h"]) * HOUR + int(part["mi"]) * MINUTE + int(part["s"] or 0) * S + _fraction_ns(digits)
 
 
 def _fraction_ns(digits: str) -> int:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, timedelta, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -25,14 +26,16 @@ from renderings import (
     socat,
     solid,
     spaced,
+    stamp,
     two_columns,
     unmarked,
 )
 
 from pilesim.errors import FileError
+from pilesim.rules.judge import judge
 from pilesim.trace.events import Chunk, LineDown, LineUp, Missing, Vantage
 from pilesim.trace.importers.imported import LineOrder, Wishes
-from pilesim.units import DAY, HOUR, MS, US, S, parse_world_start_ns
+from pilesim.units import DAY, HOUR, MINUTE, MS, US, S, parse_world_start_ns
 from pilesim.wire.frame import Direction, End
 
 MARKED: dict[str, Render] = {
@@ -112,10 +115,48 @@ def test_it_puts_lines_without_times_1_ms_apart_and_says_that_no_time_may_be_bel
     assert "no times" in found.clock
 
 
-@pytest.mark.parametrize(("digits", "told"), [(0, "the second"), (3, "the millisecond"), (6, "the microsecond")])
-def test_it_says_what_the_clock_is_worth(digits: int, told: str, tmp_path: Path) -> None:
-    found = logged(tmp_path, marked("TX", "RX", digits=digits), End.PILE)
-    assert found.clock == f"to {told}"
+@pytest.mark.parametrize(
+    ("written", "told", "resolution_ns"),
+    [
+        ({"layout": "%Y-%m-%d %H:%M", "digits": 0}, "the minute", MINUTE),
+        ({"digits": 0}, "the second", S),
+        ({"layout": "%Y-%m-%d %H:%M:%S.000", "digits": 0}, "the second", S),
+        ({"digits": 1}, "100ms", 100 * MS),
+        ({"digits": 3}, "the millisecond", 0),
+        ({"digits": 6}, "the microsecond", 0),
+    ],
+)
+def test_it_says_what_the_clock_is_worth(
+    written: dict[str, Any], told: str, resolution_ns: int, tmp_path: Path
+) -> None:
+    found = logged(tmp_path, marked("TX", "RX", **written), End.PILE)
+    more = ": whatever has a deadline is given so much more" if resolution_ns else ""
+    assert found.clock == f"to {told}{more}"
+    assert found.trace.header.resolution_ns == resolution_ns
+
+
+@pytest.mark.parametrize("end", End)
+@pytest.mark.parametrize("written", [{"layout": "%Y-%m-%d %H:%M", "digits": 0}, {"digits": 0}])
+def test_it_holds_nothing_against_anybody_for_times_that_are_coarse(
+    written: dict[str, Any], end: End, tmp_path: Path
+) -> None:
+    trace = logged(tmp_path, marked("TX", "RX", **written), end).trace
+    assert judge(trace.header, trace.events).failed() == ()
+
+
+def test_it_reads_a_frame_that_is_cut_over_two_lines_of_whole_seconds(tmp_path: Path) -> None:
+    first = short(End.PILE)[0]
+    at = stamp(first.epoch_ns, digits=0)
+    later = stamp(first.epoch_ns + S, digits=0)
+    lines = [f"{at} TX {spaced(first.data[:20])}", f"{later} TX {spaced(first.data[20:])}"]
+    found = imported(tmp_path / "a.log", lines)
+    assert [raw for _, _, raw in frames_of(found.trace)] == [first.data]
+
+
+def test_it_takes_two_numbers_and_a_colon_for_no_time_where_no_date_is(tmp_path: Path) -> None:
+    first = short(End.PILE)[0]
+    found = imported(tmp_path / "a.log", [f"12:36 TX {spaced(first.data)}"])
+    assert Missing.TIMES in found.trace.header.missing
 
 
 def test_it_takes_several_frames_a_line(tmp_path: Path) -> None:
