@@ -55,12 +55,10 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def diagnose(header: Header, events: Iterable[AnyEvent], judgement: Judgement) -> tuple[Diagnosis, ...]:
     """What explains the findings of `judgement` on this recording, best first; none where nothing known does.
 
-    A log that leaves lines out is also held against signatures that need no finding, since few rules can say anything
-    of it.
+    Where nothing failed, what somebody may have complained of and was the pile's due is told. A log that leaves lines
+    out is also held against signatures that need no finding, since few rules can say anything of it.
     """
     failed = {rule.id: rule.findings for rule in judgement.rules if rule.verdict is Verdict.FAIL and rule.findings}
-    if not failed and not header.source:
-        return ()
     story = story_of(header, events, {one.order for findings in failed.values() for one in findings if one.order})
     if not failed and not story.excerpt:
         # Rules that could have found something have found nothing.

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pilesim.diagnosis.story import Life, Sent, Story
-from pilesim.units import MINUTE, S
+from pilesim.units import FEN_MFEN, MINUTE, S
 from pilesim.wire.messages import StopReason
 
 LATE_NS = MINUTE
@@ -146,6 +146,30 @@ def with_fault(story: Story, life: Life) -> bool:
     return life.order.fault_seen or life.order.fault_ns is not None
 
 
+def insulation_failed(story: Story, life: Life) -> bool:
+    return life.insulation_ns is not None
+
+
+def past_balance(story: Story, life: Life) -> bool:
+    """It was billed more than its balance, by more than one heartbeat could bring."""
+    balance = life.order.balance_mfen
+    spare = life.order.gain_mfen + FEN_MFEN
+    return balance is not None and any(sent.bill.fees_mfen > balance + spare for sent in life.bills)
+
+
+def short_charge(story: Story, life: Life) -> bool:
+    """By its bill it charged for less than a minute."""
+    return any(
+        start.epoch_ns is not None and end.epoch_ns is not None and 0 <= end.epoch_ns - start.epoch_ns < MINUTE
+        for sent in life.bills
+        if (start := sent.bill.start) is not None and (end := sent.bill.end) is not None
+    )
+
+
+def occupancy_billed(story: Story, life: Life) -> bool:
+    return any((sent.bill.occupancy_fee_mfen or 0) > 0 for sent in life.bills)
+
+
 def at_pile(story: Story, life: Life) -> bool:
     """Its user stopped it at the pile."""
     reasons = {sent.bill.stop_reason for sent in life.bills}
@@ -238,6 +262,7 @@ SIGNATURES: tuple[Signature, ...] = (
         life=(unstarted, billed_as_another),
         explains=("bill.none-unstarted", "bill.not-stale", *_GONE),
         faults=("stale-bill", "record-buffer"),
+        cases=("szds-23",),
     ),
     # Taps on the screen.
     Signature(
@@ -563,6 +588,20 @@ SIGNATURES: tuple[Signature, ...] = (
         cases=("szds-33", "szds-18"),
     ),
     Signature(
+        "szds-18",
+        "the line was lost in the charge, nobody could stop it, and it went on past its balance",
+        life=(charged, line_lost, past_balance),
+        explains=("balance.stops", "platform.stops-at-balance"),
+        faults=("past-the-balance",),
+        cases=("szds-23", "szds-33"),
+    ),
+    Signature(
+        "zpd-5a",
+        "a start that failed has a bill with an occupancy fee",
+        life=(unstarted, failed, occupancy_billed),
+        explains=("bill.none-unstarted", "bill.times", "bill.occupancy", "bill.plug-times", "start.refused"),
+    ),
+    Signature(
         "energises-after-insulation-failure",
         "a gun whose insulation test fails charges",
         says=(Says("safe.insulation"),),
@@ -820,7 +859,25 @@ SIGNATURES: tuple[Signature, ...] = (
         "szds-34",
         "the start is accepted, comes to nothing, and the pile tells so; that a start is answered is no charge",
         life=(unstarted, failed, fails_late, no_bill),
+        cases=("zpd-5a",),
+        right=True,
+    ),
+    Signature(
+        "szds-29",
+        "the insulation test fails, the pile tells so and never energises: such a car must not be charged",
+        life=(unstarted, failed, insulation_failed, no_bill),
+        right=True,
+    ),
+    Signature(
+        "zpd-5",
+        "a charge of less than a minute, and the cable left in for longer than is free: the occupancy is billed",
+        life=(charged, short_charge, occupancy_billed),
         right=True,
     ),
 )
 """All that is known, the more general after the more special; of several of one name the better."""
+
+UNSHOWN: dict[str, str] = {
+    "szds-32.5": "whether a charge goes on when the app was left: nothing between pile and platform tells of the app",
+}
+"""Field cases of pile, platform or line that no recording can look like, and why."""

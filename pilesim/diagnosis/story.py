@@ -15,7 +15,7 @@ from pilesim.trace.decoder import Seen
 from pilesim.trace.events import AnyEvent, Header, Impaired, LineDown, Missing, Note, Stimulus
 from pilesim.units import S
 from pilesim.wire.frame import Direction, End
-from pilesim.wire.messages import Authorise, Bill, BillReply, Ended, GunReport, GunState, Message, Start, Stop
+from pilesim.wire.messages import Authorise, Bill, BillReply, Ended, GunFault, GunReport, GunState, Message, Start, Stop
 
 LIVES_KEPT = 512
 """Orders that are told of beside those that findings name; of a longer recording the first."""
@@ -54,6 +54,8 @@ class Life:
     """On the screen, while it waited or was being started."""
     ended_ns: int | None = None
     """When the pile told that it came to nothing."""
+    insulation_ns: int | None = None
+    """When its gun told that its insulation test had failed."""
     stop_ns: int | None = None
     start_empty_ns: int | None = None
     """When a charging heartbeat of its gun had no start time."""
@@ -191,6 +193,8 @@ class _Reader:
                 ended = life or latest
                 if ended is not None and ended.ended_ns is None:
                     ended.ended_ns = seen.t_ns
+            case GunReport(fault=GunFault.INSULATION_TEST) if latest is not None and not latest.bills:
+                latest.insulation_ns = latest.insulation_ns or seen.t_ns
             case GunReport(state=GunState.CHARGING):
                 if life is not None:
                     self._latest[message.gun] = life
