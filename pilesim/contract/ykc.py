@@ -48,8 +48,8 @@ _CHANGE = Limit(5 * S, "s", "0x13 is sent on each change; P: the seconds")
 _RESEND_SPARE_NS = 30 * S
 """What a bill may be late when it is sent again: P."""
 
-# What answers 0x12, 0x42, 0x52, 0x56, 0x58 and 0x92 has no limit: the document gives none, no clause of what is expected
-# of a pile is about them, and no order depends on when they come. How they are built, and to what, frame.* judges.
+# What answers 0x12, 0x42, 0x52, 0x56, 0x58 and 0x92 has no limit: the document gives none, no clause of what a pile is
+# expected to do is about them, and no order depends on when they come. How they are built frame.* judges.
 LIMITS: Mapping[str, Limit] = {
     "link.reconnects": Limit(MINUTE, "s", "P: (zpd-1)"),
     "link.stable": Limit(3, "losses", "P: losses in any one hour (zpd-1)"),
