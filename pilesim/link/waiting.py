@@ -5,11 +5,11 @@ Owns both because nothing above may block or look at a clock by itself. Must not
 
 from __future__ import annotations
 
-import math
 import select
 import selectors
 import time
 from collections.abc import Iterable
+from math import ceil
 
 from pilesim.link.base import Link
 
@@ -42,7 +42,7 @@ def _select(watched: Iterable[tuple[int, bool]], seconds: float) -> bool:
         poller = select.poll()
         for fd, writing in watched:
             poller.register(fd, select.POLLIN | (select.POLLOUT if writing else 0))
-        return bool(poller.poll(math.ceil(seconds * 1000)))
+        return bool(poller.poll(ceil(seconds * 1000)))
     with selectors.DefaultSelector() as selector:
         for fd, writing in watched:
             selector.register(fd, selectors.EVENT_READ | (selectors.EVENT_WRITE if writing else 0))
