@@ -12,6 +12,7 @@ from pathlib import Path
 from pilesim.contract.contracts import contract_of
 from pilesim.fleet.logs import Log, Merged, Passed, is_up
 from pilesim.fleet.result import Drop, LogRow, OrderRow, PileRow
+from pilesim.fleet.words import Words
 from pilesim.platform.ledger import Anomaly, BillSource, Row
 from pilesim.platform.orders import Order
 from pilesim.platform.shadow import Shadow, silence_ns
@@ -40,9 +41,12 @@ def pile_row(logs: list[Log], folder: Path) -> PileRow:
     gaps_ns = merged.gaps_ns(limit_ns)
     start_ns = merged.logs[0].start_ns
     pile = merged.logs[0].pile
-    shadow = Shadow(pile, protocol=protocol_named(protocol), contract=contract, world_start_ns=start_ns)
+    # A log in words that names no pile has nothing for the ledger either.
+    number = pile if pile.isdecimal() else "0" * protocol_named(protocol).pile_digits
+    shadow = Shadow(number, protocol=protocol_named(protocol), contract=contract, world_start_ns=start_ns)
     one_sided = any(Missing.DOWN in log.missing for log in logs)
     watch = _Watch(pile, limit_ns, gaps_ns)
+    words = Words(pile)
     next_gap = 0
     is_line_up = False
     for passed in merged:
@@ -50,15 +54,21 @@ def pile_row(logs: list[Log], folder: Path) -> PileRow:
         while next_gap < len(gaps_ns) and gaps_ns[next_gap][1] <= passed.t_ns:
             shadow.gap()
             next_gap += 1
-        watch.take(passed)
+        if not isinstance(passed.what, Seen) or not passed.what.decoded.untold:
+            # Lines in words leave messages out, so that between two of them there is no silence.
+            watch.take(passed)
         if isinstance(passed.what, Seen):
             if not is_line_up:
                 # A log may begin, or go on, without a word of the connection.
                 is_line_up = True
                 shadow.line_up(t_ns)
             message = passed.what.decoded.message
-            if message is None or passed.what.decoded.untold:
-                continue  # what a log tells in words, without its figures, is nothing for a ledger
+            if passed.what.decoded.untold:
+                # What a log tells in words, without its figures, is nothing for a ledger.
+                words.take(passed.t_ns, passed.what)
+                continue
+            if message is None:
+                continue
             if is_up(passed.what):
                 shadow.heard(t_ns, message, adopting=one_sided)
             else:
@@ -70,10 +80,11 @@ def pile_row(logs: list[Log], folder: Path) -> PileRow:
     end_ns = max(log.end_ns for log in merged.logs)
     shadow.advance(end_ns - start_ns)
     told = _Told(start_ns=start_ns, gaps_ns=gaps_ns)
+    booked = [told.order_row(row, shadow.order_of(row.order)) for row in shadow.rows()]
     return PileRow(
         pile=pile,
         logs=tuple(_log_row(log, folder, merged.used.get(n, "")) for n, log in enumerate(merged.logs)),
-        orders=tuple(told.order_row(row, shadow.order_of(row.order)) for row in shadow.rows()),
+        orders=(*booked, *(row for row in words.rows() if row.order not in {one.order for one in booked})),
         drops=watch.finish(end_ns),
         remarks=(*merged.remarks, *_gap_words(gaps_ns)),
     )

@@ -86,6 +86,9 @@ def _surveyed(path: Path, wishes: Wishes) -> Log:
         if decoder is not None:
             pile = next((found for item in decoder.feed(event) if (found := _pile_in(item))), "")
             decoder = None if pile else decoder
+    if not pile and Missing.FRAMES in header.missing:
+        # Lines in words need not name their pile; each such log is of one that nobody else's log is taken to be of.
+        pile = f"? ({path.name})"
     if not pile:
         raise FileError(str(path), None, "expected a log that tells its pile, found no frame with a pile number")
     return Log(

@@ -63,7 +63,7 @@ class Clock:
                 ledger.remark(f"times are those of UTC{_zone_text(wishes)} (--tz)")
             self._compare(sample, told)
         if any(moment.swapped for moment in moments):
-            self._day_first = _day_first(source, ledger)
+            self._day_first = day_first_in(source, ledger)
 
     def _worth(self, kinds: Counter[Tells], digits: int) -> str:
         if self.timeless:
@@ -226,7 +226,7 @@ class Clock:
             yield item
 
 
-def _day_first(source: Source, ledger: Ledger) -> bool | None:
+def day_first_in(source: Source, ledger: Ledger) -> bool | None:
     """Which comes first in dates such as 3/4/2020, by all of the log; None where it leaves that open."""
     with source.open() as stream:
         first = day_comes_first(line for _, line, _ in stream.lines())

@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Any
 
 from pilesim.trace.events import AnyEvent, Finish, Header, Mention, Missing, Note, Vantage
+from pilesim.trace.importers.clock import day_first_in
 from pilesim.trace.importers.imported import Ledger, LineOrder, Opened, Wishes
 from pilesim.trace.importers.source import LINE_BYTES, Source
 from pilesim.trace.importers.stamps import Calendar, Moment, Tells, find_moment, resolution_ns, resolution_words
@@ -244,7 +245,8 @@ def open_mentions(source: Source, wishes: Wishes, ledger: Ledger) -> Opened:
     if wishes.vantage is None:
         ledger.remark("taken to be the platform's log (--vantage)")
     near = End.PILE if vantage is Vantage.PILE else End.PLATFORM
-    timed = _timed(lines, reader, wishes, ledger)
+    swapped = any(told.moment.swapped for told in lines if told.moment is not None)
+    timed = _timed(lines, reader, wishes, ledger, day_first_in(source, ledger) if swapped else None)
     start_ns = timed[0][0] // S * S
     missing = _missing(lines)
     ledger.missing.update(dict.fromkeys(missing))
@@ -296,9 +298,11 @@ def _events(timed: list[tuple[int, _Told]], start_ns: int, near: End) -> Iterato
 # Times ------------------------------------------------------------------------------------------------------
 
 
-def _timed(lines: list[_Told], reader: _Reader, wishes: Wishes, ledger: Ledger) -> list[tuple[int, _Told]]:
+def _timed(
+    lines: list[_Told], reader: _Reader, wishes: Wishes, ledger: Ledger, day_first: bool | None
+) -> list[tuple[int, _Told]]:
     """The lines with their times, in order; times never go back."""
-    calendar = Calendar(_day(lines, reader, wishes, ledger), wishes.zone, 0)
+    calendar = Calendar(_day(lines, reader, wishes, ledger), wishes.zone, 0, day_first)
     last_ns: int | None = None
     timed: list[tuple[int, _Told]] = []
     early: list[_Told] = []

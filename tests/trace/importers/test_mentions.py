@@ -225,3 +225,18 @@ def test_what_its_protocol_has_no_place_for_is_not_untold() -> None:
     assert isinstance(report.decoded.message, GunReport)
     assert "soc_percent" not in report.decoded.untold
     assert {"meter_dwh", "start", "energy_dwh"} <= report.decoded.untold
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        ("13/3/2020 10:00:00 鉴权", "2020-03-11 15:54:07.000"),
+        ("3/13/2020 10:00:00 鉴权", "2020-11-03 15:54:07.000"),
+    ],
+)
+def test_it_learns_from_the_other_dates_which_of_two_numbers_is_the_day(
+    other: str, expected: str, tmp_path: Path
+) -> None:
+    found = read(tmp_path, "11/3/2020 15:54:07 鉴权", other)
+    assert expected in {at(found, mention) for mention in mentions(found)}
+    assert any("3/4/2020" in remark for remark in found.remarks)
