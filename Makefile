@@ -7,7 +7,7 @@ STAMP := $(VENV)/installed
 # Seeds that each fault is taken through.
 SEEDS ?= 3
 
-.PHONY: conform test lint types unit bench soak pythons captures clean
+.PHONY: conform test lint types unit bench fuzz soak pythons captures clean
 
 conform: $(STAMP)
 	$(BIN)/pilesim conform
@@ -33,6 +33,11 @@ unit: $(STAMP)
 BENCH ?= bench.json
 bench: $(STAMP)
 	$(BIN)/pytest -s tests/bench/bench_*.py --benchmark-columns=min,median,max,rounds --benchmark-json=$(BENCH)
+
+# Inputs that everything which reads a line or a file is hunted with. Those worth keeping are in .fuzz, by target.
+INPUTS ?= 10000000
+fuzz: $(STAMP)
+	$(BIN)/python tests/hostile/fuzz.py --inputs $(INPUTS)
 
 # Short lives that bills are taken through.
 SCHEDULES ?= 100000

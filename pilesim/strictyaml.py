@@ -8,7 +8,7 @@ decimals (as Decimal, so that money stays exact), true, false, null; everything 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from types import UnionType
@@ -40,6 +40,13 @@ _PATH_STEP = re.compile(r"\.(\w[\w-]*)|\[(\d+|\.\.\.)\]")
 _QUICK_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The parser in C where PyYAML was built with it: ten times as quick."""
 
+TEXT_LIMIT = 1024 * 1024
+ASKED_AGAIN_LIMIT = 64 * 1024
+DEPTH_LIMIT = 32
+VALUES_LIMIT = 100_000
+DIGITS_LIMIT = 100
+"""What is longer is text: no number that anybody writes."""
+
 Path = tuple[str | int, ...]
 
 
@@ -62,52 +69,123 @@ class Document:
 
 
 def read(text: str, file: str) -> Document:
-    """Parse one YAML document; FileError on anything that is not plain, single and without repeated keys."""
+    """Parse one YAML document; FileError on anything that is not plain, single and without repeated keys, and on what
+    is longer, deeper or more than any file that a person writes."""
+    if len(text) > TEXT_LIMIT:
+        raise FileError(file, None, f"expected YAML of at most {TEXT_LIMIT} characters, found {len(text)}")
     try:
-        root = _compose(text)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        problem = " ".join(part for part in (error.context, error.problem) if part)
-        raise FileError(file, mark.line + 1 if mark else None, f"expected YAML: {problem}") from None
+        return _Reader(file, _QUICK_LOADER).read(text)
+    except (yaml.YAMLError, UnicodeEncodeError) as error:
+        # The parser in C says only what it did not find: the other one is asked to say what is wrong. It is slow.
+        if len(text) > ASKED_AGAIN_LIMIT:
+            raise _broken(file, error) from None
+    try:
+        return _Reader(file, yaml.SafeLoader).read(text)
     except yaml.YAMLError as error:
-        raise FileError(file, None, f"expected YAML: {error}") from None
-    if root is None:
-        raise FileError(file, 1, "expected YAML, found an empty file")
-    lines: dict[Path, int] = {}
-    return Document(file, _plain(root, (), file, lines), lines)
+        raise _broken(file, error) from None
 
 
-def _compose(text: str) -> yaml.Node | None:
-    try:
-        return yaml.compose(text, Loader=_QUICK_LOADER)
-    except (yaml.YAMLError, UnicodeEncodeError):
-        # The parser in C says only what it did not find: the other one is asked to say what is wrong.
-        return yaml.compose(text, Loader=yaml.SafeLoader)
+def _broken(file: str, error: Exception) -> FileError:
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return FileError(file, None, f"expected YAML: {error}")
+    mark = error.problem_mark or error.context_mark
+    problem = " ".join(part for part in (error.context, error.problem) if part)
+    return FileError(file, mark.line + 1 if mark else None, f"expected YAML: {problem}")
 
 
-def _plain(node: yaml.Node, path: Path, file: str, lines: dict[Path, int]) -> Any:
-    lines.setdefault(path, node.start_mark.line + 1)
-    if isinstance(node, yaml.MappingNode):
-        mapping: dict[str, Any] = {}
-        for key, value in node.value:
-            line = key.start_mark.line + 1
-            if not isinstance(key, yaml.ScalarNode):
-                raise FileError(file, line, "expected a word as key")
-            if key.value in mapping:
-                raise FileError(file, line, f"expected each key once, found {key.value!r} again")
-            lines[(*path, key.value)] = line
-            mapping[key.value] = _plain(value, (*path, key.value), file, lines)
-        return mapping
-    if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, (*path, i), file, lines) for i, item in enumerate(node.value)]
-    assert isinstance(node, yaml.ScalarNode)
-    return node.value if node.style else scalar(node.value)
+class _Reader:
+    """Plain data out of the parser's events. Its own composer of nodes recurses as deep as a file says, in C."""
+
+    def __init__(self, file: str, loader: Any) -> None:
+        self._file = file
+        self._loader = loader
+        self._lines: dict[Path, int] = {}
+        self._anchors: dict[str, tuple[Any, int] | None] = {}
+        """What each stands for, and of how many values that is; None while it is being read."""
+        self._values = 0
+        self._events: Iterator[Any] = iter(())
+
+    def read(self, text: str) -> Document:
+        self._events = yaml.parse(text, Loader=self._loader)
+        self._next()
+        if isinstance(self._next(), yaml.StreamEndEvent):
+            raise FileError(self._file, 1, "expected YAML, found an empty file")
+        data = self._value(self._next(), ())
+        self._next()
+        another = self._next()
+        if isinstance(another, yaml.DocumentStartEvent):
+            raise self._error(another, "expected YAML: expected a single document, found another one")
+        return Document(self._file, data, self._lines)
+
+    def _next(self) -> Any:
+        return next(self._events)
+
+    def _error(self, event: Any, problem: str) -> FileError:
+        return FileError(self._file, _line(event), problem)
+
+    def _value(self, event: Any, path: Path) -> Any:
+        self._lines.setdefault(path, _line(event))
+        if len(path) > DEPTH_LIMIT:
+            raise self._error(event, f"expected values at most {DEPTH_LIMIT} deep in one another, found deeper ones")
+        self._count(event, 1)
+        if isinstance(event, yaml.AliasEvent):
+            return self._stands_for(event)
+        anchor, before = event.anchor, self._values
+        if anchor is not None:
+            if anchor in self._anchors:
+                raise self._error(event, f"expected YAML: expected each anchor once, found &{anchor} again")
+            self._anchors[anchor] = None
+        data = self._inner(event, path)
+        if anchor is not None:
+            self._anchors[anchor] = data, self._values - before
+        return data
+
+    def _inner(self, event: Any, path: Path) -> Any:
+        if isinstance(event, yaml.MappingStartEvent):
+            mapping: dict[str, Any] = {}
+            while not isinstance(key := self._next(), yaml.MappingEndEvent):
+                if not isinstance(key, yaml.ScalarEvent):
+                    raise self._error(key, "expected a word as key")
+                if key.value in mapping:
+                    raise self._error(key, f"expected each key once, found {key.value!r} again")
+                inner = (*path, key.value)
+                self._lines[inner] = _line(key)
+                mapping[key.value] = self._value(self._next(), inner)
+            return mapping
+        if isinstance(event, yaml.SequenceStartEvent):
+            items: list[Any] = []
+            while not isinstance(item := self._next(), yaml.SequenceEndEvent):
+                items.append(self._value(item, (*path, len(items))))
+            return items
+        return event.value if event.style else scalar(event.value)
+
+    def _stands_for(self, event: Any) -> Any:
+        if event.anchor not in self._anchors:
+            raise self._error(event, f"expected YAML: found undefined alias {event.anchor!r}")
+        found = self._anchors[event.anchor]
+        if found is None:
+            raise self._error(event, f"expected YAML that ends, found *{event.anchor} inside of what it stands for")
+        data, values = found
+        # Everybody behind here takes it for as many values as it would be if it were written out.
+        self._count(event, values)
+        return data
+
+    def _count(self, event: Any, values: int) -> None:
+        self._values += values
+        if self._values > VALUES_LIMIT:
+            raise self._error(event, f"expected at most {VALUES_LIMIT} values, with aliases written out; found more")
+
+
+def _line(event: Any) -> int:
+    return int(event.start_mark.line) + 1
 
 
 def scalar(text: str) -> Any:
     """A plain scalar: an int, a Decimal, true, false, null, else the text itself."""
     if text in _WORDS:
         return _WORDS[text]
+    if len(text) > DIGITS_LIMIT:
+        return text
     if _INT.fullmatch(text):
         return int(text)
     if _DECIMAL.fullmatch(text):

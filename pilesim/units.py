@@ -23,24 +23,31 @@ KWH_DWH = 10_000
 YUAN_MFEN = 100_000
 FEN_MFEN = 1_000
 
+LONGEST_NS = 36_500 * DAY
+"""No duration is longer: times beyond it have no date."""
+
 LOCAL = timezone(timedelta(hours=8))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LOCAL_EPOCH = _EPOCH.astimezone(LOCAL)
 
 _DURATION_NS = {"ms": MS, "s": S, "m": MINUTE, "h": HOUR, "d": DAY}
+_DURATION_CHARACTERS = 40
+"""More of them no person writes, and to search a long row of digits for its unit takes the square of its length."""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 
 
 def parse_duration_ns(text: str) -> int:
     """Nanoseconds of a text such as `5m41.6s`, `90s`, `1h`, `250ms`; ValueError says what was expected."""
     total, at = 0, 0
-    for match in _DURATION.finditer(text):
+    for match in _DURATION.finditer(text[: _DURATION_CHARACTERS + 1]):
         if match.start() != at:
             break
         total += int(Decimal(match[1]) * _DURATION_NS[match[2]])
         at = match.end()
     if at != len(text) or not text:
         raise ValueError(f"expected a duration such as 5m41.6s (units d h m s ms), found {text!r}")
+    if total > LONGEST_NS:
+        raise ValueError(f"expected a duration of at most {LONGEST_NS // DAY} days, found {text!r}")
     return total
 
 

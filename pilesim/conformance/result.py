@@ -220,6 +220,8 @@ def decode_result(text: bytes, file: str) -> RunResult:
                 file, None, f"expected a result file of schema {RESULT_SCHEMA}, found schema {schema}: run it again"
             )
         run = msgspec.json.decode(text, type=RunResult)
+    except RecursionError:
+        raise FileError(file, None, "expected a result file, found JSON too deep in itself to be read") from None
     except msgspec.DecodeError as error:
         problem = str(error).removeprefix("JSON is malformed: ")
         raise FileError(file, None, f"expected a result file: {problem[:1].lower()}{problem[1:]}") from None

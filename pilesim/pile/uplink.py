@@ -27,6 +27,7 @@ _DISBELIEVED = frozenset(
         ProblemKind.SHORT,
         ProblemKind.PILE,
         ProblemKind.RANGE,
+        ProblemKind.ENUM,
         ProblemKind.UNKNOWN,
         ProblemKind.DIRECTION,
         ProblemKind.ENCRYPTED,

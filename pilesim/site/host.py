@@ -227,7 +227,7 @@ def _handler(platform: PlatformHost) -> type[BaseHTTPRequestHandler]:
                 self._say(200, "told")
             except RigError as error:
                 self._say(409, str(error))
-            except (ValueError, PilesimError) as error:
+            except (ValueError, RecursionError, PilesimError) as error:
                 self._say(400, str(error))
             except TimeoutError:
                 self._say(503, "the platform is too busy")

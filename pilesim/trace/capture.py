@@ -13,6 +13,7 @@ import msgspec
 
 from pilesim.errors import FileError
 from pilesim.trace.events import CAPTURE_SCHEMA, AnyEvent, Header, Note, Trace
+from pilesim.units import parse_world_start_ns
 from pilesim.wire.dialects import remember
 
 T = TypeVar("T")
@@ -54,7 +55,9 @@ def decode_header(line: str) -> Header:
     if version != CAPTURE_SCHEMA:
         found = "none" if version is None else repr(version)
         raise ValueError(f"expected a capture, whose first line has {_VERSION_KEY!r}: {CAPTURE_SCHEMA}; found {found}")
-    return msgspec.convert(fields, Header)
+    header = msgspec.convert(fields, Header)
+    parse_world_start_ns(header.start)
+    return header
 
 
 def decode_event(line: str) -> AnyEvent:
@@ -67,7 +70,10 @@ def decode_event(line: str) -> AnyEvent:
 
 
 def _fields(line: str) -> dict[str, Any]:
-    fields = msgspec.json.decode(line)
+    try:
+        fields = msgspec.json.decode(line)
+    except RecursionError:
+        raise ValueError("expected a JSON object, found one too deep in itself to be read") from None
     if not isinstance(fields, dict):
         raise ValueError(f"expected a JSON object, found {line[:40]!r}")
     return fields
@@ -122,7 +128,7 @@ def _events(lines: Iterator[str], file: str) -> Iterator[AnyEvent]:
 def _is_json(line: str) -> bool:
     try:
         msgspec.json.decode(line)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return False
     return True
 

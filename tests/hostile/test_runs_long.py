@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-import gc
 import tracemalloc
 
 import pytest
+from fuzz import forget
 
 from pilesim.contract.contracts import contract_of
 from pilesim.pile.profiles import Profile
@@ -35,13 +34,6 @@ def reference() -> Profile:
     target = parse_target("sim:reference")
     assert isinstance(target, SimTarget)
     return profile_of(target)
-
-
-def forget() -> None:
-    """Empty every cache that has a bound, so that what grows is what has none."""
-    for thing in gc.get_objects():
-        if isinstance(thing, functools._lru_cache_wrapper) and thing.cache_parameters()["maxsize"] is not None:
-            thing.cache_clear()
 
 
 @pytest.mark.timeout(0)
@@ -81,7 +73,6 @@ def test_a_day_on_a_real_line_takes_no_more_memory_and_no_more_time(
         for part in range(1, 9):
             bench.pump.run_until(lambda: False, part * length_ns // 8)
             forget()
-            gc.collect()
             sizes.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()

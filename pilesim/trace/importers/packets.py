@@ -67,8 +67,10 @@ def _as_written(stream: Bounded, source: Source, ledger: Ledger) -> Iterator[Pac
     magic = stream.read(4)
     if magic == _SECTION:
         yield from _blocks(_Records(stream, source, ledger), source, ledger)
-    else:
+    elif magic in _PCAP:
         yield from _records(_Records(stream, source, ledger), *_PCAP[magic])
+    else:
+        raise source.error(None, f"expected a pcap or pcapng, found a file that begins with {magic!r}")
 
 
 class _Records:
