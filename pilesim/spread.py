@@ -119,7 +119,8 @@ class Crew:
         if self._executor is None:
             self._executor = self._hire(self._workers)
         try:
-            return self._executor.submit(work, share)
+            with _whole():
+                return self._executor.submit(work, share)
         except BrokenProcessPool as error:
             broken: Future[R] = Future()
             broken.set_exception(error)
@@ -195,11 +196,26 @@ def processes(workers: int, *, apart: bool = False) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent, initargs=(apart,))
 
 
+@contextmanager
+def _whole() -> Iterator[None]:
+    """Ctrl-C waits until the processes that are being begun have begun: in the midst of a fork Python loses it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    told: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: told.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
+        if told:
+            signal.raise_signal(signal.SIGINT)
+
+
 def _end_with_parent(apart: bool) -> None:
     """Have this process end when the one that gives it work does: killed, that one lets nobody go."""
-    if apart:
-        # A terminal sends it to each of its processes.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A terminal sends it to each of its processes. One that was forked has had its parent's patience with it so far.
+    signal.signal(signal.SIGINT, signal.SIG_IGN if apart else signal.default_int_handler)
     parent = multiprocessing.parent_process()
 
     def watch() -> None:

@@ -163,10 +163,26 @@ def test_its_port_is_free_again_after_a_kill(running: Running) -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
 def test_a_suite_that_is_ended_leaves_no_process(running: Running, number: int, code: int) -> None:
     run = running(*SUITE)
-    # Not before: an interrupt in the midst of a fork is lost in Python's own locks.
     wait_for(lambda: "PASS" in run.said() and len(run.left()) >= 1, run.said)
     assert run.end(number) == code, run.said()
     wait_for(lambda: not run.left(), lambda: f"{run.left()} are left")
+
+
+FORKS = """
+import os, signal
+from pilesim.spread import hired
+os.register_at_fork(before=lambda: os.kill(os.getpid(), signal.SIGINT))
+with hired(2) as crew:
+    print(list(crew.done(abs, [1, 2, 3])))
+"""
+
+
+@linux
+def test_an_interrupt_in_the_midst_of_a_fork_is_not_lost() -> None:
+    ran = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, check=False, timeout=40)
+    assert ran.returncode == -signal.SIGINT, ran.stdout + ran.stderr
+    assert ran.stdout == ""
+    assert "Exception ignored" not in ran.stderr
 
 
 def test_a_scenario_on_a_real_line_that_is_killed_leaves_its_recording(running: Running) -> None:
