@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any
 
@@ -17,7 +18,7 @@ from rich.markup import escape
 
 from pilesim.cli.options import F, clock_rate_option, console, protocol_option, seed_option
 from pilesim.cli.scenarios import one_scenario
-from pilesim.conformance.judged import judged
+from pilesim.conformance.judged import Recording, judged
 from pilesim.conformance.live import LiveOptions, play_live
 from pilesim.conformance.result import EXIT_CODES
 from pilesim.errors import RigError
@@ -27,7 +28,9 @@ from pilesim.report.timeline import Routine, Teller, print_entry
 from pilesim.rig.bench import Bench
 from pilesim.rig.impairments import Impairment
 from pilesim.rig.scribe import capture_file
-from pilesim.trace.events import AnyEvent, LineUp, Note, Trace
+from pilesim.trace.events import AnyEvent, LineUp, Note
+from pilesim.trace.importers.imported import Wishes
+from pilesim.trace.importers.load import StreamedLog
 
 script_option = click.option("--script", metavar="SCENARIO", help="Play this end's steps, wait for the other's.")
 
@@ -89,18 +92,39 @@ def play(
                 out.print(escape(url if name == url else f"{url} is {name}"), soft_wrap=True)
 
     with ExitStack() as stack:
+        if scenario is None and options.own_end is None:
+            return _tapped(stack, out, options, capture, everything, opened, strict)
         sink = stack.enter_context(capture_file(capture)) if capture else None
         stop = stack.enter_context(told_to_stop())
         trace = play_live(options, sink=sink, opened=opened, see=_printer(out, options, everything), stop=stop)
-        if scenario is None and options.own_end is not None:
-            return 0
-        if scenario is None and not any(isinstance(event, LineUp) for event in trace.events):
-            said = [f": {event.text}" for event in trace.events if isinstance(event, Note)]
-            raise RigError(f"{pile}: nobody connected{''.join(said[-1:])}")
-        return _verdict(out, trace, options, capture, strict)
+        return 0 if scenario is None else _verdict(out, trace, options, capture, strict)
 
 
-def _verdict(out: Console, trace: Trace, options: LiveOptions, capture: Path | None, strict: bool) -> int:
+def _tapped(
+    stack: ExitStack,
+    out: Console,
+    options: LiveOptions,
+    capture: Path | None,
+    everything: bool,
+    opened: Callable[[Bench], None],
+    strict: bool,
+) -> int:
+    """A tap stands there for days: what passes is in a file only, and judged from it. The exit code."""
+    path = capture or Path(stack.enter_context(TemporaryDirectory(prefix="pilesim-"))) / "tap.jsonl"
+    sink = stack.enter_context(capture_file(path))
+    stop = stack.enter_context(told_to_stop())
+    play_live(options, sink=sink, opened=opened, see=_printer(out, options, everything), stop=stop)
+    recording = StreamedLog(path, Wishes(form="capture"))
+    last = ""
+    for event in recording.events:
+        if isinstance(event, LineUp):
+            return _verdict(out, recording, options, capture, strict)
+        if isinstance(event, Note):
+            last = f": {event.text}"
+    raise RigError(f"{options.pile}: nobody connected{last}")
+
+
+def _verdict(out: Console, trace: Recording, options: LiveOptions, capture: Path | None, strict: bool) -> int:
     scenario = options.script
     if scenario is not None:
         title, file, repeat = scenario.title, scenario.file, click.get_current_context().obj

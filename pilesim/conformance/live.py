@@ -88,8 +88,8 @@ def play_live(
     protocol = protocol_named(options.protocol)
     script = options.script
     own_end = options.own_end
-    # What nobody judges is not kept: a pile may stand there for months.
-    recorder = Recorder(header_of(options), keep=script is not None or own_end is None)
+    # A pile, or a tap, may stand there for months: only a script has an end, and is judged from what is kept here.
+    recorder = Recorder(header_of(options), keep=script is not None)
     view = View(protocol, own_end) if own_end is not None else None
     if view is not None:
         recorder.observers.append(view.see)
