@@ -44,7 +44,7 @@ TEXT_LIMIT = 1024 * 1024
 ASKED_AGAIN_LIMIT = 64 * 1024
 DEPTH_LIMIT = 32
 VALUES_LIMIT = 100_000
-DIGITS_LIMIT = 100
+DIGITS_LIMIT = 1000
 """What is longer is text: no number that anybody writes."""
 
 Path = tuple[str | int, ...]

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
+from rich.markup import escape
 
 from pilesim.cli.live import live_options, pile_number_option, play, script_option, told_to_stop
 from pilesim.cli.options import console
@@ -24,6 +25,9 @@ from pilesim.errors import UsageError
 def command(url: str, many: bool, api: str | None, **live: Any) -> int:
     """Put the reference platform on a real line: tcp-listen://HOST:PORT, serial://DEVICE?baud=N, pty: ...
 
+    With --many a second connection with a number in use takes the first one's place, with `?second=refuse` it is hung
+    up, and --pile-number may be several, with commas between.
+
     It plays until Ctrl-C, or until the script is over. `pty:` makes a pseudo-terminal and says its name.
     """
     if many:
@@ -33,15 +37,20 @@ def command(url: str, many: bool, api: str | None, **live: Any) -> int:
     return play(pile=url, platform=None, **live)
 
 
-def _serve(url: str, api: str | None, *, protocol: str, seed: int, clock_rate: float, **live: Any) -> int:
+def _serve(url: str, api: str | None, *, protocol: str, seed: int, clock_rate: float, number: str, **live: Any) -> int:
     from pilesim.platform.settings import Settings  # noqa: PLC0415 (as below)
     from pilesim.site.host import PlatformHost  # noqa: PLC0415 (one pile needs none of it)
+    from pilesim.wire.protocol import protocol_named  # noqa: PLC0415 (as above)
 
     if any(live.values()):
         raise UsageError("--many: expected no --script, --capture or --all with it")
     parts = urlsplit(url)
     if parts.scheme != "tcp-listen" or parts.path.strip("/"):
         raise UsageError(f"--many: expected tcp-listen://HOST:PORT, found {url!r}")
+    if parts.query not in ("", "second=refuse", "second=replace"):
+        raise UsageError(f"--many: expected second as one of refuse, replace; found {parts.query!r}")
+    spoken = protocol_named(protocol)
+    expected = [spoken.pile_number(digits.strip()) for digits in number.split(",")] if number else []
     out = console()
     with ExitStack() as stack:
         stop = stack.enter_context(told_to_stop())
@@ -53,6 +62,9 @@ def _serve(url: str, api: str | None, *, protocol: str, seed: int, clock_rate: f
             clock_rate=clock_rate,
             world_start_ns=time.time_ns(),
             settings=Settings(auto=True),
+            expected=expected,
+            replace=parts.query != "second=refuse",
+            noted=lambda text: out.print(escape(text), soft_wrap=True, highlight=False),
         )
         stack.callback(host.close)
         out.print(host.name, soft_wrap=True)

@@ -47,6 +47,17 @@ def make_room(connections: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+def take_room(most: int) -> int:
+    """Have the system allow as many connections at once as it will, `most` at most; how many those are."""
+    if resource is None:
+        return most
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = most + _OTHER_FILES if hard == resource.RLIM_INFINITY else min(hard, most + _OTHER_FILES)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return allowed - _OTHER_FILES
+
+
 @dataclass(slots=True)
 class _Line:
     key: int

@@ -47,6 +47,11 @@ class Stream:
                 count = self._write(bytes(self._queue[:_READ_BYTES]))
             except BlockingIOError:
                 return
+            except TimeoutError as error:
+                # The system has given it up, and tells so once.
+                self._queue.clear()
+                self.ended = reason_of(error)
+                return
             except OSError as error:
                 # What the peer sent before it went may still be read: the end is told after that.
                 self._queue.clear()

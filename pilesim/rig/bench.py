@@ -111,7 +111,8 @@ def make_bench(
         else:
             pile_link = _opened(open_link(pile), links)
             if not (pile_link.dials or pile_link.connectionless):
-                door = Door(protocol, expected_number, int(FIRST_FRAME_NS * clock.rate))
+                numbers = (expected_number,) if expected_number else ()
+                door = Door(protocol, numbers, int(FIRST_FRAME_NS * clock.rate))
         if isinstance(platform, ReferencePlatform):
             the_platform = Platform(
                 protocol=protocol,

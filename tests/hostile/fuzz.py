@@ -130,7 +130,7 @@ def hunt(name: str, inputs: int, seconds: float, folder: Path, seed: int) -> Non
     options = [
         f"-max_len={LONGEST_BYTES}",
         f"-seed={seed}",
-        f"-dict={folder / 'words'}",
+        *([f"-dict={folder / 'words'}"] if words else []),
         f"-artifact_prefix={folder}/found-",
         f"-rss_limit_mb={RSS_LIMIT_MB}",
         "-timeout=20",

@@ -1,11 +1,17 @@
-"""A port that others dial in to: strangers are hung up in the end, and do not harm the pile that is served."""
+"""A port that others dial in to: strangers are hung up in the end, and do not harm the piles that are served.
+
+The line of one pile and the platform of thousands have one door; here each is tried.
+"""
 
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Any
 
+import httpx
 import pytest
 
 from pilesim.errors import UsageError
@@ -13,6 +19,7 @@ from pilesim.link.urls import link_of, open_link
 from pilesim.platform.settings import Settings
 from pilesim.rig.bench import Bench, ReferencePlatform, make_bench
 from pilesim.rig.clock import RealClock
+from pilesim.site.host import PlatformHost
 from pilesim.trace.events import AnyEvent, Chunk, Header, LineDown, LineUp, Note
 from pilesim.trace.recorder import Recorder
 from pilesim.units import MS, S
@@ -193,6 +200,173 @@ def test_a_second_connection_is_handled_as_configured(serving: Serving, second: 
 def test_it_says_what_can_be_done_with_a_second_connection() -> None:
     with pytest.raises(UsageError, match="expected second as one of refuse, replace; found 'both'"):
         link_of("tcp-listen://:9000?second=both")
+
+
+@pytest.fixture
+def unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pilesim.link.silence.UNREAD_MS", 200)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system has no such limit")
+@pytest.mark.usefixtures("unread")
+def test_it_gives_up_a_peer_that_never_reads(serving: Serving) -> None:
+    served = serving()
+    peer = served.dial()
+    served.beats(peer)
+    link = served.bench.line.links()[0]
+    link.send(bytes(8_000_000))
+    served.until(lambda: bool(served.all(LineDown)))
+    (down,) = served.all(LineDown)
+    assert isinstance(down, LineDown) and down.reason == "connection timed out"
+
+
+class Hosted:
+    """The platform for many, pumped by the test."""
+
+    def __init__(self, **how: Any) -> None:
+        self.notes: list[str] = []
+        self.host = PlatformHost(
+            host="127.0.0.1",
+            port=0,
+            protocol="lhc",
+            seed=1,
+            clock_rate=1,
+            world_start_ns=0,
+            settings=Settings(auto=True),
+            noted=self.notes.append,
+            **how,
+        )
+        self.dialled: list[socket.socket] = []
+
+    def dial(self) -> socket.socket:
+        peer = socket.create_connection(("127.0.0.1", int(self.host.name.rpartition(":")[2])))
+        peer.settimeout(20)
+        self.dialled.append(peer)
+        return peer
+
+    def until(self, met: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 20
+        self.host.live(lambda: met() or time.monotonic() > deadline)
+        assert met(), (self.notes, self.host.figures)
+
+    def beats(self, pile: socket.socket, number: str = PILE) -> None:
+        """The pile says something and is answered."""
+        pile.setblocking(False)
+        pile.sendall(beat(number))
+        heard = bytearray()
+
+        def answered() -> bool:
+            with suppress(BlockingIOError):
+                heard.extend(pile.recv(4096))
+            self.host.links.wake()
+            return bool(heard)
+
+        self.until(answered)
+
+    def close(self) -> None:
+        for peer in self.dialled:
+            peer.close()
+        self.host.close()
+
+
+Hosting = Callable[..., Hosted]
+
+
+@pytest.fixture
+def hosting() -> Iterator[Hosting]:
+    begun: list[Hosted] = []
+
+    def host(**how: Any) -> Hosted:
+        begun.append(Hosted(**how))
+        return begun[-1]
+
+    yield host
+    for hosted in begun:
+        hosted.close()
+
+
+@pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\n\r\n", beat()[:-1]], ids=["nothing", "else", "not all"])
+def test_of_many_it_hangs_up_who_says_no_frame_and_serves_the_others(
+    hosting: Hosting, monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    monkeypatch.setattr("pilesim.site.host.FIRST_FRAME_NS", LIMIT_NS)
+    hosted = hosting()
+    pile, stranger = hosted.dial(), hosted.dial()
+    hosted.beats(pile)
+    stranger.sendall(said)
+    hosted.until(lambda: bool(hosted.notes))
+    assert stranger.recv(100) == b""
+    (note,) = hosted.notes
+    assert f"was hung up: expected a whole frame within 300ms of the connection, found {len(said)} bytes" in note
+    hosted.beats(pile)
+
+
+def test_of_many_it_hangs_up_a_pile_that_is_not_expected_before_the_platform_hears_it(hosting: Hosting) -> None:
+    hosted = hosting(expected=[PILE])
+    stranger = hosted.dial()
+    stranger.sendall(beat(STRANGER))
+    hosted.until(lambda: bool(hosted.notes))
+    assert stranger.recv(100) == b""
+    assert hosted.notes[0].endswith(f"expected pile {PILE}, found a frame of pile {STRANGER}")
+    assert hosted.host.platform.session_of(STRANGER) is None
+    hosted.beats(hosted.dial())
+
+
+@pytest.mark.parametrize(("replace", "stays"), [(False, 0), (True, 1)])
+def test_of_many_a_second_connection_of_a_pile_is_handled_as_configured(
+    hosting: Hosting, replace: bool, stays: int
+) -> None:
+    hosted = hosting(replace=replace)
+    peers = [hosted.dial()]
+    hosted.beats(peers[0])
+    peers.append(hosted.dial())
+    peers[1].sendall(beat())
+    hosted.until(lambda: bool(hosted.notes))
+    hosted.beats(peers[stays])
+    peers[1 - stays].settimeout(20)
+    assert peers[1 - stays].recv(100) == b""
+    assert "found a second one" in hosted.notes[0] or "took its place" in hosted.notes[0]
+    hosted.beats(hosted.dial(), STRANGER)
+
+
+def test_of_many_strangers_beyond_a_number_push_each_other_out_and_are_told_of_in_so_many_words(
+    hosting: Hosting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pilesim.site.host.STRANGERS", 5)
+    monkeypatch.setattr("pilesim.site.host.NOTES", 3)
+    hosted = hosting()
+    pile = hosted.dial()
+    hosted.beats(pile)
+    for _ in range(15):
+        hosted.dial()
+    hosted.until(lambda: hosted.host.figures.connects == 16)
+    assert hosted.host.figures.up == 6
+    assert len(hosted.notes) == 4
+    assert "expected at most 5 connections without a frame" in hosted.notes[0]
+    hosted.beats(pile)
+
+
+@pytest.mark.parametrize("length", ["-1", "many", "9" * 40, "1" * 5000])
+def test_its_api_refuses_a_length_that_cannot_be(hosting: Hosting, length: str) -> None:
+    hosted = hosting()
+    with hosted.host.api("127.0.0.1", 0) as url:
+        at = url.rpartition("/")[2].split(":")
+        peer = socket.create_connection((at[0], int(at[1])))
+        peer.settimeout(20)
+        hosted.dialled.append(peer)
+        peer.sendall(f"POST /start HTTP/1.1\r\nContent-Length: {length}\r\n\r\n".encode())
+        answer = b""
+        while piece := peer.recv(4096):
+            answer += piece
+    assert b" 400 " in answer.splitlines()[0]
+    assert b"expected a Content-Length of at most 65536 bytes" in answer
+
+
+def test_its_api_refuses_json_that_is_nested_without_end(hosting: Hosting) -> None:
+    hosted = hosting()
+    with hosted.host.api("127.0.0.1", 0) as url:
+        answer = httpx.post(f"{url}/start", content=b'{"pile":' * 8000)
+    assert answer.status_code == 400
 
 
 def test_a_flood_of_connections_does_not_stop_the_pile_that_is_served(
