@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from pilesim.cli.options import console
+from pilesim.cli.visible import visible
 from pilesim.errors import UsageError
 from pilesim.report.frames import print_frames
 from pilesim.report.guesses import print_guesses
@@ -58,7 +59,7 @@ def command(data: tuple[str, ...], protocol: str | None, direction: str | None, 
     loose = content if read is None else read
     if protocol is None:
         for trouble in troubles():
-            click.echo(trouble, err=True)
+            click.echo(visible(trouble), err=True)
         told = tell_protocol(list(protocols().values()), loose, goes)
         spoken, described = told.protocol, told.described
         # JSON on standard output stays nothing but JSON.

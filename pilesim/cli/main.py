@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from pilesim import __version__
+from pilesim.cli.visible import visible
 from pilesim.errors import InternalError, PilesimError
 
 COMMANDS = {
@@ -99,7 +100,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         click.echo("pilesim: broken off", err=True)
         return 130
     except PilesimError as error:
-        click.echo(f"pilesim: {error}", err=True)
+        click.echo(f"pilesim: {visible(str(error))}", err=True)
         return error.exit_code
     except Exception:  # whatever it is, it is a fault of this program: exit code 4, and all there is to find it
         click.echo(f"pilesim: a fault of this program:\n{traceback.format_exc()}", err=True)

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable
 from typing import Any, TextIO, TypeVar, cast
 
 import click
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
+from rich.segment import Segment
 
+from pilesim.cli.visible import visible
 from pilesim.errors import UsageError
 from pilesim.rig.impairments import Impairment, parse_impairment
 from pilesim.units import parse_duration_ns
@@ -120,4 +122,22 @@ def console(*, lasting: bool = False) -> Console:
     """
     file = cast("TextIO", _Lasting(sys.stdout)) if lasting else sys.stdout
     # A pile named by a URL may hold `:a:`, which is no emoji.
-    return Console(file=file, highlight=False, emoji=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    out = Console(file=file, highlight=False, emoji=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    out.push_render_hook(_AsText())
+    return out
+
+
+class _AsText(RenderHook):
+    """Whatever is printed is text: what a peer calls itself moves no cursor and turns no line round."""
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        return [_Visible(each) for each in renderables]
+
+
+class _Visible:
+    def __init__(self, inner: ConsoleRenderable) -> None:
+        self._inner = inner
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for segment in console.render(self._inner, options):
+            yield segment if segment.control else Segment(visible(segment.text), segment.style)

@@ -1,0 +1,102 @@
+"""Files that claim, nest or go on without end, from the command line: a bound, and a sentence that names it."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from pilesim.cli.main import run
+
+CAPTURE = '{"pilesim-capture":1,"start":"2020-03-03T12:00:00+08:00","protocol":"lhc","pile":"","guns":0}\n'
+PCAP = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
+NAMES = [chr(97 + number) for number in range(25)]
+ALIASES = "a: &a [x, x]\n" + "".join(f"{name}: &{name} [*{before}, *{before}]\n" for before, name in pairwise(NAMES))
+ENDLESS = 5 * 1024 * 1024
+FILES: dict[str, tuple[str, bytes, tuple[str, ...], str]] = {
+    "a packet of four gigabytes": (
+        "a.pcap",
+        PCAP + struct.pack("<IIII", 0, 0, 2**32 - 1, 2**32 - 1),
+        ("judge",),
+        "expected a packet of at most 16777216 bytes after packet 0, found 4294967295",
+    ),
+    "a capture of one endless line": (
+        "a.jsonl",
+        CAPTURE.encode() + b'{"event":"' + b"x" * ENDLESS,
+        ("judge",),
+        "a.jsonl:2: expected a line of at most 4194304 bytes, found a longer one",
+    ),
+    "a log of one endless line": (
+        "a.log",
+        b"12:00:00 RX " + b"FE " * (ENDLESS // 3),
+        ("judge",),
+        "expected",
+    ),
+    "a capture nested without end": (
+        "a.jsonl",
+        CAPTURE.encode() + b"[" * 100_000 + b"\n",
+        ("judge",),
+        "a.jsonl:2: expected a JSON object, found one too deep in itself",
+    ),
+    "a result nested without end": (
+        "a.json",
+        b'{"schema":5,"scenarios":' + b"[" * 100_000,
+        ("report",),
+        "expected a result file, found JSON too deep in itself",
+    ),
+    "a scenario nested without end": (
+        "a.yaml",
+        b"[" * 100_000,
+        ("conform",),
+        "a.yaml:1: expected values at most 32 deep in one another, found deeper ones",
+    ),
+    "a scenario of aliases": (
+        "a.yaml",
+        ALIASES.encode(),
+        ("conform",),
+        "expected at most 100000 values, with aliases written out; found more",
+    ),
+    "a scenario of two megabytes": (
+        "a.yaml",
+        b"id: " + b"x" * 2_000_000,
+        ("conform",),
+        "expected YAML of at most 1048576 characters, found 2000004",
+    ),
+    "a rig of aliases": (
+        "a.yaml",
+        ALIASES.encode(),
+        ("conform", "order/short", "--rig"),
+        "expected at most 100000 values, with aliases written out; found more",
+    ),
+}
+
+
+@pytest.mark.parametrize("which", FILES)
+def test_it_names_the_bound_that_a_file_meets(
+    which: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, content, command, sentence = FILES[which]
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_bytes(content)
+    assert run([*command, name]) == 2
+    said = capsys.readouterr()
+    assert sentence in said.err
+    assert len(said.err.splitlines()) == 1
+
+
+def test_it_names_the_bound_of_a_packed_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("pilesim.trace.importers.source.UNPACKED_BYTES", 100_000)
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(gzip.compress(CAPTURE.encode() + b'{"event":"note","t_ns":0,"text":"x"}\n' * 10_000))
+    assert run(["judge", str(path)]) == 2
+    assert "expected at most 100000 bytes in a packed file, found more: unpack it first" in capsys.readouterr().err
+
+
+def test_a_length_field_that_promises_more_than_any_frame_has_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    run(["decode", "--protocol", "lhc", "FEFFFF" + "00" * 40])
+    assert "expected a length of 31 to 2048, found 65535" in capsys.readouterr().out
