@@ -17,6 +17,8 @@ from pilesim.units import S
 
 PACKET_BYTES = 16 * 1024 * 1024
 """The longest packet, or block of a pcapng, that is read: a segment as an adapter joins them has 64 KB."""
+LAST_NS = 250_000_000_000 * S
+"""A packet says that it was seen later than this, in the year 9892, where its interface's unit or offset is wrong."""
 LATE_PACKETS = 256
 """A packet that stands so many places after its time is put where it belongs: several processors write one file."""
 
@@ -40,6 +42,7 @@ _PCAP = {
 """The first bytes of a pcap: its byte order, and the ns of one unit of its fractions."""
 _SECTION = b"\x0a\x0d\x0d\x0a"
 _INTERFACE, _OLD_PACKET, _SIMPLE, _ENHANCED = 1, 2, 3, 6
+_INTERFACE_HEAD = 8
 _TIME_UNIT, _TIME_OFFSET = 9, 14
 
 
@@ -148,6 +151,8 @@ def _blocks(file: _Records, source: Source, ledger: Ledger) -> Iterator[Packet]:
         if body is None or file.read(4, "a block") is None:
             return
         if kind == _INTERFACE:
+            if len(body) < _INTERFACE_HEAD:
+                raise source.error(None, f"expected an interface of {_INTERFACE_HEAD} bytes, found {len(body)}")
             interfaces.append(_interface(body, order))
         elif kind in (_ENHANCED, _OLD_PACKET, _SIMPLE):
             packet = _packet_of(kind, body, order, interfaces, file, ledger)
@@ -157,7 +162,7 @@ def _blocks(file: _Records, source: Source, ledger: Ledger) -> Iterator[Packet]:
 
 
 def _interface(body: bytes, order: str) -> _Interface:
-    link, unit, offset_ns, at = struct.unpack_from(order + "H", body)[0], (10, 6), 0, 8
+    link, unit, offset_ns, at = struct.unpack_from(order + "H", body)[0], (10, 6), 0, _INTERFACE_HEAD
     while at + 4 <= len(body):
         code, size = struct.unpack_from(order + "HH", body, at)
         value = body[at + 4 : at + 4 + size]
@@ -190,4 +195,8 @@ def _packet_of(
         high, low, kept, size = values[-4:]
     interface = interfaces[which]
     data = body[head : head + kept]
-    return Packet(file.number, interface.epoch_ns(high << 32 | low), interface.link, data, max(0, size - len(data)))
+    epoch_ns = interface.epoch_ns(high << 32 | low)
+    if not 0 <= epoch_ns < LAST_NS:
+        ledger.left(file.number, data[:32].hex(" "), "a packet whose time has no date")
+        return None
+    return Packet(file.number, epoch_ns, interface.link, data, max(0, size - len(data)))
