@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import cast
 
 from pilesim.contract import evlink, ykc
 from pilesim.contract.contract import Contract
-from pilesim.contract.dialect import dialect_contract
 from pilesim.contract.needs import unmet
 from pilesim.contract.tariff import TELL_TARIFF
 from pilesim.errors import UsageError
 from pilesim.wire.offered import offered
-from pilesim.wire.protocol import protocol_named
+from pilesim.wire.protocol import Protocol, protocol_named
 
 _Maker = Callable[[Mapping[str, str]], Contract]
 
@@ -38,14 +38,22 @@ def _measured() -> frozenset[str]:
 
 
 _MEASURED = _measured()
+_CONTRACTS_KEPT = 64
 _OFFERED = "pilesim.contracts"
 """The entry points of other packages: a protocol's name to its Contract, or to what makes one of its options."""
 
 
 def contract_of(protocol: str) -> Contract:
     """The contract of the protocol called `protocol`, with the options of its name; UsageError where there is none."""
-    spoken = protocol_named(protocol)
+    return _contract(protocol_named(protocol))
+
+
+@lru_cache(_CONTRACTS_KEPT)
+def _contract(spoken: Protocol) -> Contract:
+    """Worked out once, since each world and each judgement asks for it."""
     if spoken.overlay:
+        from pilesim.contract.dialect import dialect_contract  # noqa: PLC0415 (most runs speak no dialect)
+
         return dialect_contract(contract_of(spoken.origin), spoken, protocol_named(spoken.origin))
     contract = _maker(spoken.name.partition("?")[0])(spoken.options)
     # What a package of its own need not say of its protocol; pilesim's own give better reasons.

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.request import getproxies
 
 import msgspec
 
@@ -173,6 +172,8 @@ def _filled_deep(value: Any, values: Mapping[str, str | int]) -> Any:
 def _tell(name: str, words: list[str], http: Mapping[str, Any] | None, timeout_s: float) -> None:
     """Make one call; RigError says what came of it."""
     if http is not None:
+        from urllib.request import getproxies  # noqa: PLC0415 (as below)
+
         import httpx  # noqa: PLC0415 (heavy, and most runs call nobody)
 
         content = http["body"]

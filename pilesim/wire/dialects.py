@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from pilesim.errors import FileError, UsageError
-from pilesim.wire.dialect import layers, load_dialect
 from pilesim.wire.protocol import Protocol, protocol_named, with_options
 
 T = TypeVar("T")
@@ -73,6 +72,8 @@ def remember(overlay: str, file: str) -> Protocol:
 
 @cache
 def _made(overlay: str, file: str) -> Protocol:
+    from pilesim.wire.dialect import layers, load_dialect  # noqa: PLC0415 (much to read, and most runs speak none)
+
     below, _ = layers(overlay)
 
     def base_of(name: str) -> Protocol:

@@ -71,8 +71,12 @@ class Layout:
         """Bytes that the layout takes at least; all that it takes unless `counted`."""
         self.counted = bool(counted)
         self.size_text = " + ".join([str(self.least), *("N" if each == 1 else f"{each}N" for each in counted)])
-        self._struct: AnyConstruct = Struct(*(field.name / field.codec.subcon for field in self.fields))
         self._checked = tuple(f for f in self.fields if f.codes or f.codec.amiss or f.codec.counter)
+
+    @cached_property
+    def _struct(self) -> AnyConstruct:
+        """The definition as Construct has it, for what cannot be derived."""
+        return Struct(*(field.name / field.codec.subcon for field in self.fields))
 
     @cached_property
     def _packed(self) -> Packed | None:

@@ -106,7 +106,8 @@ class Meaning:
                 values[name] = number
             else:
                 raise EncodingError(f"{message.name}: {attribute}: expected one of {codes.meanings()}; found {given}")
-        for name, value in (*placed.items(), *self.build(message).items()):
-            if name in layout.by_name:
-                values[name] = value
+        for further in (placed, self.build(message)):
+            for name, value in further.items():
+                if name in layout.by_name:
+                    values[name] = value
         return values

@@ -192,11 +192,11 @@ def with_options(spoken: Protocol, name: str) -> Protocol:
 
 
 def _called(name: str) -> Protocol:
-    from pilesim.wire import dialects, offered  # noqa: PLC0415 (they read protocols, and most runs need neither)
-
     known = own_protocols()
     if name in known:
         return known[name]
+    from pilesim.wire import dialects, offered  # noqa: PLC0415 (they read protocols, and most runs need neither)
+
     if dialects.is_file(name):
         return dialects.read(name)
     found = dialects.remembered(name) or offered.protocol(name)

@@ -143,20 +143,20 @@ class EvlinkEnvelope(Envelope):
         assert head is not None, "total() lets no frame be shorter than its header"
         values = head.values
         up = direction is Direction.UP
-        pile = raw[9:29]
+        is_number = is_pile_number(raw[9:29])
         return Frame(
             raw=raw,
             direction=direction,
             number=values["command"],
             body=raw[HEADER.least : -TRAILER.least],
-            pile=values["pile"] if is_pile_number(pile) else None,
+            pile=values["pile"] if is_number else None,
             gun=values["gun"],
             sequence=values["pile_sequence" if up else "platform_sequence"],
             answers=values["platform_sequence" if up else "pile_sequence"],
-            problems=tuple(self._problems(values, pile, miscounted)),
+            problems=tuple(self._problems(values, is_number, miscounted)),
         )
 
-    def _problems(self, values: Values, pile: bytes, miscounted: str) -> Iterator[Problem]:
+    def _problems(self, values: Values, is_number: bool, miscounted: str) -> Iterator[Problem]:
         if miscounted:
             yield Problem(ProblemKind.CHECKSUM, f"checksum: {miscounted}", "checksum")
         number = values["version"]
@@ -164,7 +164,7 @@ class EvlinkEnvelope(Envelope):
             names = " and ".join(versions_numbered(number)) or "no version that is known"
             expected = f"version: expected {self._version.number.hex(' ')} ({self._version.name})"
             yield Problem(ProblemKind.VERSION, f"{expected}, found {number.hex(' ')} ({names})", "version")
-        if not is_pile_number(pile):
+        if not is_number:
             text = f'pile: expected {PILE_DIGITS} digits, found "{escaped(values["pile"])}"'
             yield Problem(ProblemKind.PILE, text, "pile")
         if values["gun"] == 0:

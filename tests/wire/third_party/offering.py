@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pilesim.contract import contracts
 from pilesim.wire import offered
 
 HERE = Path(__file__).parent
@@ -14,7 +15,7 @@ HERE = Path(__file__).parent
 
 def forget() -> None:
     """What was found before is looked for anew."""
-    for remembered in (offered._points, offered._protocol):
+    for remembered in (offered._points, offered._protocol, contracts._contract):
         remembered.cache_clear()
 
 
