@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
-from hypothesis import settings
+import os
 
-SEEDS_OF_CI = 20
+import pytest
+from enough import has_time, profile_of
+from hypothesis import settings
+from kept import kept
+
 SEEDS_OF_SECOND = 4
 
-# No test asserts on time, and a busy machine takes as long as it takes.
-settings.register_profile("pilesim", deadline=None)
-settings.load_profile("pilesim")
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile(profile_of(config))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,9 +35,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("second_seed", range(1, SEEDS_OF_SECOND + 1) if has_time(metafunc.config) else [1])
 
 
-def has_time(config: pytest.Config) -> bool:
-    """Whether there is time for many seeds, and then for what takes long too."""
-    return bool(config.getoption("--seeds") >= SEEDS_OF_CI)
+@pytest.fixture(scope="session", autouse=True)
+def plays_are_kept(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """By all processes of the run in one folder: pytest-xdist gives each of them one of its own, beside the others."""
+    own = tmp_path_factory.getbasetemp()
+    kept.folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "kept-plays"
+    kept.folder.mkdir(exist_ok=True)
 
 
 @pytest.fixture(scope="session")

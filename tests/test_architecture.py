@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -88,10 +89,20 @@ MAY_ROUND = ("pilesim.wire.guess", "pilesim.site", "pilesim.trace.importers.pack
 third takes powers of whole numbers."""
 
 
+LOOKED_INTO = (ast.Import, ast.ImportFrom, ast.Call, ast.BinOp, ast.AugAssign, ast.Expr, ast.Constant)
+"""The kinds of node that anything here asks about; of a module's nodes that is a third."""
+
+
+@lru_cache(maxsize=512)
+def nodes(source: str) -> tuple[ast.AST, ...]:
+    """What `source` is made of, as far as it is looked into: read once, since several tests look."""
+    return tuple(node for node in ast.walk(ast.parse(source)) if isinstance(node, LOOKED_INTO))
+
+
 def problems(module: str, source: str) -> list[str]:
     """What breaks the architecture in `source`, the text of `module` (`pilesim.wire.frame`)."""
     package = [*module.split("."), ""][1]
-    tree = ast.parse(source)
+    tree = nodes(source)
     found: list[str] = []
     for name in _imports(tree):
         top, _, rest = name.partition(".")
@@ -113,9 +124,9 @@ def problems(module: str, source: str) -> list[str]:
     return found
 
 
-def _imports(tree: ast.AST) -> Iterator[str]:
+def _imports(tree: Iterable[ast.AST]) -> Iterator[str]:
     """Every module that is imported, anywhere in the text, in functions too; "" for a relative import."""
-    for node in ast.walk(tree):
+    for node in tree:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -127,9 +138,9 @@ def _imports(tree: ast.AST) -> Iterator[str]:
                 yield node.module or ""
 
 
-def _chance_and_clock(tree: ast.AST) -> Iterator[tuple[int, str]]:
+def _chance_and_clock(tree: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
     """Where a clock, or chance without a seed, is read."""
-    for node in ast.walk(tree):
+    for node in tree:
         if isinstance(node, ast.ImportFrom) and node.module == "random":
             yield from ((node.lineno, f"takes {a.name} from random") for a in node.names if a.name != "Random")
         if not isinstance(node, ast.Call):
@@ -148,16 +159,16 @@ def _chance_and_clock(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield node.lineno, f"makes a {name} without a seed"
 
 
-def _drawn_otherwise(tree: ast.AST) -> Iterator[tuple[int, str]]:
+def _drawn_otherwise(tree: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
     """Where a draw is one that another Python may make otherwise."""
-    for node in ast.walk(tree):
+    for node in tree:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in OTHER_DRAWS:
             yield node.lineno, f"draws by {node.func.attr}"
 
 
-def _rounded_otherwise(tree: ast.AST) -> Iterator[tuple[int, str]]:
+def _rounded_otherwise(tree: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
     """Where a number hangs on how the C library rounds: its functions, and powers that may be of floats."""
-    for node in ast.walk(tree):
+    for node in tree:
         match node:
             case ast.Import(names=names):
                 yield from ((node.lineno, f"imports {a.name}") for a in names if a.name in ("math", "cmath"))
@@ -190,10 +201,10 @@ FAMILIES = {"evlink": "pilesim.wire.evlink", "lhc": "pilesim.wire.evlink", "ykc"
 
 def family_names(source: str) -> set[str]:
     """Families that `source` imports, or that a text of it names which is no docstring."""
-    tree = ast.parse(source)
+    tree = nodes(source)
     # A docstring is an expression of its own; every other text is part of something.
-    alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    constants = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and id(n) not in alone]
+    alone = {id(node.value) for node in tree if isinstance(node, ast.Expr)}
+    constants = [n.value for n in tree if isinstance(n, ast.Constant) and id(n) not in alone]
     texts = [text for text in constants if isinstance(text, str)]
     names = list(_imports(tree))
     return {

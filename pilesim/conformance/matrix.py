@@ -7,7 +7,7 @@ its work.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import msgspec
 
 from pilesim import strictyaml
 from pilesim.conformance.applicable import unprovable
-from pilesim.conformance.runner import REFERENCE_PLATFORM, Options, run_scenario
+from pilesim.conformance.runner import REFERENCE_PLATFORM, Options, Run, run_scenario
 from pilesim.contract.contracts import contract_of
 from pilesim.errors import UsageError
 from pilesim.faulty import FaultKind
@@ -173,10 +173,16 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(rule for rule in self.names if rule in self.failed) if self.took_effect else ()
 
 
-def run_cell(proof: Proof | None, scenario: Scenario, seed: int, protocol: str = DEFAULT_PROTOCOL) -> Cell:
+def run_cell(
+    proof: Proof | None,
+    scenario: Scenario,
+    seed: int,
+    protocol: str = DEFAULT_PROTOCOL,
+    play: Callable[[Scenario, Options], Run] = run_scenario,
+) -> Cell:
     """Play `scenario` with the fault of `proof`, or on the reference where that is None.
 
-    What the protocol cannot carry is not played.
+    What the protocol cannot carry is not played. `play` plays what is; it may have done so before.
     """
     options = (
         proof.options(seed, protocol)
@@ -198,7 +204,7 @@ def run_cell(proof: Proof | None, scenario: Scenario, seed: int, protocol: str =
     )
     if unprovable(scenario, protocol_named(protocol), contract_of(protocol)):
         return cell
-    run = run_scenario(scenario, options)
+    run = play(scenario, options)
     return msgspec.structs.replace(
         cell,
         took_effect=any(proof and mishap.fault == proof.fault for mishap in run.mishaps),

@@ -7,10 +7,11 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from kept import kept
 from msgspec.structs import replace
 
 from pilesim.conformance.matrix import Proof, load_proofs
-from pilesim.conformance.runner import Options, run_scenario
+from pilesim.conformance.runner import Options
 from pilesim.diagnosis.diagnose import Diagnosis, diagnose
 from pilesim.diagnosis.signatures import SIGNATURES, UNSHOWN
 from pilesim.diagnosis.story import Sent, story_of
@@ -45,7 +46,7 @@ FIELD_LOGS = Path(__file__).parents[1] / "data" / "field-logs"
 
 @cache
 def played(scenario: str, url: str) -> tuple[Trace, Judgement]:
-    run = run_scenario(SCENARIOS[scenario], Options(target=parse_target(url), protocol="lhc", seed=1))
+    run = kept(SCENARIOS[scenario], Options(target=parse_target(url), protocol="lhc", seed=1))
     return run.trace, judge(run.trace.header, run.trace.events)
 
 
@@ -95,7 +96,7 @@ def test_nothing_is_wrong_in_a_recording_of_the_reference(scenario: str) -> None
     ],
 )
 def test_a_fault_comes_first_for_a_recording_that_it_spoilt(protocol: str, proof: Proof, scenario: str) -> None:
-    run = run_scenario(SCENARIOS[scenario], proof.options(1, protocol))
+    run = kept(SCENARIOS[scenario], proof.options(1, protocol))
     found = told(run.trace, judge(run.trace.header, run.trace.events))
     name = proof.fault if proof.end is End.PILE else f"platform {proof.fault}"
     assert found, run.result.reason

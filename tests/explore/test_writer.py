@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from enough import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pilesim.explore.draw import Drawing, draw_schedule
@@ -31,7 +32,7 @@ def without_lines(scenario: Scenario) -> Scenario:
 
 
 @given(seed=st.integers(0, 2**32), run=st.integers(0, 10**6))
-@settings(max_examples=60)
+@examples(60)
 def test_it_writes_a_drawn_schedule_so_that_it_is_read_back(seed: int, run: int) -> None:
     scenario = draw_schedule(seed, run, DRAWING).scenario("explore/drawn", "Drawn", ("frame.valid",))
     assert without_lines(read_back(scenario)) == without_lines(scenario)
@@ -46,7 +47,7 @@ def test_it_writes_a_file_that_travels_so_that_it_says_the_same(name: str) -> No
 
 
 @given(title=st.text(st.characters(exclude_categories=["Cs"])), label=st.text(st.characters(codec="ascii"), min_size=1))
-@settings(max_examples=60)
+@examples(60)
 def test_it_writes_any_text_so_that_it_is_read_back(title: str, label: str) -> None:
     step = steps.Authorise(gun=1, order=Word(label), balance=Yuan(1))
     scenario = replace(SCENARIOS["order/short"], title=title, steps=lined_steps([step]))

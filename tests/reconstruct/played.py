@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from functools import lru_cache
 from unittest.mock import patch
 
+from kept import kept
+
 from pilesim.cli.scenarios import all_scenarios, rule_ids
 from pilesim.conformance.result import ScenarioResult
 from pilesim.conformance.runner import Options, Run, run_scenario
@@ -37,9 +39,10 @@ def suspect(scenario: str) -> str:
 
 @lru_cache(maxsize=4)
 def run(scenario: str, pile: str) -> Run:
-    return run_scenario(SCENARIOS[scenario], options(pile))
+    return kept(SCENARIOS[scenario], options(pile))
 
 
+@lru_cache(maxsize=4)
 def again(text: str, pile: str) -> ScenarioResult:
     """The result of a scenario's text."""
     return run_scenario(parse_scenario(text, "made.yaml", rule_ids()), options(pile)).result

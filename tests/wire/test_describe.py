@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from enough import examples
 from handmade import NO_TIME, PILE, VECTORS, YKC_HERE, YKC_VECTORS, frame, ykc_frame
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pilesim.wire.describe import Part, Told, describe_frames, tell_protocol
@@ -71,7 +72,7 @@ def test_it_becomes_json() -> None:
     assert "".join(field["bytes"] for field in part["fields"]) == part["bytes"]
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(st.lists(st.binary(max_size=50) | st.sampled_from([UP, DOWN, UP[:30]]), max_size=6).map(b"".join))
 def test_it_describes_any_bytes_once_each(data: bytes) -> None:
     described = describe_frames(LHC, data, None)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import struct
 
 import pytest
+from enough import examples
 from handmade import NO_TIME, VECTORS, frame, order, padded, time
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pilesim.wire.frame import Decoded, Direction, Frame, ProblemKind
@@ -249,7 +250,7 @@ def _harmed(draw: st.DrawFn) -> bytes:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=150)
+@examples(150)
 @given(data=st.binary(max_size=120) | _harmed(), direction=st.sampled_from(Direction))
 def test_it_explains_any_bytes_without_raising(name: str, data: bytes, direction: Direction) -> None:
     protocol = protocol_named(name)
@@ -260,7 +261,7 @@ def test_it_explains_any_bytes_without_raising(name: str, data: bytes, direction
             assert b"".join(view.raw for view in protocol.dissect(part)) == part.raw
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(st.binary(max_size=60), st.integers(0, 255))
 def test_it_dissects_raw_bytes_of_any_size(raw: bytes, number: int) -> None:
     found = Frame(raw, Direction.UP, number, b"", None, None, 0, None)

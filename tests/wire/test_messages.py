@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from enough import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from message_strategies import messages_of
 from there_and_back import pile_of, there_and_back
@@ -31,7 +32,7 @@ def test_it_draws_every_message_that_has_a_meaning(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "number"), BUILT, ids=lambda one: one if isinstance(one, str) else f"{one:02X}")
-@settings(max_examples=20)
+@examples(20)
 @given(data=st.data())
 def test_it_brings_a_message_there_unchanged(name: str, number: int, data: st.DataObject) -> None:
     there_and_back(name, data.draw(messages_of(name)[number]), number)
@@ -39,7 +40,7 @@ def test_it_brings_a_message_there_unchanged(name: str, number: int, data: st.Da
 
 @pytest.mark.parametrize("name", OPTIONED)
 @pytest.mark.parametrize("number", [0x17, 0x23, 0x40], ids=lambda number: f"{number:02X}")
-@settings(max_examples=10)
+@examples(10)
 @given(data=st.data())
 def test_it_reads_what_it_builds_by_each_option(name: str, number: int, data: st.DataObject) -> None:
     there_and_back(name, data.draw(messages_of(name)[number]), number)
@@ -81,7 +82,7 @@ def test_it_takes_only_pile_numbers_of_its_digits(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=150)
+@examples(150)
 @given(
     number=st.integers(0, 255),
     body=st.binary(max_size=250) | st.binary(min_size=600, max_size=640),
@@ -98,7 +99,7 @@ def test_it_decodes_any_body_of_any_message_without_raising(
 
 
 @pytest.mark.parametrize("name", [*NAMES, *OPTIONED])
-@settings(max_examples=100)
+@examples(100)
 @given(data=st.binary(max_size=120), direction=st.sampled_from(Direction))
 def test_it_explains_any_bytes_without_raising(name: str, data: bytes, direction: Direction) -> None:
     protocol = protocol_named(name)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from construct import Bytes, BytesInteger, Const, Int16ub, Int16ul, Struct
-from hypothesis import given, settings
+from enough import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pilesim.wire.fields import Layout
@@ -56,7 +57,7 @@ def test_it_derives_every_fixed_layout_but_one() -> None:
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-@settings(max_examples=25)
+@examples(25)
 @given(data=st.data())
 def test_it_reads_any_bytes_as_construct_does_and_writes_them_so(name: str, data: st.DataObject) -> None:
     layout = LAYOUTS[name]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import struct
 
 import pytest
+from enough import examples
 from handmade import YKC_CHARGE, YKC_HERE, YKC_ORDER, YKC_PILE, YKC_VECTORS, bcd, padded, time, ykc_frame
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pilesim.units import parse_world_start_ns
@@ -398,7 +399,7 @@ def _harmed(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(data=_harmed(), direction=st.sampled_from(Direction))
 def test_it_explains_harmed_frames_without_raising(data: bytes, direction: Direction) -> None:
     protocol = protocol_named("ykc-1.6")

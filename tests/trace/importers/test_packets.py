@@ -11,7 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from enough import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from logs import by_direction, frames_in, frames_of, short
 from renderings import ACK, FIN, LINKS, PSH, RST, UP, Passed, Talk, Tcp, block, moved, pcap, pcapng, talk
@@ -212,7 +213,7 @@ def test_it_counts_packets_that_it_cannot_read(tmp_path: Path) -> None:
 # Any of them --------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(
     cuts=st.lists(st.integers(1, 90), min_size=1, max_size=12),
     seed=st.integers(0, 10**6),

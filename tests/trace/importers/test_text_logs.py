@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from enough import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from logs import by_direction, frames_in, frames_of, imported, logged, short
 from renderings import (
@@ -320,7 +321,7 @@ def test_it_gives_each_chunk_the_line_that_its_bytes_came_from(tmp_path: Path) -
 # Any of them --------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(
     form=st.sampled_from(sorted(MARKED)),
     end=st.sampled_from(End),
