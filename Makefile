@@ -25,7 +25,7 @@ types: $(STAMP)
 # does not, else a deadline is missed that nobody is to blame for. Tests start many a Python, and each reads what an earlier one has compiled.
 unit: export PYTHONDONTWRITEBYTECODE =
 unit: $(STAMP)
-	$(BIN)/pytest -m "not realtime" --numprocesses auto --dist loadfile --seeds $(SEEDS)
+	$(BIN)/pytest -m "not realtime" --numprocesses auto --dist loadfile --no-loadscope-reorder --seeds $(SEEDS)
 	$(BIN)/pytest -m realtime --numprocesses 2 --dist loadfile --seeds $(SEEDS) \
 		$$(grep -rl --include='test_*.py' mark.realtime tests/firmware tests)
 

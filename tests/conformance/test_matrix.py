@@ -23,6 +23,8 @@ from pilesim.wire.protocol import DEFAULT_PROTOCOL, protocol_named
 
 YKC = "ykc-1.6"
 LONG_NS = {DEFAULT_PROTOCOL: 4 * HOUR, YKC: HOUR}
+SEEDS_OF_LONG = {DEFAULT_PROTOCOL: 3, YKC: 1}
+"""With so many seeds the reference plays what is longer than an hour, wherever there is time."""
 SCENARIOS = load_scenarios(scenario_folder(), [row.id for row in RULES])
 PROOFS = load_proofs()
 PROOFS_OF = {DEFAULT_PROTOCOL: PROOFS, YKC: load_proofs(YKC)}
@@ -72,6 +74,8 @@ def in_time(scenario: str, protocol: str, time_enough: bool) -> None:
 
 def unfailing(scenario: str, protocol: str, seed: int, time_enough: bool) -> None:
     in_time(scenario, protocol, time_enough)
+    if SCENARIOS[scenario].estimate_ns > HOUR and seed > SEEDS_OF_LONG[protocol]:
+        pytest.skip("it is long: nothing strikes in it, and a seed moves no more than replies by milliseconds")
     cell = run_cell(None, SCENARIOS[scenario], seed, protocol, kept)
     assert (cell.failed, cell.unproven) == ((), ())
     applies = not unprovable(SCENARIOS[scenario], protocol_named(protocol), contract_of(protocol))
