@@ -19,7 +19,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seeds", type=int, default=3, help="Seeds that each fault is taken through.")
     parser.addoption("--soak", action="store_true", help="As many and as long as there is time for at night.")
-    parser.addoption("--schedules", type=int, default=600, help="Short lives that bills are taken through.")
+    parser.addoption("--schedules", type=int, default=2000, help="Short lives that bills are taken through.")
     parser.addoption("--whole", action="store_true", help="Play every scenario where a few are enough for a change.")
 
 

@@ -12,9 +12,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
+from called import called
+from enough import has_time
 
 from pilesim.rig.clock import RealClock, present_ns
 from pilesim.trace.capture import BROKEN_OFF, read_capture
@@ -119,9 +122,17 @@ def read(path: Path) -> Trace:
         return read_capture(stream, path.name)
 
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every signal to every command where there is time; else each to one of them, and to each of them one."""
+    if "number" in metafunc.fixturenames and "command" in metafunc.fixturenames:
+        pairs = list(product(LIVE, SIGNALS) if has_time(metafunc.config) else zip(LIVE, SIGNALS, strict=True))
+        metafunc.parametrize(("command", "number"), pairs)
+
+
 @linux
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("command", LIVE)
 def test_it_ends_in_order_when_told_to_or_when_the_terminal_closes(
     running: Running, command: str, number: signal.Signals
 ) -> None:
@@ -195,12 +206,12 @@ def test_a_scenario_on_a_real_line_that_is_killed_leaves_its_recording(running: 
 
 @linux
 @pytest.mark.parametrize("command", LIVE)
-def test_a_disk_that_is_full_from_the_beginning_is_told_as_the_benchs_failure(running: Running, command: str) -> None:
+def test_a_disk_that_is_full_from_the_beginning_is_told_as_the_benchs_failure(tmp_path: Path, command: str) -> None:
     words = ["/dev/full" if word == "kept.jsonl" else word for word in LIVE[command]]
-    run = running(*words)
-    assert run.process.wait(40) == 3, run.said()
-    assert "/dev/full: the recording ends here, it cannot be written: No space left on device" in run.said()
-    assert "Traceback" not in run.said()
+    done = called(*words, cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
+    assert "/dev/full: the recording ends here, it cannot be written: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @linux
@@ -216,11 +227,12 @@ def test_a_disk_that_becomes_full_ends_the_run_and_keeps_what_was_written(runnin
 @linux
 @pytest.mark.parametrize("words", [CONFORM, *LIVE.values()], ids=["conform", *LIVE])
 def test_a_place_that_cannot_be_written_is_told_before_anything_is_played(
-    running: Running, words: tuple[str, ...]
+    tmp_path: Path, words: tuple[str, ...]
 ) -> None:
-    run = running(*(word.replace("kept", "/proc/kept") for word in words))
-    assert run.process.wait(40) == 2, run.said()
-    assert "Traceback" not in run.said()
+    done = called(*(word.replace("kept", "/proc/kept") for word in words), cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert "/proc/kept" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @linux

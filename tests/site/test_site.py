@@ -18,6 +18,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from called import called
 from msgspec import json
 
 from pilesim.conformance.result import RunResult, decode_result
@@ -235,14 +236,7 @@ def _read_all(master: int) -> str:
     ],
 )
 def test_it_says_what_does_not_go_together(tmp_path: Path, options: tuple[str, ...], problem: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "pilesim", "pile", "tcp://127.0.0.1:9", *options],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-    )
+    done = called("pile", "tcp://127.0.0.1:9", *options, cwd=tmp_path)
     assert done.returncode == 2
     assert problem in done.stderr
 
