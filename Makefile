@@ -24,12 +24,13 @@ types: $(STAMP)
 	$(BIN)/mypy
 
 # What plays in real time comes last, and two at once: it waits most of the time, and wants a processor at once when it
-# does not, else a deadline is missed that nobody is to blame for. Tests start many a Python, and each reads what an earlier one has compiled.
+# does not, else a deadline is missed that nobody is to blame for. Files go to the processes in the order in which they
+# are named or lie: the longest come first, else one of them is left for the end. Tests start many a Python, and each reads what an earlier one has compiled.
 unit: export PYTHONDONTWRITEBYTECODE =
 unit: $(STAMP)
 	$(BIN)/pytest -m "not realtime" --numprocesses auto --dist loadfile --no-loadscope-reorder --seeds $(SEEDS)
-	$(BIN)/pytest -m realtime --numprocesses 2 --dist loadfile --seeds $(SEEDS) \
-		$$(grep -rl --include='test_*.py' mark.realtime tests/firmware tests)
+	$(BIN)/pytest -m realtime --numprocesses 2 --dist loadfile --no-loadscope-reorder --seeds $(SEEDS) \
+		$$(grep -rl --include='test_*.py' mark.realtime tests/firmware tests/site tests)
 
 # Figures for people, of this machine: nothing in them can fail. All of them are written to a file too.
 BENCH ?= bench.json
