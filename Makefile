@@ -25,7 +25,8 @@ types: $(STAMP)
 
 # What plays in real time comes last, and two at once: it waits most of the time, and wants a processor at once when it
 # does not, else a deadline is missed that nobody is to blame for. Files go to the processes in the order in which they
-# are named or lie: the longest come first, else one of them is left for the end. Tests start many a Python, and each reads what an earlier one has compiled.
+# are named or lie: the longest come first, else one of them is left for the end. Tests start many a Python, and each
+# reads what an earlier one has compiled.
 unit: export PYTHONDONTWRITEBYTECODE =
 unit: $(STAMP)
 	$(BIN)/pytest -m "not realtime" --numprocesses auto --dist loadfile --no-loadscope-reorder --seeds $(SEEDS)

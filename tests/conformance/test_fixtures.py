@@ -64,6 +64,13 @@ def test_a_profile_expects_something_only_of_scenarios_and_rules_that_there_are(
         assert {rule for failed in profile.expected.values() for rule in failed} <= rules, name
 
 
+def test_every_way_in_which_a_firmware_fails_is_among_the_few_that_are_played() -> None:
+    for profile in PROFILES.values():
+        few = one_of_each_kind(profile.expected)
+        assert {profile.expected[name] for name in few} == set(profile.expected.values())
+        assert len(few) == len({profile.expected[name] for name in few})
+
+
 def test_the_captures_are_small_and_every_firmware_has_one() -> None:
     assert {path.parent.name for path in CAPTURES} == set(PROFILES)
     assert sum(path.stat().st_size for path in CAPTURES) < MOST_BYTES

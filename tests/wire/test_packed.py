@@ -96,7 +96,7 @@ FITTING = {
 """Each kind of field once."""
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(value=GIVEN)
 def test_it_holds_nothing_for_fitting_that_the_field_refuses(value: object) -> None:
     """What is quick to say, a field's `fits`, never says more than its `misfit`, which knows the reason."""
