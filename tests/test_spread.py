@@ -14,6 +14,7 @@ import dask
 import msgspec
 import pytest
 from distributed import Client, LocalCluster
+from enough import has_time
 
 from pilesim.conformance.matrix import load_proofs, run_cells
 from pilesim.conformance.runner import REFERENCE_PLATFORM, Options, run_all
@@ -37,6 +38,13 @@ pytestmark = [pytest.mark.realtime, pytest.mark.timeout(180)]
 PROCESSES = "processes"
 CLUSTER = "cluster"
 EVERYWHERE = pytest.mark.parametrize("where", [PROCESSES, CLUSTER])
+"""How each of them hands out shares and does without a lost worker."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What is spread does not know over what it is: for a change one of the two is enough."""
+    if "anywhere" in metafunc.fixturenames:
+        metafunc.parametrize("anywhere", [CLUSTER, PROCESSES] if has_time(metafunc.config) else [CLUSTER])
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +72,12 @@ def scheduler(cluster: LocalCluster) -> str:
 def crew_at(where: str, request: pytest.FixtureRequest) -> tuple[int, str]:
     """Jobs and scheduler, as `hired` takes them."""
     return (2, "") if where == PROCESSES else (1, request.getfixturevalue("scheduler"))
+
+
+@pytest.fixture
+def some_crew(anywhere: str, request: pytest.FixtureRequest) -> tuple[int, str]:
+    """The same, of one of the two."""
+    return (2, "") if anywhere == PROCESSES else (1, request.getfixturevalue("scheduler"))
 
 
 def doubled(number: int) -> int:
@@ -111,9 +125,8 @@ def test_it_names_the_share_that_takes_worker_after_worker_with_it(crew_at: tupl
         list(crew.done(partial(killing, tmp_path, 2), range(12), "pile {}".format))
 
 
-@EVERYWHERE
-def test_it_raises_what_the_work_raises(crew_at: tuple[int, str]) -> None:
-    with hired(*crew_at) as crew, pytest.raises(FileError, match=r"^a.yaml:7: expected a word$") as caught:
+def test_it_raises_what_the_work_raises(some_crew: tuple[int, str]) -> None:
+    with hired(*some_crew) as crew, pytest.raises(FileError, match=r"^a.yaml:7: expected a word$") as caught:
         list(crew.done(failing, [7]))
     assert caught.value.line == 7
 
@@ -178,18 +191,16 @@ def a_worker(scheduler: str) -> int:
         return int(min(client.run(os.getpid).values()))
 
 
-@EVERYWHERE
-def test_the_cells_of_the_matrix_are_those_of_one_process(crew_at: tuple[int, str]) -> None:
+def test_the_cells_of_the_matrix_are_those_of_one_process(some_crew: tuple[int, str]) -> None:
     work = [(proof, SCENARIOS["order/short"], 1) for proof in load_proofs()[:4]]
-    jobs, scheduler = crew_at
+    jobs, scheduler = some_crew
     assert list(run_cells(work, jobs, scheduler=scheduler)) == list(run_cells(work, 1))
 
 
-@EVERYWHERE
-def test_an_exploration_finds_what_one_process_finds(crew_at: tuple[int, str]) -> None:
+def test_an_exploration_finds_what_one_process_finds(some_crew: tuple[int, str]) -> None:
     given = (ChosenFault(End.PILE, "stop-ignored"),)
     drawing = Drawing(protocol="lhc", profile="reference", given=given, faults=False)
-    jobs, scheduler = crew_at
+    jobs, scheduler = some_crew
     told: list[int] = []
     spread = explore(5, 1, drawing, url="u", jobs=jobs, scheduler=scheduler, done=lambda run, rules: told.append(run))
     assert told == [0]
@@ -220,12 +231,11 @@ def beats(protocol: str, number: int) -> tuple[str, int]:
     return protocol_named(protocol).name, number
 
 
-@EVERYWHERE
-def test_a_dialect_travels_as_text(crew_at: tuple[int, str], tmp_path: Path) -> None:
-    file = tmp_path / f"{crew_at[0]}.yaml"
-    file.write_text(f"protocol: lhc\nname: travelling{crew_at[0]}\ntitle: T\n")
+def test_a_dialect_travels_as_text(some_crew: tuple[int, str], tmp_path: Path) -> None:
+    file = tmp_path / f"{some_crew[0]}.yaml"
+    file.write_text(f"protocol: lhc\nname: travelling{some_crew[0]}\ntitle: T\n")
     name = protocol_named(str(file)).name
     by_file, by_name = (travelling(partial(beats, each), each) for each in (str(file), name))
     file.unlink()
-    with hired(*crew_at) as crew:
+    with hired(*some_crew) as crew:
         assert list(crew.in_order(by_file, [1, 2])) == list(crew.in_order(by_name, [1, 2])) == [(name, 1), (name, 2)]
