@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -20,12 +20,15 @@ from pilesim.conformance.result import EXIT_CODES, RunResult, ScenarioResult, en
 from pilesim.errors import UsageError
 from pilesim.report.page import line_words
 from pilesim.report.text import print_rules, print_scenario, printable
+from pilesim.rules.facts import Facts
+from pilesim.rules.reading import Reader
 from pilesim.rules.verdict import Verdict
-from pilesim.scenario.view import View
-from pilesim.trace.events import AnyEvent
+from pilesim.trace.decoder import Seen
 from pilesim.trace.importers.imported import Wishes
 from pilesim.trace.importers.load import StreamedLog, is_long, load_log
 from pilesim.units import format_duration, format_local, parse_world_start_ns
+from pilesim.wire.frame import Direction, End
+from pilesim.wire.messages import Hello, Message
 from pilesim.wire.protocol import protocol_named
 
 DEEDS_SHOWN = 20
@@ -80,19 +83,20 @@ def command(
     own = (streamed or kept).own
     writable(junit_file, html_file, json_file)
     header = recording.header
-    view = View(protocol_named(header.protocol), header.ends[-1])
+    heard = _Heard(header.ends[-1])
     result = judged(
-        _Viewed(recording, view),
+        recording,
         title="",
         # The steps that were recorded have the lines of their scenario, and none of the recording.
         file=f"{header.scenario}.yaml" if header.scenario else _lines_of(capture, header.source, own),
         strict=strict,
         repeat=shlex.join(["pilesim", "judge", str(capture), *(["--strict"] if strict else []), *_said(wishes)]),
         explain=True,
+        readers=[heard],
     )
     imported = streamed.imported() if streamed is not None else kept
     trace = imported.trace
-    result = replace(result, heard=view.heard, log=log_worth(imported))
+    result = replace(result, heard=heard.told, log=log_worth(imported))
     out = console()
     print_import(out, str(capture), imported)
     print_scenario(out, result, strict)
@@ -126,21 +130,21 @@ def command(
     return EXIT_CODES[result.verdict]
 
 
-class _Viewed:
-    """A recording whose events pass before the eyes of a view the first time that they are taken."""
+class _Heard(Reader):
+    """What the pile tells of itself at one end, name to text."""
 
-    def __init__(self, recording: Recording, view: View) -> None:
-        self.header = recording.header
-        self._recording = recording
-        self._view: View | None = view
+    def __init__(self, end: End) -> None:
+        self._end = end
+        self.told: dict[str, str] = {}
 
-    @property
-    def events(self) -> Iterator[AnyEvent]:
-        view, self._view = self._view, None
-        for event in self._recording.events:
-            if view is not None:
-                view.see(event)
-            yield event
+    def take(self, facts: Facts, seen: Seen, message: Message) -> None:
+        frame = seen.decoded.frame
+        if seen.end is not self._end or seen.direction is not Direction.UP or not frame.sound:
+            return
+        if frame.pile:
+            self.told["pile number"] = frame.pile
+        if isinstance(message, Hello) and message.firmware:
+            self.told["firmware"] = message.firmware
 
 
 def _only_together(folder: bool, of_a_log: Mapping[str, object], of_a_folder: Mapping[str, object]) -> None:

@@ -5,17 +5,19 @@ Owns nothing but the joining: all that the result says of a run is in its trace.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
 import msgspec
 
 from pilesim.conformance.result import FindingRow, RuleRow, ScenarioResult, scenario_verdict
-from pilesim.diagnosis.diagnose import diagnose
-from pilesim.rules.judge import judge
+from pilesim.diagnosis.diagnose import diagnose, named_in
+from pilesim.diagnosis.story import StoryReader, story_of
+from pilesim.rules.judge import Judgement, judge
+from pilesim.rules.reading import Reader
 from pilesim.rules.verdict import Verdict
-from pilesim.trace.events import AnyEvent, Finish, Header, Note
+from pilesim.trace.events import AnyEvent, Chunk, Finish, Header, Note
 from pilesim.units import format_since_start
 from pilesim.wire.frame import End
 
@@ -32,7 +34,7 @@ class Recording(Protocol):
     def events(self) -> Iterable[AnyEvent]: ...
 
 
-class _Marks:
+class _Marks(Reader):
     """What of the events is remembered beside the judgement."""
 
     def __init__(self) -> None:
@@ -40,14 +42,14 @@ class _Marks:
         self.ends: list[Finish] = []
         self.last_ns: int | None = None
 
-    def through(self, events: Iterable[AnyEvent]) -> Iterator[AnyEvent]:
-        for event in events:
-            if isinstance(event, Note) and event.line:
-                self.steps.append(event)
-            elif isinstance(event, Finish):
-                self.ends.append(event)
-            self.last_ns = event.t_ns
-            yield event
+    def passed(self, event: AnyEvent) -> None:
+        self.last_ns = event.t_ns
+        if isinstance(event, Chunk):
+            return
+        if isinstance(event, Note) and event.line:
+            self.steps.append(event)
+        elif isinstance(event, Finish):
+            self.ends.append(event)
 
 
 def judged(
@@ -60,14 +62,15 @@ def judged(
     capture: str = "",
     expected: Mapping[str, str] = NONE_EXPECTED,
     explain: bool = False,
+    readers: Sequence[Reader] = (),
 ) -> ScenarioResult:
     """Judge `trace` by every rule. `file` is where findings point to, `repeat` the command that runs it again.
 
     `expected`: the rules that are known to fail here, with the reason. `explain`: say what known field cases and faults
-    explain the findings.
+    explain the findings. `readers` read along.
     """
-    marks = _Marks()
-    judgement = judge(trace.header, marks.through(trace.events))
+    marks, telling = _Marks(), StoryReader()
+    judgement = judge(trace.header, trace.events, readers=[marks, *readers, *([telling] if explain else [])])
     steps, ends = marks.steps, marks.ends
     rules = tuple(
         RuleRow.of(
@@ -103,8 +106,16 @@ def judged(
         world_ns=marks.last_ns or 0,
         repeat=repeat,
         capture=capture,
-        diagnosis=tuple(one.sentence for one in diagnose(trace.header, trace.events, judgement)) if explain else (),
+        diagnosis=_explained(trace, telling, judgement) if explain else (),
     )
+
+
+def _explained(trace: Recording, telling: StoryReader, judgement: Judgement) -> tuple[str, ...]:
+    """What explains the findings, in sentences; a very long recording is read again for the orders that they name."""
+    named = named_in(judgement)
+    again = telling.full and not named <= telling.lives.keys()
+    story = story_of(trace.header, trace.events, named) if again else telling.story()
+    return tuple(one.sentence for one in diagnose(story, judgement))
 
 
 def of_end(result: ScenarioResult, end: End, strict: bool) -> ScenarioResult:

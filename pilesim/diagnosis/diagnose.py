@@ -6,15 +6,13 @@ Owns the weighing and the wording. Must not know any one case: they are `signatu
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 import msgspec
 
 from pilesim.diagnosis.signatures import SIGNATURES, Signature, all_empty, leave_empty, of_another
-from pilesim.diagnosis.story import HELD_SHOWN_NS, Life, Story, story_of
+from pilesim.diagnosis.story import HELD_SHOWN_NS, Life, Story
 from pilesim.rules.judge import Judgement
 from pilesim.rules.verdict import Finding, Verdict
-from pilesim.trace.events import AnyEvent, Header
 from pilesim.units import format_duration, format_local
 
 SHOWN = 3
@@ -52,14 +50,22 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return f"looks like {self.name}{f' ({known})' if known else ''}{right}: {self.title}: {self.reason}"
 
 
-def diagnose(header: Header, events: Iterable[AnyEvent], judgement: Judgement) -> tuple[Diagnosis, ...]:
-    """What explains the findings of `judgement` on this recording, best first; none where nothing known does.
+def named_in(judgement: Judgement) -> frozenset[str]:
+    """The orders that findings name."""
+    return frozenset(finding.order for findings in _failed(judgement).values() for finding in findings if finding.order)
+
+
+def _failed(judgement: Judgement) -> dict[str, tuple[Finding, ...]]:
+    return {rule.id: rule.findings for rule in judgement.rules if rule.verdict is Verdict.FAIL and rule.findings}
+
+
+def diagnose(story: Story, judgement: Judgement) -> tuple[Diagnosis, ...]:
+    """What explains the findings of `judgement` on the recording of `story`, best first; none where nothing known does.
 
     Where nothing failed, what somebody may have complained of and was the pile's due is told. A log that leaves lines
     out is also held against signatures that need no finding, since few rules can say anything of it.
     """
-    failed = {rule.id: rule.findings for rule in judgement.rules if rule.verdict is Verdict.FAIL and rule.findings}
-    story = story_of(header, events, {one.order for findings in failed.values() for one in findings if one.order})
+    failed = _failed(judgement)
     if not failed and not story.excerpt:
         # Rules that could have found something have found nothing.
         known = [signature for signature in SIGNATURES if signature.right]

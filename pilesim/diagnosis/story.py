@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 
-from pilesim.rules.facts import Order
-from pilesim.rules.reading import Reading, Taken
+from pilesim.rules.facts import Facts
+from pilesim.rules.judge import judge
+from pilesim.rules.order import Order
+from pilesim.rules.reading import Reader
 from pilesim.rules.rule import Scene
 from pilesim.trace.decoder import Seen
-from pilesim.trace.events import AnyEvent, Header, Impaired, LineDown, Missing, Note, Stimulus
+from pilesim.trace.events import AnyEvent, Chunk, Header, Impaired, LineDown, Missing, Stimulus
 from pilesim.units import S
 from pilesim.wire.frame import Direction, End
 from pilesim.wire.messages import Authorise, Bill, BillReply, Ended, GunFault, GunReport, GunState, Message, Start, Stop
@@ -99,14 +101,13 @@ class Story:
     timed: bool
 
 
-class _Reader:
-    def __init__(self, header: Header, named: Set[str]) -> None:
-        scene = Scene(header)
-        near, far = scene.facts[End.PLATFORM], scene.facts[End.PILE]
-        self.near = near
-        """The platform's view."""
-        self.both = far.end is not near.end
-        self._reading = Reading(scene.protocol, (near, far) if self.both else (near,))
+class StoryReader(Reader):
+    """Reads along with the judge; `story` is what it has read once that is done.
+
+    Of a recording with more orders than it keeps it tells the first, and those that are `named` for certain.
+    """
+
+    def __init__(self, named: Set[str] = frozenset()) -> None:
         self.lives: dict[str, Life] = {}
         self._named = named
         self._others = 0
@@ -115,11 +116,19 @@ class _Reader:
         """Those of the lives whose bill has not come, which are few however long the recording is."""
         self._latest: dict[int, Life] = {}
         """By gun: the order that was authorised last, and does not only wait behind a charge."""
-        self._excerpt = Missing.LINES in header.missing
 
-    def take(self, event: AnyEvent) -> None:
-        self._see(self._reading.feed(event))
+    def begin(self, scene: Scene) -> None:
+        near, far = scene.facts[End.PLATFORM], scene.facts[End.PILE]
+        self.header = scene.header
+        self.near = near
+        """The platform's view."""
+        self.both = far.end is not near.end
+        self._excerpt = Missing.LINES in scene.header.missing
+
+    def passed(self, event: AnyEvent) -> None:
         match event:
+            case Chunk():
+                pass
             case Stimulus(kind="tap"):
                 for life in self._open(event.gun):
                     life.taps += 1
@@ -136,13 +145,25 @@ class _Reader:
             case _:
                 pass
 
-    def finish(self) -> None:
-        self._see(self._reading.finish())
+    @property
+    def full(self) -> bool:
+        """There may have been orders for which there was no room."""
+        return self._others >= LIVES_KEPT
+
+    def story(self) -> Story:
+        """What the recording, which is over, tells of its orders."""
         charged_since = {life.order.authorised_ns for life in self.lives.values() if life.charged}
         for life in self.lives.values():
             if self.both and life.start_sent_ns is not None:
                 life.start_lost = life.at_pile is None or life.at_pile.start_ns is None
             life.next_unstarted = life.next_ns not in charged_since
+        return Story(
+            header=self.header,
+            start_epoch_ns=self.near.start_epoch_ns,
+            lives=tuple(self.lives.values()),
+            excerpt=self._excerpt,
+            timed=Missing.TIMES not in self.header.missing,
+        )
 
     def _open(self, gun: int | None) -> Iterable[Life]:
         return [life for number, life in self._latest.items() if gun in (None, number)]
@@ -154,12 +175,11 @@ class _Reader:
             self._others += not named
             self.lives[order.number] = self._unbilled[order.number] = Life(order)
 
-    def _see(self, taken: Iterable[Taken]) -> None:
-        for facts, seen, message in taken:
-            if facts is self.near:
-                self._message(seen, message)
-            elif facts.at.order is not None:
-                self._seen_at_pile(facts.at.order)
+    def take(self, facts: Facts, seen: Seen, message: Message) -> None:
+        if facts is self.near:
+            self._message(seen, message)
+        elif self.both and facts.at.order is not None:
+            self._seen_at_pile(facts.at.order)
 
     def _seen_at_pile(self, order: Order) -> None:
         life = self.lives.get(order.number)
@@ -220,16 +240,7 @@ class _Reader:
 
 
 def story_of(header: Header, events: Iterable[AnyEvent], named: Set[str] = frozenset()) -> Story:
-    """What a recording tells of its orders; of those that are `named` for certain, however long it is."""
-    reader = _Reader(header, named)
-    for event in events:
-        if not isinstance(event, Note):
-            reader.take(event)
-    reader.finish()
-    return Story(
-        header=header,
-        start_epoch_ns=reader.near.start_epoch_ns,
-        lives=tuple(reader.lives.values()),
-        excerpt=Missing.LINES in header.missing,
-        timed=Missing.TIMES not in header.missing,
-    )
+    """What a recording tells of its orders, where it was not read for that when it was judged."""
+    telling = StoryReader(named)
+    judge(header, events, readers=[telling])
+    return telling.story()

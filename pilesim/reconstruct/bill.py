@@ -16,7 +16,7 @@ import msgspec
 
 from pilesim.contract.contract import BillDue
 from pilesim.reconstruct.story import Passage, Story
-from pilesim.rules.facts import Order, Report, Span
+from pilesim.rules.order import Order, Report, Span
 from pilesim.units import (
     KWH_DWH,
     MINUTE,

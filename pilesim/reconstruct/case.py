@@ -19,7 +19,7 @@ from pilesim.reconstruct.pile import dark_spans, ends_for_no_reason, inferred_ac
 from pilesim.reconstruct.platform import cards_of, platform_moments
 from pilesim.reconstruct.story import Story
 from pilesim.reconstruct.tariffs import settings_of
-from pilesim.rules.facts import Order
+from pilesim.rules.order import Order
 from pilesim.scenario import steps
 from pilesim.scenario.scenario import PileSettings, PlatformCard, PlatformSettings, Scenario
 from pilesim.scenario.tariff import TariffSettings

@@ -14,7 +14,7 @@ from pilesim.reconstruct.line import outages
 from pilesim.reconstruct.moments import Moment, Rank
 from pilesim.reconstruct.platform import by_card, line_of
 from pilesim.reconstruct.story import Passage, Story
-from pilesim.rules.facts import Order
+from pilesim.rules.order import Order
 from pilesim.scenario import steps
 from pilesim.trace.events import LineUp, Stimulus
 from pilesim.units import HOUR, S

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pilesim.quantities import Word, Yuan
 from pilesim.reconstruct.moments import Moment, Rank
 from pilesim.reconstruct.story import Passage, Story
-from pilesim.rules.facts import Order
+from pilesim.rules.order import Order
 from pilesim.scenario import steps
 from pilesim.units import YUAN_MFEN
 from pilesim.wire.messages import (

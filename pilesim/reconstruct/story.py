@@ -10,13 +10,14 @@ from bisect import bisect_left
 from dataclasses import dataclass
 
 from pilesim.contract.contract import Contract
-from pilesim.rules.facts import Order
+from pilesim.rules.facts import Facts
 from pilesim.rules.judge import judge
-from pilesim.rules.reading import Reading, Taken
+from pilesim.rules.order import Order
+from pilesim.rules.reading import Reader
 from pilesim.rules.rule import Scene
 from pilesim.rules.verdict import Finding
 from pilesim.trace.decoder import Seen
-from pilesim.trace.events import Header, Impaired, LineDown, LineUp, Reachable, Stimulus, Trace
+from pilesim.trace.events import AnyEvent, Header, Impaired, LineDown, LineUp, Reachable, Stimulus, Trace
 from pilesim.units import local_datetime
 from pilesim.wire.frame import End
 from pilesim.wire.messages import Message
@@ -89,31 +90,49 @@ class Story:
         return local_datetime(self.start_epoch_ns + t_ns).strftime("%H:%M:%S.%f")[:-3]
 
 
+class _Reader(Reader):
+    """Collects what passes the end by which a story is told."""
+
+    def __init__(self, events: int) -> None:
+        self._events = events
+        self._passed = 0
+        self.passages: list[Passage] = []
+        self.orders: dict[str, Order] = {}
+
+    def begin(self, scene: Scene) -> None:
+        self.scene = scene
+        self.facts = scene.facts[End.PLATFORM]
+
+    def take(self, facts: Facts, seen: Seen, message: Message) -> None:
+        if facts is not self.facts:
+            return
+        at = facts.at
+        answers = at.request.seen if at.request is not None else None
+        # What the end of the recording leaves over was completed by the last event.
+        place = min(self._passed + 1, self._events)
+        self.passages.append(Passage(place, seen, message, at.order, at.asked, at.repeated, answers))
+        if at.order is not None:
+            self.orders[at.order.number] = at.order
+
+    def passed(self, event: AnyEvent) -> None:
+        self._passed += 1
+
+
 def story_of(trace: Trace) -> Story:
     """Read `trace`; UsageError where its protocol is not known."""
     header = trace.header
-    scene = Scene(header)
-    facts = scene.facts[End.PLATFORM]
-    reading = Reading(scene.protocol, [facts])
-    passages: list[Passage] = []
-    orders: dict[str, Order] = {}
-    end_ns = 0
-    for place, event in enumerate(trace.events, 1):
-        end_ns = max(end_ns, event.t_ns)
-        passages += [_passage(place, taken) for taken in reading.feed(event)]
-        # One that is forgotten for want of room is kept here all the same.
-        orders.update((o.number, o) for o in facts.forgotten)
-        orders.update((p.order.number, p.order) for p in passages[-1:] if p.order is not None)
-    passages += [_passage(len(trace.events), taken) for taken in reading.finish()]
+    reader = _Reader(len(trace.events))
+    judgement = judge(header, trace.events, readers=[reader])
+    facts, orders = reader.facts, reader.orders
     for order in facts.orders.values():
         orders.setdefault(order.number, order)
     return Story(
         header=header,
-        protocol=scene.protocol,
-        contract=scene.contract,
+        protocol=reader.scene.protocol,
+        contract=reader.scene.contract,
         end=facts.end,
         start_epoch_ns=facts.start_epoch_ns,
-        passages=tuple(passages),
+        passages=tuple(reader.passages),
         orders=tuple(orders.values()),
         stimuli=tuple((n, event) for n, event in enumerate(trace.events, 1) if isinstance(event, Stimulus)),
         lines=tuple(
@@ -122,16 +141,7 @@ def story_of(trace: Trace) -> Story:
             if isinstance(event, Reachable) or (isinstance(event, LineUp | LineDown) and event.end is facts.end)
         ),
         impaired=tuple(event for event in trace.events if isinstance(event, Impaired)),
-        findings=tuple(
-            finding for result in judge(header, trace.events).rules if result.findings for finding in result.findings
-        ),
+        findings=tuple(finding for result in judgement.rules for finding in result.findings),
         told_offset_ns=facts.told_offset_ns,
-        end_ns=end_ns,
+        end_ns=max((event.t_ns for event in trace.events), default=0),
     )
-
-
-def _passage(place: int, taken: Taken) -> Passage:
-    facts, seen, message = taken
-    at = facts.at
-    answers = at.request.seen if at.request is not None else None
-    return Passage(place, seen, message, at.order, at.asked, at.repeated, answers)

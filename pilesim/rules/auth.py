@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
-from pilesim.rules.facts import Gun, Order
+from pilesim.rules.order import Gun, Order
 from pilesim.rules.rule import Duty, Rule, RuleRow, Scene, Waits
 from pilesim.trace.decoder import Seen
 from pilesim.units import format_duration

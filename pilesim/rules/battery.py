@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 from weakref import WeakKeyDictionary
 
-from pilesim.rules.facts import Order, SettledBill
+from pilesim.rules.order import Order, SettledBill
 from pilesim.rules.rule import Rule, RuleRow, Scene
 from pilesim.trace.decoder import Seen
 from pilesim.trace.events import LineDown, LineUp, Reachable

@@ -6,7 +6,7 @@ Owns what is expected of heartbeats and state reports. Must not know bills.
 from __future__ import annotations
 
 from pilesim.rules.clock import shown
-from pilesim.rules.facts import Order
+from pilesim.rules.order import Order
 from pilesim.rules.rule import Duty, Rule, RuleRow, Scene, Waits
 from pilesim.trace.decoder import Seen
 from pilesim.trace.events import LineDown, LineUp, Reachable, Stimulus

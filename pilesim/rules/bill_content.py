@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from pilesim.rules.beat import is_empty
 from pilesim.rules.bill_flow import before_trace
 from pilesim.rules.clock import shown
-from pilesim.rules.facts import Order, SettledBill, Span
+from pilesim.rules.order import Order, SettledBill, Span
 from pilesim.rules.rule import Rule, RuleRow, Scene
 from pilesim.trace.decoder import Seen
 from pilesim.units import (

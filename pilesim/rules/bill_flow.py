@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from weakref import WeakSet
 
 from pilesim.contract.contract import BillDue
-from pilesim.rules.facts import Order, SettledBill, Span, charge_age
+from pilesim.rules.order import Order, SettledBill, Span, charge_age
 from pilesim.rules.rule import Duty, Rule, RuleRow, Scene, Waits
 from pilesim.trace.decoder import Seen
 from pilesim.trace.events import LineDown, LineUp, Missing, Reachable, Stimulus

@@ -7,11 +7,14 @@ fact as one that was. All times are world ns since the trace's start, unless a n
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from pilesim.contract.contract import BillDue, Contract, Refusal
+from pilesim.rules.order import Gun, Order, Report, Request, SettledBill, Span, charge_age
+from pilesim.rules.pairs import REQUESTS_KEPT, Pairs
 from pilesim.trace.decoder import Seen
 from pilesim.trace.events import Header, LineDown, LineUp, Missing, Reachable, Stimulus
 from pilesim.units import KWH_DWH, MINUTE, S, parse_world_start_ns
@@ -24,15 +27,10 @@ from pilesim.wire.messages import (
     Bill,
     BillReply,
     BmsStop,
-    CardAsk,
     CardReply,
     Ended,
-    EndReason,
     GunReport,
-    GunReportReply,
     GunState,
-    LockAsk,
-    LockTell,
     Message,
     Stamp,
     Start,
@@ -40,7 +38,6 @@ from pilesim.wire.messages import (
     StartReply,
     Stop,
     StopAsk,
-    StopReply,
     Tariff,
     TariffTell,
     TimeTell,
@@ -49,12 +46,6 @@ from pilesim.wire.protocol import protocol_named
 
 ORDERS_KEPT = 256
 """Orders remembered before the oldest settled one is forgotten: days of a busy pile."""
-REQUESTS_KEPT = 32
-"""Requests of one kind that may wait for their replies at a time."""
-ASKED_NS = 30 * S
-"""A message that can answer a request is its answer for so long after it; later it was sent unasked."""
-BEGINNING_NS = 5 * S
-"""In so much of a log that begins in the middle replies may be to what came before it."""
 FOREVER_NS = 1 << 62
 SETTLE_NS = MINUTE
 """A bill that came before its charge was seen to end waits so long for the heartbeat that shows it."""
@@ -62,198 +53,7 @@ GUNS_KEPT = 64
 """Guns of one pile that are told apart; more than any pile has, fewer than a broken gun byte makes up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Something happened at some instant of [early_ns, late_ns]; early None: before the trace, perhaps."""
-
-    early_ns: int | None
-    late_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """A report of a gun, as it was seen."""
-
-    seen: Seen
-    message: GunReport
-
-    @property
-    def t_ns(self) -> int:
-        return self.seen.t_ns
-
-
-@dataclass(slots=True, eq=False)
-class Request:
-    """A message that wants a reply."""
-
-    seen: Seen
-    message: Message
-    answered_ns: int | None = None
-
-
-@dataclass(slots=True, eq=False, weakref_slot=True)
-class Order:
-    """One order on one gun, as far as the trace tells its life."""
-
-    number: str
-    gun: int
-    account: str | None
-    authorised_ns: int | None
-    """When its Authorise (or Start, where that carries the order) passed; None: not in this trace."""
-    balance_mfen: int | None = None
-    tariff: Tariff | None = None
-    balance_ns: int | None = None
-    """When the pile was told another balance than the order came with."""
-    answered_ns: int | None = None
-    on_charging: bool = False
-    """It was authorised while another order charged, and so changes nothing (if suspended, perhaps)."""
-    second: Order | None = None
-    """The order that it took the place of, waiting or occupying."""
-    replaced_ns: int | None = None
-    start_ns: int | None = None
-    """When the first Start for it passed."""
-    starts: int = 0
-    refused: bool = False
-    """The pile has answered its start with a refusal, and not taken that back."""
-    begun: bool = False
-    """The pile has told that it carries out its start, whatever comes of it."""
-    ended_ns: int | None = None
-    """When the pile told that it is over without a charge."""
-    ended_reason: EndReason | None = None
-    stop_ns: int | None = None
-    """When the platform's Stop passed."""
-    at_pile_ns: int | None = None
-    """When a user stopped it at the pile."""
-    unplugged_ns: int | None = None
-    """When the cable was pulled before anything charged."""
-    closed_ns: int | None = None
-    """When it was over without a charge, by whatever cause."""
-    fault_ns: int | None = None
-    fault_seen: bool = False
-    emergency: bool = False
-    power_lost: bool = False
-    by_battery: bool = False
-    """The pile has passed on that the battery ended the charge."""
-    before: Report | None = None
-    """The report before the first charging one."""
-    first: Report | None = None
-    """The first charging report, a heartbeat or a state change."""
-    last: Report | None = None
-    charged: bool = False
-    """A charging heartbeat carried it (or, where the protocol's carry no order, came after its start)."""
-    first_record: Report | None = None
-    """The first charging report that carries start time, energy or meter; a state change carries none."""
-    previous_record: Report | None = None
-    record: Report | None = None
-    """The last such report, and the one before it."""
-    metered_before: Report | None = None
-    """The last report with a meter reading before the charge, and the first after it."""
-    metered_after: Report | None = None
-    after: Report | None = None
-    """The first report that no longer charges."""
-    gapless: bool = True
-    """Charging reports followed one another without a gap or a lost line."""
-    peak: tuple[int, int] = (0, 1)
-    """Highest power seen: 0.1 Wh per ns, as a fraction."""
-    gain_mfen: int = 0
-    """The most that the amount grew from one heartbeat to the next, none missing between them."""
-    over: Span | None = None
-    """The end of the charge."""
-    plugged: Span | None = None
-    leave: Span | None = None
-    """The end of the occupancy: the cable was pulled, or a new start came on the same cable."""
-    leave_by_start: bool = False
-    leave_by_end: bool = False
-    """The bill does not wait for the cable: the end of the charge is that of the order."""
-    parking: tuple[int, int] = (0, 0)
-    """Reports of a free and of another parking place, between the end of the charge and the leave."""
-    bill_seen: Seen | None = None
-    bill: Bill | None = None
-    bill_connection: int = -1
-    """The connection in which its bill was last sent."""
-    acked_ns: int | None = None
-    suspended: str = ""
-    """Why nothing can be held against this order."""
-
-    @property
-    def charging(self) -> bool:
-        return self.last is not None and self.over is None
-
-    @property
-    def shown_dwh(self) -> int | None:
-        """The energy that the last charging report shows: its own figure, else what the meter went on by."""
-        if self.record is None:
-            return None
-        told, before = self.record.message, self.metered_before
-        if told.energy_dwh is not None:
-            return told.energy_dwh
-        if before is None or before.message.meter_dwh is None or told.meter_dwh is None:
-            return None
-        return max(0, told.meter_dwh - before.message.meter_dwh)
-
-    @property
-    def unstarted(self) -> bool:
-        """It is over and certainly never started: no charge, and no Start but one that failed."""
-        if self.authorised_ns is None or self.on_charging or self.first is not None:
-            return False
-        if self.start_ns is None:
-            return self.closed_ns is not None
-        return self.ended_ns is not None and self.ended_ns >= self.start_ns
-
-    @property
-    def leave_before_over(self) -> bool:
-        """The cable was pulled before the charge was seen to be over: that may have ended it."""
-        if self.leave is None or self.leave_by_start or self.leave_by_end or self.over is None:
-            return False
-        early = self.leave.early_ns
-        return early is None or early < self.over.late_ns or self.leave.late_ns <= self.over.late_ns
-
-    @property
-    def due_ns(self) -> int | None:
-        """From when its bill has to leave: it charged and the occupancy is over."""
-        if not self.charged or self.leave is None or self.over is None:
-            return None
-        return max(self.leave.late_ns, self.over.late_ns)
-
-
-@dataclass(slots=True, eq=False)
-class Gun:
-    """One gun, as far as the trace tells."""
-
-    number: int
-    report: Report | None = None
-    previous: Report | None = None
-    metered: Report | None = None
-    """The latest report with a meter reading."""
-    heard_ns: int = 0
-    """When it was last heard of, by a report or by its being alive."""
-    steady: bool = False
-    """Between `previous` and `report` lies no gap of beat.period, no lost line, no lost power."""
-    broken: bool = True
-    cable: bool | None = None
-    """Whether the cable is in: by what was done at the pile where that is recorded, else by the reports."""
-    plugged: Span | None = None
-    unplugged: Span | None = None
-    waiting: Order | None = None
-    """The order that is authorised, or starting, and does not charge yet."""
-    running: Order | None = None
-    """The order that charges, or occupies the gun after its charge."""
-    insulation_ok: bool = True
-    handshake_ok: bool = True
-    """The car answers; a start with one that does not fails by right."""
-    full: bool = False
-    """The battery at the cable is full; a start with it fails by right."""
-    fault: str = ""
-    """The fault (or emergency stop, or maintenance) that was made at the pile and lasts."""
-    tapped_ns: int | None = None
-
-    @property
-    def charging(self) -> bool:
-        return self.running is not None and self.running.charging
-
-
-@dataclass(slots=True)
-class Context:
+class Context(msgspec.Struct):
     """What the message just taken is about."""
 
     order: Order | None = None
@@ -271,32 +71,8 @@ class Context:
     """The order whose charge this report shows to be over."""
 
 
-@dataclass(frozen=True, slots=True)
-class SettledBill:
-    """The first bill of an order (or one of no known order), with all that can be known about its charge."""
-
-    seen: Seen
-    bill: Bill
-    order: Order | None
-
-
-_NAMED_BY: tuple[tuple[str, tuple[type[Message], ...]], ...] = (
-    ("order", (Bill, BillReply, LockAsk, LockTell)),
-    ("account", (Authorise, AuthoriseReply, Start, StartReply, Stop, StopReply, StopAsk, CardAsk, Ended)),
-    ("order", (Start, StartReply)),
-)
-
-
-def identities(one: Message, other: Message) -> tuple[str | None, str | None]:
-    """Whom or what two messages are about, by what both tell: the order of bills and locks, the account of the rest,
-    the order of starts that do not both carry an account. None twice where they tell nothing in common.
-    """
-    for name, kinds in _NAMED_BY:
-        if isinstance(one, kinds) and isinstance(other, kinds):
-            told = getattr(one, name), getattr(other, name)
-            if None not in told:
-                return told
-    return None, None
+NOTHING = Context()
+"""What an event is about that concerns no gun of this end; never written to."""
 
 
 class Facts:
@@ -336,26 +112,17 @@ class Facts:
         self.told_ns: int | None = None
         self.told_offset_ns = 0
         """What the platform's time was ahead of the world's when the pile was last told."""
-        self.answered_request_ns = -1
-        """The latest request of this connection that is known to have arrived, since it was answered."""
-        self.at = Context()
-        self.settled: list[SettledBill] = []
-        self.forgotten: list[Order] = []
+        self.pairs = Pairs(header, contract, self.remote)
+        self.at = NOTHING
+        self.unsettled: list[SettledBill] = []
+        """First bills of which all that can be known is not known yet."""
         self._beat_ns = beat_ns
         self._charging_ns = charging_ns
         """After so long without a report, of a gun at rest and of one that charges, something was missed."""
         self._tariff: Tariff | None = None
         """What the platform has told, where orders bring none."""
-        self._requests: dict[type[Message], list[Request]] = {}
-        self._answered_numbers: deque[int] = deque(maxlen=REQUESTS_KEPT)
-        """Numbers of the requests of this connection that have been answered, the last of them."""
         self._reported_numbers: dict[int, int] = {}
         """Number of the latest report of this connection, by gun."""
-        self._reply_of: dict[type[Message], type[Message]] = dict(contract.replies)
-        self._requests_of: dict[type[Message], list[type[Message]]] = {}
-        for request, reply in contract.replies.items():
-            self._requests_of.setdefault(reply, []).append(request)
-        self._unsettled: list[SettledBill] = []
         self._strange: dict[int, Bill] = {}
         self._take: dict[type[Message], Callable[[Seen, Message], None]] = {
             Alive: self._take_alive,
@@ -431,17 +198,19 @@ class Facts:
     def clear(self, now_ns: int) -> None:
         """A new event: what the last one was about is over."""
         self.now_ns = max(self.now_ns, now_ns)
+        self.at = NOTHING
         if self.began_ns is None:
             self.began_ns = now_ns
-        self.at = Context()
 
     def take(self, seen: Seen, message: Message) -> None:
         """A message passed this end."""
         if not self.connected:
             # A recording may begin in the middle of a connection.
             self._connect(seen.t_ns)
-        self.at = Context()
-        self._pair(seen, message)
+        request = self.pairs.answered_by(seen, message, self.began_ns or 0)
+        at = self.at = Context(request=request, asked=request is not None and seen.direction is Direction.DOWN)
+        if not at.asked:
+            self.pairs.asks(seen, message)
         taker = self._take.get(type(message))
         if taker is not None:
             taker(seen, message)
@@ -466,6 +235,8 @@ class Facts:
 
     def take_stimulus(self, event: Stimulus) -> None:
         """Something was done at the pile."""
+        if self.at is NOTHING:
+            self.at = Context()
         handler = {
             "plug": self._plug,
             "unplug": self._unplug,
@@ -503,28 +274,28 @@ class Facts:
         """Of the card that was held to the pile, as messages carry it."""
         return protocol_named(self.header.protocol).normal_account(str(event.detail.get("account", "")))
 
-    def settle(self, now_ns: int, everything: bool = False) -> None:
-        """Give out the bills about which all is known, or that have waited long enough, as `settled`."""
-        self.settled = []
-        if not self._unsettled:
-            return
+    def settle(self, everything: bool = False) -> list[SettledBill]:
+        """The bills about which all is known by now, or that have waited long enough; each is given once."""
+        settled: list[SettledBill] = []
         kept: list[SettledBill] = []
-        for waiting in self._unsettled:
+        for waiting in self.unsettled:
             order = waiting.order
             known = order is None or not order.charged or _told(order)
-            ripe = everything or known or now_ns - waiting.seen.t_ns > SETTLE_NS
-            (self.settled if ripe else kept).append(waiting)
-        self._unsettled = kept
+            ripe = everything or known or self.now_ns - waiting.seen.t_ns > SETTLE_NS
+            (settled if ripe else kept).append(waiting)
+        self.unsettled = kept
+        return settled
 
-    def forget(self) -> None:
-        """Keep the memory bounded: the oldest order goes that no longer charges, as `forgotten`."""
-        self.forgotten = []
+    def forget(self) -> list[Order]:
+        """Keep the memory bounded: the oldest orders that no longer charge go, and are given."""
+        forgotten: list[Order] = []
         while len(self.orders) > ORDERS_KEPT:
             live = {id(o) for gun in self.guns.values() for o in (gun.running, gun.waiting) if o is not None}
             oldest = next(o for o in self.orders.values() if id(o) not in live)
             del self.orders[oldest.number]
             self.due.pop(oldest.number, None)
-            self.forgotten.append(oldest)
+            forgotten.append(oldest)
+        return forgotten
 
     # Lines and power ----------------------------------------------------------------------------------------
 
@@ -532,9 +303,7 @@ class Facts:
         self.connected = True
         self.connection += 1
         self.up_ns = now_ns
-        self.answered_request_ns = -1
-        self._requests.clear()
-        self._answered_numbers.clear()
+        self.pairs.begin()
         self._reported_numbers.clear()
 
     def _line_changed(self, now_ns: int, up: bool) -> None:
@@ -544,7 +313,7 @@ class Facts:
             self.back_ns = now_ns
         else:
             self.lost_ns = self.outage_ns = now_ns
-            self._requests.clear()
+            self.pairs.lost()
 
     def _power_off(self, event: Stimulus) -> None:
         self.powered = False
@@ -629,37 +398,6 @@ class Facts:
         if order.charged and order.acked_ns is None:
             self.due[order.number] = order
 
-    # Requests and replies -----------------------------------------------------------------------------------
-
-    def _pair(self, seen: Seen, message: Message) -> None:
-        """Which request a reply answers, by kind and gun; account, order and number choose among several."""
-        kind = type(message)
-        waiting = [
-            request
-            for asked in self._requests_of.get(kind, ())
-            for request in self._requests.get(asked, ())
-            if request.seen.direction is not seen.direction
-        ]
-        chosen = None if self._doubled(waiting, seen) else self._choose(waiting, seen, message)
-        if chosen is not None and not self._of_before(seen, chosen):
-            self._answered_numbers.append(_number(chosen))
-            self.at.request = chosen
-            chosen.answered_ns = seen.t_ns
-            self._requests[type(chosen.message)].remove(chosen)
-            self.answered_request_ns = max(self.answered_request_ns, chosen.seen.t_ns)
-            self.at.asked = seen.direction is Direction.DOWN
-        if kind in self._reply_of and not self.at.asked:
-            pending = self._requests.setdefault(kind, [])
-            pending.append(Request(seen, message))
-            del pending[:-REQUESTS_KEPT]
-
-    def _doubled(self, waiting: list[Request], seen: Seen) -> bool:
-        """At the far end: by its number it is once more the reply to a request that has been answered already."""
-        answers = seen.decoded.frame.answers
-        if not self.remote or not answers or answers not in self._answered_numbers:
-            return False
-        return all(_number(request) != answers for request in waiting)
-
     def out_of_place(self, seen: Seen) -> bool:
         """At the far end: a report of a gun that a later one has overtaken; it tells of the past."""
         message = seen.decoded.message
@@ -670,32 +408,6 @@ class Facts:
             return True
         self._reported_numbers[gun] = number
         return False
-
-    def _of_before(self, seen: Seen, request: Request) -> bool:
-        """A log that begins in the middle: by its number the reply is to a request from before the log."""
-        answers = seen.decoded.frame.answers
-        if not self.header.source or not answers or seen.t_ns - (self.began_ns or 0) > BEGINNING_NS:
-            return False
-        return 0 < _number(request) - answers <= REQUESTS_KEPT
-
-    def _choose(self, waiting: list[Request], seen: Seen, message: Message) -> Request | None:
-        unasked = isinstance(message, Authorise | Stop)
-        if unasked:
-            waiting = [r for r in waiting if seen.t_ns - r.seen.t_ns <= ASKED_NS and _alike(r.message, message)]
-        gunless = seen.decoded.frame.gun is None
-        same_gun = [r for r in waiting if gunless or r.message.gun == message.gun]
-        if not same_gun:
-            return waiting[0] if len(waiting) == 1 and not unasked else None
-        answers = seen.decoded.frame.answers
-
-        def likeness(request: Request) -> tuple[bool, bool, bool]:
-            asked = request.message
-            change = not isinstance(asked, GunReport | GunReportReply) or asked.change == getattr(
-                message, "change", False
-            )
-            return (change, _alike(asked, message), bool(answers) and answers == _number(request))
-
-        return max(same_gun, key=likeness)
 
     # Messages -----------------------------------------------------------------------------------------------
 
@@ -906,7 +618,7 @@ class Facts:
             if order is gun.waiting and order.start_ns is not None and self.contract.bill_of_failed_start:
                 self._fails(gun, order, seen.t_ns)
         if not self.at.repeated:
-            self._unsettled.append(SettledBill(seen, message, order))
+            self.unsettled.append(SettledBill(seen, message, order))
 
     def _take_bill_reply(self, seen: Seen, message: Message) -> None:
         assert isinstance(message, BillReply)
@@ -1055,22 +767,8 @@ def _flowed_dwh(message: GunReport) -> int | None:
     return message.energy_dwh if message.energy_dwh is not None else message.meter_dwh
 
 
-def charge_age(order: Order) -> int:
-    """What "oldest" goes by: when the order began to charge."""
-    return order.first.t_ns if order.first is not None else order.start_ns or 0
-
-
 def _last_ns(order: Order, default_ns: int) -> int:
     return order.last.t_ns if order.last is not None else default_ns
-
-
-def _alike(asked: Message, reply: Message) -> bool:
-    was, now = identities(asked, reply)
-    return was == now
-
-
-def _number(request: Request) -> int:
-    return request.seen.decoded.frame.sequence
 
 
 def _order_of(message: Authorise | Start, number: str, t_ns: int, tariff: Tariff | None) -> Order:

@@ -5,7 +5,8 @@ Owns what is expected of frames as such. Must not know orders or charges.
 
 from __future__ import annotations
 
-from pilesim.rules.facts import Request, identities
+from pilesim.rules.order import Request
+from pilesim.rules.pairs import identities
 from pilesim.rules.rule import Duty, Rule, RuleRow, Scene, Waits
 from pilesim.trace.decoder import Noise, Seen
 from pilesim.trace.events import LineDown, LineUp, Reachable

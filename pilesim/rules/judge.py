@@ -5,17 +5,18 @@ Owns the order in which facts, duties and rules see an event. Must not know any 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from pilesim.rules.facts import Facts
+from pilesim.rules.facts import ORDERS_KEPT, Facts
 from pilesim.rules.line import LineVerdict, LineWatch
-from pilesim.rules.rule import Rule, Scene
+from pilesim.rules.reading import Reader
+from pilesim.rules.rule import Duties, Rule, Scene
 from pilesim.rules.table import RULES
 from pilesim.rules.verdict import Finding, RuleResult, Verdict
 from pilesim.trace.decoder import Decoder, Noise, Seen
-from pilesim.trace.events import AnyEvent, Header, LineDown, LineUp, Note, Reachable, Stimulus
+from pilesim.trace.events import AnyEvent, Chunk, Header, LineDown, LineUp, Note, Reachable, Stimulus
 from pilesim.units import MS
 from pilesim.wire.frame import End
 from pilesim.wire.messages import Message
@@ -45,12 +46,24 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return tuple(r.id for r in self.rules if r.verdict is Verdict.FAIL)
 
 
-def judge(header: Header, events: Iterable[AnyEvent], *, limits: Mapping[str, int] | None = None) -> Judgement:
+def judge(
+    header: Header,
+    events: Iterable[AnyEvent],
+    *,
+    limits: Mapping[str, int] | None = None,
+    readers: Sequence[Reader] = (),
+) -> Judgement:
     """Judge one trace by all rules; `limits` (rule id to ns or the rule's unit) go before the header's.
+
+    `readers` see what the rules see, in the same pass: whoever else wants to know what a recording tells need not
+    decode it again.
 
     Raises UsageError where the header's protocol is not known, ValueError where its start is no time.
     """
-    bench = _Bench(Scene(header, limits))
+    scene = Scene(header, limits)
+    bench = _Bench(scene, readers)
+    for reader in readers:
+        reader.begin(scene)
     for event in events:
         bench.feed(event)
     return bench.finish()
@@ -76,10 +89,15 @@ class Watch:
 
 
 class _Side:
-    """The rules that judge one end, by what they want to see."""
+    """One end: what is known there, what is due of it, and the rules that judge it, by what they want to see."""
 
-    def __init__(self, rules: list[Rule], facts: Facts) -> None:
+    def __init__(self, rules: list[Rule], facts: Facts, duties: Duties) -> None:
         self.facts = facts
+        self.duties = duties
+        self.ask(rules)
+
+    def ask(self, rules: list[Rule]) -> None:
+        """From now on these are its rules."""
         self.rules = rules
         self.on_frame = _overriding(rules, "on_frame")
         self.on_noise = _overriding(rules, "on_noise")
@@ -89,14 +107,12 @@ class _Side:
         self.on_forgotten = _overriding(rules, "on_forgotten")
         self._wanting: dict[type[Message], list[Rule]] = {}
 
-    def without(self, blind: list[Rule]) -> _Side:
-        """The same side once `blind` can say nothing more."""
-        return _Side([rule for rule in self.rules if rule not in blind], self.facts)
-
     def wanting(self, kind: type[Message]) -> list[Rule]:
-        if kind not in self._wanting:
-            self._wanting[kind] = [r for r in self.rules if kind in r.wants or Message in r.wants]
-        return self._wanting[kind]
+        """Those that want to see messages of `kind`."""
+        rules = self._wanting.get(kind)
+        if rules is None:
+            rules = self._wanting[kind] = [r for r in self.rules if kind in r.wants or Message in r.wants]
+        return rules
 
 
 def _overriding(rules: list[Rule], handler: str) -> list[Rule]:
@@ -104,67 +120,79 @@ def _overriding(rules: list[Rule], handler: str) -> list[Rule]:
 
 
 class _Bench:
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, readers: Sequence[Reader] = ()) -> None:
         self._scene = scene
+        self._readers = readers
+        self._ends = scene.ends
         self._decoder = Decoder(scene.protocol)
         self._line = LineWatch(scene.facts[End.PILE].end, scene.protocol, scene.ends)
         self._paced = [duties.transit for duties in scene.duties.values() if duties.transit.ns_per_byte]
-        self._ends = [(scene.facts[end], scene.duties[end]) for end in End]
         self._now_ns = 0
         self._undecoded = 0
         self._refused = refused = {**scene.contract.not_applicable, **scene.header.not_applicable}
         self._rules: dict[str, Rule] = {row.id: row.kind(row, scene) for row in RULES if row.id not in refused}
         # A rule that the whole log tells too little for is not even asked.
-        self._sides = {
-            end: _Side([r for r in self._rules.values() if r.row.judges is end and not r.blind], scene.facts[end])
+        self._sides = [
+            _Side(
+                [rule for rule in self._rules.values() if rule.row.judges is end and not rule.blind],
+                scene.facts[end],
+                scene.duties[end],
+            )
             for end in End
-        }
+        ]
+        self._seeing = {end: [side for side in self._sides if side.facts.end is end] for end in End}
+        """By where a frame is seen: the ends that are judged by it."""
 
     def rules(self) -> Iterable[Rule]:
         return self._rules.values()
 
     def feed(self, event: AnyEvent) -> None:
-        self._now_ns = now_ns = max(self._now_ns, event.t_ns)
-        self._line.feed(event)
-        self._scene.ends.feed(event)
+        self._now_ns = max(self._now_ns, event.t_ns)
+        if self._ends.gone:
+            self._line.compare()
+        if not isinstance(event, Chunk):
+            self._ends.feed(event)
         for transit in self._paced:
             transit.take(event)
-        for facts, duties in self._ends:
-            facts.clear(now_ns)
-            duties.run(now_ns)
+        for side in self._sides:
+            side.facts.clear(self._now_ns)
+            side.duties.run(self._now_ns)
         for item in self._decoder.feed(event):
             self._item(item)
-        if isinstance(event, LineUp | LineDown | Reachable):
-            self._line_event(event)
-        elif isinstance(event, Stimulus):
-            self._stimulus(event)
-        elif isinstance(event, Note):
-            self._scene.notes.append(event)
-            del self._scene.notes[:-NOTES_KEPT]
-        self._settle()
+        if not isinstance(event, Chunk):
+            self._other(event)
+        for reader in self._readers:
+            reader.passed(event)
+        for side in self._sides:
+            if side.facts.unsettled or len(side.facts.orders) > ORDERS_KEPT:
+                self._settle(side)
 
     def finish(self) -> Judgement:
         for item in self._decoder.finish():
             self._item(item)
-        for end in End:
-            self._scene.duties[end].finish(self._now_ns)
-        self._scene.ends.finish(self._now_ns)
-        self._settle(everything=True)
-        for side in self._sides.values():
+        for side in self._sides:
+            side.duties.finish(self._now_ns)
+        self._ends.finish(self._now_ns)
+        for side in self._sides:
+            self._settle(side, everything=True)
+        for side in self._sides:
             for rule in side.rules:
                 rule.guarded(rule.on_finish)
         remarks = []
         if self._undecoded:
             remarks.append(f"{self._undecoded} frames could not be decoded: their rules were not asked")
-        for end in End:
-            if self._scene.facts[end].remote:
+        for side in self._sides:
+            end = side.facts.judges
+            if side.facts.remote:
                 remarks.append(f"nothing was recorded at the {end}: it is judged by what the other end saw")
-            pace_ns = self._scene.duties[end].transit.ns_per_byte
+            pace_ns = side.duties.transit.ns_per_byte
             if pace_ns:
                 takes = f"{pace_ns / MS:.3f} ms"
                 remarks.append(f"a byte takes {takes} on the wire to the {end}: its deadlines do not count that")
         return Judgement(
-            rules=tuple(self._result(row.id) for row in RULES), line=self._line.verdict(), remarks=tuple(remarks)
+            rules=tuple(self._result(row.id) for row in RULES),
+            line=self._line.verdict(self._now_ns),
+            remarks=tuple(remarks),
         )
 
     def _result(self, rule: str) -> RuleResult:
@@ -180,28 +208,28 @@ class _Bench:
         )
 
     def _item(self, item: Seen | Noise) -> None:
-        self._scene.ends.see(item)
-        for side in self._sides.values():
-            if side.facts.end is not item.end:
-                continue
-            if isinstance(item, Noise):
-                if item.direction.sender is side.facts.judges:
-                    self._scene.duties[side.facts.judges].damaged(item.t_ns)
-                for rule in side.on_noise:
-                    rule.guarded(rule.on_noise, item)
-            else:
+        self._ends.see(item)
+        for side in self._seeing[item.end]:
+            if isinstance(item, Seen):
                 self._seen(side, item)
+                continue
+            if item.direction.sender is side.facts.judges:
+                side.duties.damaged(item.t_ns)
+            for rule in side.on_noise:
+                rule.guarded(rule.on_noise, item)
 
     def _seen(self, side: _Side, seen: Seen) -> None:
-        message = seen.decoded.message
+        facts, message = side.facts, seen.decoded.message
         deaf: list[Rule] = []
-        if side.facts.out_of_place(seen):
+        if facts.remote and facts.out_of_place(seen):
             return
         if seen.decoded.untold:
-            side, deaf = self._heedful(side, seen)
+            deaf = self._deaf(side, seen)
         if message is not None:
-            side.facts.take(seen, message)
-        elif side.facts.judges is End.PILE:
+            facts.take(seen, message)
+            for reader in self._readers:
+                reader.take(facts, seen, message)
+        elif facts.judges is End.PILE:
             self._undecoded += 1
         # As `guarded` does, without its call: half of a judgement's time is spent between these lines.
         for rule in side.on_frame:
@@ -211,47 +239,54 @@ class _Bench:
                 rule.broke(error)
         if message is not None:
             for rule in side.wanting(type(message)):
-                if rule in deaf:
+                if deaf and rule in deaf:
                     continue
                 try:
                     rule.on_seen(seen, message)
                 except Exception as error:
                     rule.broke(error)
-        self._scene.duties[side.facts.judges].prove(seen)
+        side.duties.prove(seen)
 
-    def _heedful(self, side: _Side, seen: Seen) -> tuple[_Side, list[Rule]]:
-        """The rules for which a log still tells enough, and those among them that this message tells too little."""
+    def _deaf(self, side: _Side, seen: Seen) -> list[Rule]:
+        """The rules that a message tells too little; those to which the log tells too little from now on are done."""
         deaf = [rule for rule in side.rules if not rule.heeds(seen)]
-        blind = [rule for rule in deaf if rule.blind]
-        if blind:
-            self._sides[side.facts.judges] = side = side.without(blind)
-        return side, [rule for rule in deaf if not rule.blind]
+        if any(rule.blind for rule in deaf):
+            side.ask([rule for rule in side.rules if rule not in deaf or not rule.blind])
+        return deaf
+
+    def _other(self, event: AnyEvent) -> None:
+        """What an event that holds no bytes tells of line and pile."""
+        self._line.feed(event)
+        if isinstance(event, LineUp | LineDown | Reachable):
+            self._line_event(event)
+        elif isinstance(event, Stimulus):
+            self._stimulus(event)
+        elif isinstance(event, Note):
+            self._scene.notes.append(event)
+            del self._scene.notes[:-NOTES_KEPT]
 
     def _line_event(self, event: LineUp | LineDown | Reachable) -> None:
-        for end, side in self._sides.items():
+        for side in self._sides:
             if not isinstance(event, Reachable) and event.end is not side.facts.end:
                 continue
             side.facts.take_line(event)
-            self._scene.duties[end].line_changed(event.t_ns)
+            side.duties.line_changed(event.t_ns)
             for rule in side.on_line:
                 rule.guarded(rule.on_line, event)
 
     def _stimulus(self, event: Stimulus) -> None:
-        for end, side in self._sides.items():
+        for side in self._sides:
             side.facts.take_stimulus(event)
             if event.kind in ("power-on", "power-off"):
-                self._scene.duties[end].line_changed(event.t_ns)
+                side.duties.line_changed(event.t_ns)
             for rule in side.on_stimulus:
                 rule.guarded(rule.on_stimulus, event)
 
-    def _settle(self, everything: bool = False) -> None:
-        for side in self._sides.values():
-            side.facts.settle(self._now_ns, everything)
-            for settled in side.facts.settled:
-                for rule in side.on_bill:
-                    if not settled.seen.decoded.untold or rule.heeds(settled.seen):
-                        rule.guarded(rule.on_bill, settled)
-            side.facts.forget()
-            for order in side.facts.forgotten:
-                for rule in side.on_forgotten:
-                    rule.guarded(rule.on_forgotten, order)
+    def _settle(self, side: _Side, everything: bool = False) -> None:
+        for settled in side.facts.settle(everything):
+            for rule in side.on_bill:
+                if not settled.seen.decoded.untold or rule.heeds(settled.seen):
+                    rule.guarded(rule.on_bill, settled)
+        for order in side.facts.forget():
+            for rule in side.on_forgotten:
+                rule.guarded(rule.on_forgotten, order)

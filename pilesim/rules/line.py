@@ -11,7 +11,7 @@ from collections.abc import Callable
 import msgspec
 
 from pilesim.rules.ends import Ends, Gone
-from pilesim.trace.events import AnyEvent, Chunk, Impaired, LineDown, LineUp
+from pilesim.trace.events import AnyEvent, Impaired, LineDown, LineUp
 from pilesim.units import MINUTE
 from pilesim.wire.frame import Direction, End, Frame
 from pilesim.wire.protocol import Protocol
@@ -65,7 +65,7 @@ class LineVerdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class LineWatch:
-    """Feed it the events; `verdict` sums up."""
+    """Feed it the events, but for bytes; `verdict` sums up."""
 
     def __init__(self, end: End, protocol: Protocol, ends: Ends) -> None:
         self._end = end
@@ -76,7 +76,6 @@ class LineWatch:
         self._held_ns = 0
         self._down_ns: int | None = None
         self._outages: list[int] = [0, 0, 0]
-        self._now_ns = 0
         self._take: dict[type, Callable[[AnyEvent], None]] = {
             Impaired: self._impaired,
             LineDown: self._lost,
@@ -85,13 +84,9 @@ class LineWatch:
 
     def feed(self, event: AnyEvent) -> None:
         """Take one event, in order."""
-        self._now_ns = max(self._now_ns, event.t_ns)
-        if self._ends.gone:
-            self._compared()
-        if not isinstance(event, Chunk):
-            taker = self._take.get(type(event))
-            if taker is not None:
-                taker(event)
+        taker = self._take.get(type(event))
+        if taker is not None:
+            taker(event)
 
     def _impaired(self, event: AnyEvent) -> None:
         assert isinstance(event, Impaired)
@@ -109,7 +104,7 @@ class LineWatch:
                 )
             )
 
-    def _compared(self) -> None:
+    def compare(self) -> None:
         """What the two ends show of the line and no impairment tells."""
         for gone in self._ends.gone:
             self._counts[gone.effect] = self._counts.get(gone.effect, 0) + 1
@@ -144,11 +139,11 @@ class LineWatch:
         self._outages[1] += lasted_ns <= FLAP_NS
         self._outages[2] = max(self._outages[2], lasted_ns)
 
-    def verdict(self) -> LineVerdict:
-        """What the line did up to now; an outage that lasts counts as one."""
-        self._compared()
+    def verdict(self, now_ns: int) -> LineVerdict:
+        """What the line did up to `now_ns`; an outage that lasts counts as one."""
+        self.compare()
         if self._down_ns is not None:
-            self._count_outage(self._now_ns - self._down_ns)
+            self._count_outage(now_ns - self._down_ns)
             self._down_ns = None
         count = self._counts.get
         return LineVerdict(

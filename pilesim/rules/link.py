@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from pilesim.rules.auth import can_start
-from pilesim.rules.facts import Order, Report
+from pilesim.rules.order import Order, Report
 from pilesim.rules.rule import Duty, Rule, RuleRow, Scene, Waits
 from pilesim.trace.decoder import Seen
 from pilesim.trace.events import LineDown, LineUp, Reachable, Stimulus

@@ -6,7 +6,7 @@ Owns the platform's conduct of an order. Must not know the reference platform.
 from __future__ import annotations
 
 from pilesim.rules.auth import EndOfUnstarted
-from pilesim.rules.facts import Order
+from pilesim.rules.order import Order
 from pilesim.rules.rule import Duty, Rule, RuleRow, Scene
 from pilesim.trace.decoder import Seen
 from pilesim.units import format_duration, format_yuan

@@ -1,51 +1,25 @@
-"""A recording read by one end or by both: the facts of each, fed event by event, and each message as it is taken.
+"""Who reads a recording along with the judge: each message as it is taken into the facts, and each event.
 
-Owns the order in which a story feeds facts, which is the judge's. Must not know what is read for, nor any rule.
+Owns the order in which a reader is told. Must not know what is read for, nor any rule.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 from pilesim.rules.facts import Facts
-from pilesim.trace.decoder import Decoder, Noise, Seen
-from pilesim.trace.events import AnyEvent, LineDown, LineUp, Reachable, Stimulus
+from pilesim.rules.rule import Scene
+from pilesim.trace.decoder import Seen
+from pilesim.trace.events import AnyEvent
 from pilesim.wire.messages import Message
-from pilesim.wire.protocol import Protocol
-
-Taken = tuple[Facts, Seen, Message]
-"""A message, and the facts of the end that it passed, whose `at` says what it is about."""
 
 
-class Reading:
-    """Both methods give messages one by one, and have to be read to their end."""
+class Reader:
+    """Subclasses override what they need. Where one end was recorded, the facts of both are of what passed that one."""
 
-    def __init__(self, protocol: Protocol, facts: Iterable[Facts]) -> None:
-        self._decoder = Decoder(protocol)
-        self._facts = tuple(facts)
+    def begin(self, scene: Scene) -> None:
+        """The recording begins; the facts of `scene` are up to date at each call after this."""
 
-    def feed(self, event: AnyEvent) -> Iterator[Taken]:
-        """What `event` completed; what it says of line and pile is taken after that."""
-        for facts in self._facts:
-            facts.clear(event.t_ns)
-        yield from self._taken(self._decoder.feed(event))
-        for facts in self._facts:
-            if isinstance(event, LineUp | LineDown | Reachable):
-                facts.take_line(event)
-            elif isinstance(event, Stimulus):
-                facts.take_stimulus(event)
-            facts.settle(event.t_ns)
-            facts.forget()
+    def take(self, facts: Facts, seen: Seen, message: Message) -> None:
+        """A message has passed an end and been taken into its facts, whose `at` says what it is about."""
 
-    def finish(self) -> Iterator[Taken]:
-        """What was left when the recording ended."""
-        return self._taken(self._decoder.finish())
-
-    def _taken(self, items: Iterable[Seen | Noise]) -> Iterator[Taken]:
-        for item in items:
-            if isinstance(item, Noise) or item.decoded.message is None:
-                continue
-            for facts in self._facts:
-                if facts.end is item.end and not facts.out_of_place(item):
-                    facts.take(item, item.decoded.message)
-                    yield facts, item, item.decoded.message
+    def passed(self, event: AnyEvent) -> None:
+        """All that the event tells has been taken, and all that it completed."""

@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
 
+import msgspec
+
 from pilesim.contract.contract import Contract, Limit
 from pilesim.contract.contracts import contract_of
 from pilesim.rules.ends import Ends
-from pilesim.rules.facts import Facts, Order, SettledBill
+from pilesim.rules.facts import Facts
 from pilesim.rules.needs import Fact, lacking, untold
+from pilesim.rules.order import Order, SettledBill
 from pilesim.rules.transit import Transit
 from pilesim.rules.verdict import Blame, Finding, Level, Margin, RuleResult, Verdict
 from pilesim.trace.decoder import Noise, Seen
@@ -53,8 +56,7 @@ class Waits(Enum):
     """Goes on whatever the line does."""
 
 
-@dataclass(slots=True, eq=False)
-class Duty:
+class Duty(msgspec.Struct, eq=False):
     """Something that has to happen by a deadline."""
 
     rule: Rule
@@ -85,9 +87,12 @@ class Duties:
         """A duty begins when what asks for it has reached the end, and is done when that has handed over what does it:
         so limits and measurements are the end's own, whatever the wire needs."""
         self._facts = facts
+        self._sends = facts.judges.sends
         self._heap: list[tuple[int, int, int, Duty]] = []
         """When to look whether a deadline was missed, a serial number, the deadline, and whose it is."""
         self._open: dict[int, Duty] = {}
+        self._overdue = 0
+        """How many of them are."""
         self._serial = 0
         self._heard_ns = 0
         """When the judged end was last heard."""
@@ -110,8 +115,10 @@ class Duties:
         self._wind(duty, now_ns)
 
     def close(self, duty: Duty) -> None:
-        duty.closed = True
-        self._open.pop(id(duty), None)
+        if not duty.closed:
+            duty.closed = True
+            del self._open[id(duty)]
+            self._overdue -= duty.overdue_ns is not None
 
     def run(self, now_ns: int) -> None:
         """Every deadline before `now_ns` has passed; at the very instant an arrival still counts."""
@@ -124,6 +131,7 @@ class Duties:
                 self._look(settled_ns, deadline, duty)
             elif self._unproven(duty):
                 duty.overdue_ns = deadline
+                self._overdue += 1
             else:
                 self.miss(duty, now_ns)
 
@@ -144,15 +152,15 @@ class Duties:
         facts = self._facts
         if facts.at.request is not None:
             self._answered.add(type(facts.at.request.message))
-        if seen.direction.sender is not facts.judges:
+        if seen.direction is not self._sends:
             return
         silent_ns, self._heard_ns = self.silent_ns(seen.t_ns), seen.t_ns
         if not seen.decoded.frame.sound:
             self._damaged_ns = seen.t_ns
-        for duty in [d for d in self._open.values() if d.overdue_ns is not None]:
+        for duty in [d for d in self._open.values() if d.overdue_ns is not None] if self._overdue else ():
             if duty.waits is Waits.UP or duty.arrived:
                 self._prove_sent(duty, seen.t_ns, silent_ns)
-            elif not facts.header.connectionless and facts.answered_request_ns > duty.since_ns:
+            elif not facts.header.connectionless and facts.pairs.answered_ns > duty.since_ns:
                 self._in_vain(duty)
 
     def damaged(self, now_ns: int) -> None:
@@ -211,6 +219,7 @@ class Duties:
                 self.close(duty)
                 duty.rule.open("the line went down before the deadline: perhaps the request never arrived")
             elif duty.waits is Waits.UP:
+                self._overdue -= duty.overdue_ns is not None
                 duty.overdue_ns = None
                 if can_send:
                     self._wind(duty, now_ns)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pilesim.contract.contract import Refusal
-from pilesim.rules.facts import Gun, Order, Request, SettledBill
+from pilesim.rules.order import Gun, Order, Request, SettledBill
 from pilesim.rules.rule import Duty, Rule, RuleRow, Scene, Waits
 from pilesim.trace.decoder import Seen
 from pilesim.trace.events import Stimulus

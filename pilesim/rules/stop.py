@@ -5,7 +5,7 @@ Owns what is expected when a charge has to end. Must not know the unplug (safe) 
 
 from __future__ import annotations
 
-from pilesim.rules.facts import Order, SettledBill
+from pilesim.rules.order import Order, SettledBill
 from pilesim.rules.rule import Duty, Rule, RuleRow, Scene, Waits
 from pilesim.rules.start import INSULATION
 from pilesim.trace.decoder import Seen

@@ -8,7 +8,8 @@ it (rules, player and reports do) nor what any message is good for.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from dataclasses import dataclass
+
+import msgspec
 
 from pilesim.trace.events import AnyEvent, Chunk, Finish, LineDown, LineUp, Mention
 from pilesim.trace.mention import decoded_mention
@@ -16,8 +17,7 @@ from pilesim.wire.frame import Decoded, Direction, End, Frame, Garbage
 from pilesim.wire.protocol import FRAMES_REMEMBERED, GAP_NS, Framer, Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True, gc=False):
     """A frame that passed one end of the line, whole at `t_ns`."""
 
     t_ns: int
@@ -34,8 +34,7 @@ class Seen:
     """Line of the log that its first byte came from; 0 where the recording is of no log."""
 
 
-@dataclass(frozen=True, slots=True)
-class Noise:
+class Noise(msgspec.Struct, frozen=True, gc=False):
     """Bytes that are no frame, the last of which passed at `t_ns`; told later, when it is certain."""
 
     t_ns: int
@@ -53,7 +52,11 @@ class Noise:
 class _Lane:
     """One direction at one end of one connection."""
 
-    def __init__(self, framer: Framer) -> None:
+    def __init__(self, end: End, direction: Direction, framer: Framer) -> None:
+        self.end = end
+        self.direction = direction
+        self.sender = end is direction.sender
+        """What is seen here is as it was sent."""
         self.framer = framer
         self.touched = False
         self.held = 0
@@ -90,6 +93,8 @@ class Decoder:
     def __init__(self, protocol: Protocol) -> None:
         self._protocol = protocol
         self._lanes: dict[tuple[End, Direction], _Lane] = {}
+        self._holding = False
+        """Some lane may hold bytes."""
         self._counts = dict.fromkeys(End, 0)
         self._sent: OrderedDict[tuple[Direction, bytes], None] = OrderedDict()
         self._now_ns = 0
@@ -100,55 +105,53 @@ class Decoder:
         What a false start had held back comes before it, as of the end of the silence that showed it as one: an
         end that answers it answers it then.
         """
-        told = self._after_silence(event.t_ns)
+        told = self._after_silence(event.t_ns) if self._holding else []
         self._now_ns = max(self._now_ns, event.t_ns)
-        return told + self._completed(event)
+        if isinstance(event, Chunk):
+            self._chunk(event, told)
+        elif isinstance(event, LineUp | LineDown):
+            told += self._close(event.end)
+        elif isinstance(event, Mention):
+            told.append(self._mentioned(event))
+        elif isinstance(event, Finish):
+            told += self.finish()
+        return told
 
     def _after_silence(self, now_ns: int) -> list[Seen | Noise]:
         told: list[Seen | Noise] = []
-        silent = [key for key, lane in self._lanes.items() if lane.held and self._is_over(lane, now_ns)]
-        for end, direction in sorted(silent, key=lambda key: self._lanes[key].last_ns):
-            lane = self._lanes[end, direction]
+        holding = [lane for lane in self._lanes.values() if lane.held]
+        self._holding = bool(holding)
+        for lane in sorted((lane for lane in holding if _is_over(lane, now_ns)), key=lambda lane: lane.last_ns):
             for item in lane.framer.gap():
                 t_ns = lane.last_ns if isinstance(item, Garbage) else lane.last_ns + GAP_NS
-                told.append(self._item(lane, item, t_ns, end, direction, False))
+                told.append(self._item(lane, item, t_ns, False))
             lane.held = 0
             lane.touched = False
         return told
 
-    @staticmethod
-    def _is_over(lane: _Lane, now_ns: int) -> bool:
-        """A frame that has begun will never be whole."""
-        return bool(lane.framer.pending) and lane.last_ns + GAP_NS < now_ns
-
-    def _completed(self, event: AnyEvent) -> list[Seen | Noise]:
-        if isinstance(event, Chunk):
-            lane = self._lanes.get((event.end, event.direction))
-            if lane is None:
-                lane = _Lane(self._protocol.framer(event.direction))
-                self._lanes[event.end, event.direction] = lane
-            lane.touched = lane.touched or event.altered
-            told: list[Seen | Noise] = []
-            old = lane.held
-            lane.held += len(event.data)
-            lane.came_from(len(event.data), event.line)
-            for item in lane.framer.feed(event.data, event.t_ns):
-                old -= len(item.raw)
-                lane.held -= len(item.raw)
-                # Bytes that wholly came before this chunk are only now known to be no frame.
-                t_ns = lane.last_ns if old >= 0 else self._now_ns
-                told.append(self._item(lane, item, t_ns, event.end, event.direction, False))
-            lane.last_ns = self._now_ns
+    def _chunk(self, chunk: Chunk, told: list[Seen | Noise]) -> None:
+        lane = self._lanes.get((chunk.end, chunk.direction))
+        if lane is None:
+            lane = _Lane(chunk.end, chunk.direction, self._protocol.framer(chunk.direction))
+            self._lanes[chunk.end, chunk.direction] = lane
+        if chunk.altered:
+            lane.touched = True
+        old, size = lane.held, len(chunk.data)
+        held = old + size
+        lane.came_from(size, chunk.line)
+        for item in lane.framer.feed(chunk.data, chunk.t_ns):
+            size = len(item.raw)
+            old -= size
+            held -= size
+            # Bytes that wholly came before this chunk are only now known to be no frame.
+            told.append(self._item(lane, item, lane.last_ns if old >= 0 else self._now_ns, False))
+        lane.held = held
+        lane.last_ns = self._now_ns
+        if held:
+            self._holding = True
+        else:
             # What is still pending may hold altered bytes; what has been given out takes the mark with it.
-            lane.touched = lane.touched and lane.held > 0
-            return told
-        if isinstance(event, LineUp | LineDown):
-            return self._close(event.end)
-        if isinstance(event, Mention):
-            return [self._mentioned(event)]
-        if isinstance(event, Finish):
-            return self.finish()
-        return []
+            lane.touched = False
 
     def _mentioned(self, event: Mention) -> Seen:
         self._counts[event.end] += 1
@@ -164,21 +167,26 @@ class Decoder:
         for direction in Direction:
             lane = self._lanes.pop((end, direction), None)
             if lane is not None:
-                told += [self._item(lane, item, lane.last_ns, end, direction, True) for item in lane.framer.gap()]
+                told += [self._item(lane, item, lane.last_ns, True) for item in lane.framer.gap()]
         return told
 
-    def _item(
-        self, lane: _Lane, item: Frame | Garbage, t_ns: int, end: End, direction: Direction, broken_off: bool
-    ) -> Seen | Noise:
-        touched, line = lane.touched, lane.line_of(len(item.raw))
+    def _item(self, lane: _Lane, item: Frame | Garbage, t_ns: int, broken_off: bool) -> Seen | Noise:
+        end, direction, touched, line = lane.end, lane.direction, lane.touched, lane.line_of(len(item.raw))
         if isinstance(item, Garbage):
             return Noise(t_ns, end, direction, item, touched, broken_off, line)
-        self._counts[end] += 1
-        key = (direction, item.raw)
-        altered = touched and key not in self._sent
-        if end is direction.sender and not touched:
+        index = self._counts[end] = self._counts[end] + 1
+        altered = False
+        if touched:
+            altered = (direction, item.raw) not in self._sent
+        elif lane.sender:
+            key = (direction, item.raw)
             self._sent[key] = None
             self._sent.move_to_end(key)
             if len(self._sent) > FRAMES_REMEMBERED:
                 self._sent.popitem(last=False)
-        return Seen(t_ns, end, direction, self._counts[end], self._protocol.decode(item), altered, touched, line)
+        return Seen(t_ns, end, direction, index, self._protocol.decode(item), altered, touched, line)
+
+
+def _is_over(lane: _Lane, now_ns: int) -> bool:
+    """A frame that has begun will never be whole."""
+    return bool(lane.framer.pending) and lane.last_ns + GAP_NS < now_ns

@@ -19,6 +19,9 @@ class End(StrEnum):
     PILE = "pile"
     PLATFORM = "platform"
 
+    __hash__ = str.__hash__
+    """A member is its text; Enum's own hash is many times slower, and every frame is looked up by this one."""
+
     @property
     def other(self) -> End:
         return End.PLATFORM if self is End.PILE else End.PILE
@@ -34,6 +37,9 @@ class Direction(StrEnum):
 
     UP = "up"
     DOWN = "down"
+
+    __hash__ = str.__hash__
+    """As of `End`."""
 
     @property
     def sender(self) -> End:

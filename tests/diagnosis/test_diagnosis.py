@@ -14,7 +14,7 @@ from pilesim.conformance.matrix import Proof, load_proofs
 from pilesim.conformance.runner import Options
 from pilesim.diagnosis.diagnose import Diagnosis, diagnose
 from pilesim.diagnosis.signatures import SIGNATURES, UNSHOWN
-from pilesim.diagnosis.story import Sent, story_of
+from pilesim.diagnosis.story import Sent, Story, StoryReader, story_of
 from pilesim.library import scenario_folder
 from pilesim.pile.faults import FAULTS as PILE_FAULTS
 from pilesim.platform.faults import FAULTS as PLATFORM_FAULTS
@@ -45,13 +45,18 @@ FIELD_LOGS = Path(__file__).parents[1] / "data" / "field-logs"
 
 
 @cache
-def played(scenario: str, url: str) -> tuple[Trace, Judgement]:
+def played(scenario: str, url: str) -> tuple[Trace, Judgement, Story]:
     run = kept(SCENARIOS[scenario], Options(target=parse_target(url), protocol="lhc", seed=1))
-    return run.trace, judge(run.trace.header, run.trace.events)
+    return run.trace, *read(run.trace)
 
 
-def told(trace: Trace, judgement: Judgement) -> tuple[Diagnosis, ...]:
-    return diagnose(trace.header, trace.events, judgement)
+def read(trace: Trace) -> tuple[Judgement, Story]:
+    telling = StoryReader()
+    return judge(trace.header, trace.events, readers=[telling]), telling.story()
+
+
+def told(judgement: Judgement, story: Story) -> tuple[Diagnosis, ...]:
+    return diagnose(story, judgement)
 
 
 def is_of(name: str, case: str) -> bool:
@@ -65,8 +70,8 @@ def is_of(name: str, case: str) -> bool:
     [(s.id, firmware_of_case(s.case)) for s in WITH_CASE if firmware_of_case(s.case) != "reference"],
 )
 def test_the_case_comes_first_for_a_recording_of_the_firmware_that_shows_it(scenario: str, firmware: str) -> None:
-    trace, judgement = played(scenario, f"sim:{firmware}")
-    found = told(trace, judgement)
+    _, judgement, story = played(scenario, f"sim:{firmware}")
+    found = told(judgement, story)
     if judgement.failed():
         assert is_of(found[0].name, SCENARIOS[scenario].case), found
     else:
@@ -78,12 +83,12 @@ WELL = [s.id for s in WITH_CASE if s.estimate_ns < HOUR]
 
 @pytest.mark.parametrize("scenario", WELL)
 def test_nothing_is_wrong_in_a_recording_of_the_reference(scenario: str) -> None:
-    trace, judgement = played(scenario, "sim:reference")
-    assert not [one for one in told(trace, judgement) if not one.right]
+    trace, judgement, story = played(scenario, "sim:reference")
+    assert not [one for one in told(judgement, story) if not one.right]
     if any(isinstance(event, LineDown) and event.by == "line" for event in trace.events):
         return  # the bill of one who was cut off is late, and an excerpt would not tell why
     excerpt = replace(trace.header, source="a.log", missing=(Missing.LINES,))
-    assert not [one for one in diagnose(excerpt, trace.events, judgement) if not one.right]
+    assert not [one for one in told(judgement, story_of(excerpt, trace.events)) if not one.right]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +102,7 @@ def test_nothing_is_wrong_in_a_recording_of_the_reference(scenario: str) -> None
 )
 def test_a_fault_comes_first_for_a_recording_that_it_spoilt(protocol: str, proof: Proof, scenario: str) -> None:
     run = kept(SCENARIOS[scenario], proof.options(1, protocol))
-    found = told(run.trace, judge(run.trace.header, run.trace.events))
+    found = told(*read(run.trace))
     name = proof.fault if proof.end is End.PILE else f"platform {proof.fault}"
     assert found, run.result.reason
     assert name in found[0].faults, found
@@ -132,7 +137,7 @@ def test_a_fault_comes_first_for_a_recording_that_it_spoilt(protocol: str, proof
 )
 def test_the_fields_own_log_looks_like_its_case(log: str, case: str, reason: str) -> None:
     trace = load_log(FIELD_LOGS / f"{log}.log", Wishes()).trace
-    best, *_ = told(trace, judge(trace.header, trace.events))
+    best, *_ = told(*read(trace))
     assert (best.name, best.reason, best.right) == (case, reason, case == "szds-34")
     assert f"looks like {case}" in best.sentence
 
@@ -147,13 +152,13 @@ RIGHT = {
 
 @pytest.mark.parametrize("scenario", [scenario.id for scenario in WITH_CASE if scenario.estimate_ns < HOUR])
 def test_a_recording_of_our_own_says_where_the_pile_did_right_and_somebody_complained(scenario: str) -> None:
-    names = [one.name for one in told(*played(scenario, "sim:reference"))]
+    names = [one.name for one in told(*played(scenario, "sim:reference")[1:])]
     assert names[:1] == [RIGHT[scenario]] if scenario in RIGHT else "zpd-5" not in names and "szds-29" not in names
 
 
 def lost_in_the_charge(*, back_in_time: bool) -> tuple[Diagnosis, ...]:
     fault = "" if back_in_time else "?fault=past-the-balance"
-    return told(*played("order/balance-offline", f"sim:reference{fault}"))
+    return told(*played("order/balance-offline", f"sim:reference{fault}")[1:])
 
 
 def test_a_charge_that_went_past_its_balance_while_the_line_was_down_is_szds_18() -> None:
@@ -163,7 +168,7 @@ def test_a_charge_that_went_past_its_balance_while_the_line_was_down_is_szds_18(
 
 def test_an_occupancy_fee_for_a_start_that_failed_is_zpd_5a() -> None:
     """By a life as frames tell it; no firmware that is known by name bills so."""
-    trace, _ = played("start/service-fails", "sim:robinson-gen5-0309")
+    trace, *_ = played("start/service-fails", "sim:robinson-gen5-0309")
     story = story_of(trace.header, trace.events)
     (life,) = [life for life in story.lives if life.bills]
     (signature,) = [signature for signature in SIGNATURES if signature.name == "zpd-5a"]
@@ -174,13 +179,13 @@ def test_an_occupancy_fee_for_a_start_that_failed_is_zpd_5a() -> None:
 
 
 def test_the_line_is_named_where_it_lost_the_start() -> None:
-    trace, judgement = played("order/start-lost", "sim:robinson-gen5-0303")
-    assert "never started, start lost on the line 12:36:46" in told(trace, judgement)[0].reason
+    _, judgement, story = played("order/start-lost", "sim:robinson-gen5-0303")
+    assert "never started, start lost on the line 12:36:46" in told(judgement, story)[0].reason
 
 
 def test_a_diagnosis_that_says_less_than_a_better_one_is_left_out() -> None:
-    trace, judgement = played("order/start-lost", "sim:robinson-gen5-0303")
-    assert [one.name for one in told(trace, judgement)] == ["szds-16a"]
+    _, judgement, story = played("order/start-lost", "sim:robinson-gen5-0303")
+    assert [one.name for one in told(judgement, story)] == ["szds-16a"]
 
 
 def test_every_fault_has_a_signature_and_every_signature_names_what_there_is() -> None:
@@ -221,6 +226,6 @@ def test_every_scenario_of_a_case_is_of_one_that_is_listed() -> None:
 
 
 def test_a_recording_that_cannot_be_explained_has_no_diagnosis() -> None:
-    trace, judgement = played("order/short", "sim:reference")
+    _, judgement, story = played("order/short", "sim:reference")
     assert judgement.verdict("bill.times") is Verdict.PASS
-    assert told(trace, judgement) == ()
+    assert told(judgement, story) == ()

@@ -6,12 +6,12 @@ import random
 from dataclasses import fields, replace
 from typing import Any
 
-import msgspec
 import pytest
 import stories_bills  # noqa: F401 (importing it tells its stories)
 import stories_conduct  # noqa: F401 (importing it tells its stories)
 import stories_merged  # noqa: F401 (importing it tells its stories)
 from enough import has_time
+from msgspec import structs
 from stories import STORIES, Story
 
 from pilesim.rules import judge as judging
@@ -56,8 +56,8 @@ class Forgetful(Decoder):
         names = [each.name for each in fields(message) if each.name != "gun"]
         gone = [name for name in names if self._chance.random() < self.share]
         nothing: dict[str, Any] = dict.fromkeys(gone)
-        decoded = msgspec.structs.replace(seen.decoded, message=replace(message, **nothing), untold=frozenset(gone))
-        return replace(seen, decoded=decoded)
+        decoded = structs.replace(seen.decoded, message=replace(message, **nothing), untold=frozenset(gone))
+        return structs.replace(seen, decoded=decoded)
 
 
 def test_no_rule_breaks_or_fails_for_what_a_log_does_not_tell(

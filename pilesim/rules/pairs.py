@@ -1,0 +1,158 @@
+"""Which request a reply answers, at one end of the line.
+
+Owns the requests that wait, and the choice among them. Must not know what request or reply mean for an order.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from pilesim.contract.contract import Contract
+from pilesim.rules.order import Request
+from pilesim.trace.decoder import Seen
+from pilesim.trace.events import Header
+from pilesim.units import S
+from pilesim.wire.messages import (
+    Authorise,
+    AuthoriseReply,
+    Bill,
+    BillReply,
+    CardAsk,
+    Ended,
+    GunReport,
+    GunReportReply,
+    LockAsk,
+    LockTell,
+    Message,
+    Start,
+    StartReply,
+    Stop,
+    StopAsk,
+    StopReply,
+)
+
+REQUESTS_KEPT = 32
+"""Requests of one kind that may wait for their replies at a time."""
+ASKED_NS = 30 * S
+"""A message that can answer a request is its answer for so long after it; later it was sent unasked."""
+BEGINNING_NS = 5 * S
+"""In so much of a log that begins in the middle replies may be to what came before it."""
+
+_NAMED_BY: tuple[tuple[str, tuple[type[Message], ...]], ...] = (
+    ("order", (Bill, BillReply, LockAsk, LockTell)),
+    ("account", (Authorise, AuthoriseReply, Start, StartReply, Stop, StopReply, StopAsk, CardAsk, Ended)),
+    ("order", (Start, StartReply)),
+)
+
+
+def identities(one: Message, other: Message) -> tuple[str | None, str | None]:
+    """Whom or what two messages are about, by what both tell: the order of bills and locks, the account of the rest,
+    the order of starts that do not both carry an account. None twice where they tell nothing in common.
+    """
+    for name, kinds in _NAMED_BY:
+        if isinstance(one, kinds) and isinstance(other, kinds):
+            told = getattr(one, name), getattr(other, name)
+            if None not in told:
+                return told
+    return None, None
+
+
+class Pairs:
+    """The requests that passed one end in this connection and wait; at the far end, where `remote`, with doubts."""
+
+    def __init__(self, header: Header, contract: Contract, remote: bool) -> None:
+        self.answered_ns = -1
+        """When the latest request passed that is known to have arrived, since it was answered."""
+        self._remote = remote
+        self._imported = bool(header.source)
+        self._wants_reply = frozenset(contract.replies)
+        self._requests_of: dict[type[Message], list[type[Message]]] = {}
+        for request, reply in contract.replies.items():
+            self._requests_of.setdefault(reply, []).append(request)
+        self._waiting: dict[type[Message], list[Request]] = {}
+        self._answered_numbers: deque[int] = deque(maxlen=REQUESTS_KEPT)
+        """Numbers of the requests of this connection that have been answered, the last of them."""
+
+    def begin(self) -> None:
+        """A new connection: nothing waits, and numbers begin again."""
+        self.answered_ns = -1
+        self._waiting.clear()
+        self._answered_numbers.clear()
+
+    def lost(self) -> None:
+        """The connection is gone, and no reply will come."""
+        self._waiting.clear()
+
+    def answered_by(self, seen: Seen, message: Message, began_ns: int) -> Request | None:
+        """The request that a message answers, by kind and gun; account, order and number choose among several.
+
+        It waits no longer. None of what is no reply, or where nothing waits for it. The trace began at `began_ns`.
+        """
+        asked = self._requests_of.get(type(message))
+        if asked is None:
+            return None
+        direction = seen.direction
+        waiting = [
+            request
+            for kind in asked
+            for request in self._waiting.get(kind, ())
+            if request.seen.direction is not direction
+        ]
+        if not waiting or self._doubled(waiting, seen):
+            return None
+        chosen = _choose(waiting, seen, message)
+        if chosen is None or self._of_before(seen, chosen, began_ns):
+            return None
+        chosen.answered_ns = seen.t_ns
+        self._answered_numbers.append(_number(chosen))
+        self._waiting[type(chosen.message)].remove(chosen)
+        self.answered_ns = max(self.answered_ns, chosen.seen.t_ns)
+        return chosen
+
+    def asks(self, seen: Seen, message: Message) -> None:
+        """A message that answers nothing waits for its reply, if it wants one."""
+        if type(message) in self._wants_reply:
+            pending = self._waiting.setdefault(type(message), [])
+            pending.append(Request(seen, message))
+            del pending[:-REQUESTS_KEPT]
+
+    def _doubled(self, waiting: list[Request], seen: Seen) -> bool:
+        """At the far end: by its number it is once more the reply to a request that has been answered already."""
+        answers = seen.decoded.frame.answers
+        if not self._remote or not answers or answers not in self._answered_numbers:
+            return False
+        return all(_number(request) != answers for request in waiting)
+
+    def _of_before(self, seen: Seen, request: Request, began_ns: int) -> bool:
+        """A log that begins in the middle: by its number the reply is to a request from before the log."""
+        answers = seen.decoded.frame.answers
+        if not self._imported or not answers or seen.t_ns - began_ns > BEGINNING_NS:
+            return False
+        return 0 < _number(request) - answers <= REQUESTS_KEPT
+
+
+def _choose(waiting: list[Request], seen: Seen, message: Message) -> Request | None:
+    unasked = isinstance(message, Authorise | Stop)
+    if unasked:
+        waiting = [r for r in waiting if seen.t_ns - r.seen.t_ns <= ASKED_NS and _alike(r.message, message)]
+    elif len(waiting) == 1:
+        return waiting[0]
+    gunless = seen.decoded.frame.gun is None
+    same_gun = [r for r in waiting if gunless or r.message.gun == message.gun]
+    answers = seen.decoded.frame.answers
+
+    def likeness(request: Request) -> tuple[bool, bool, bool]:
+        asked = request.message
+        change = not isinstance(asked, GunReport | GunReportReply) or asked.change == getattr(message, "change", False)
+        return (change, _alike(asked, message), bool(answers) and answers == _number(request))
+
+    return max(same_gun, key=likeness, default=None)
+
+
+def _alike(asked: Message, reply: Message) -> bool:
+    was, now = identities(asked, reply)
+    return was == now
+
+
+def _number(request: Request) -> int:
+    return request.seen.decoded.frame.sequence
