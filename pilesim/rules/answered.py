@@ -50,6 +50,9 @@ class Answered(Rule):
         super().__init__(row, scene)
         self._hears = row.judges.other.sends
         self._waiting: dict[int, Duty] = {}
+        self._asked = frozenset(self.requests) & self.contract.replies.keys()
+        self._replies: dict[int, str] = {}
+        """By the request's number: what is expected, in words."""
 
     def on_seen(self, seen: Seen, message: Message) -> None:
         at = self.facts.at
@@ -57,13 +60,14 @@ class Answered(Rule):
             duty = self._waiting.pop(at.request.seen.index, None)
             if duty is not None:
                 self.met(duty, seen.t_ns)
-        if seen.direction is self._hears and self._asks(message) and not at.asked:
+        if type(message) in self._asked and seen.direction is self._hears and not at.asked:
             if seen.altered:
                 self.open("suspended: the line altered the request")
                 return
-            self._waiting = {index: duty for index, duty in self._waiting.items() if not duty.closed}
+            if self._waiting:
+                self._waiting = {index: duty for index, duty in self._waiting.items() if not duty.closed}
             self._waiting[seen.index] = self.expect(
-                f"{self._reply_to(seen)} to {seen.decoded.title}",
+                self._reply_to(seen),
                 since_ns=seen.t_ns,
                 waits=Waits.REPLY,
                 asked=seen,
@@ -71,16 +75,16 @@ class Answered(Rule):
                 order=at.order,
             )
 
-    def _asks(self, message: Message) -> bool:
-        return isinstance(message, self.requests) and type(message) in self.contract.replies
-
     def _reply_to(self, seen: Seen) -> str:
-        """The reply's number and names, as the catalogue gives them."""
+        """The reply's number and names, and the request's, as the catalogue gives them."""
         frame = seen.decoded.frame
-        asked = self.scene.protocol.row(frame.number, frame.direction)
-        number = asked.reply if asked is not None else None
-        row = self.scene.protocol.row(number, self.row.judges.sends) if number is not None else None
-        return f"0x{row.number:02X} {row.name} {row.chinese}" if row is not None else "the reply"
+        if frame.number not in self._replies:
+            asked = self.scene.protocol.row(frame.number, frame.direction)
+            number = asked.reply if asked is not None else None
+            row = self.scene.protocol.row(number, self.row.judges.sends) if number is not None else None
+            reply = f"0x{row.number:02X} {row.name} {row.chinese}" if row is not None else "the reply"
+            self._replies[frame.number] = f"{reply} to {seen.decoded.title}"
+        return self._replies[frame.number]
 
 
 class AuthAnswered(Answered):

@@ -39,20 +39,35 @@ class Valid(Rule):
         super().__init__(row, scene)
         self._sends = row.judges.sends
         self._pile = scene.header.pile
+        self._guns = scene.header.guns
         self._heard = False
 
     def on_frame(self, seen: Seen) -> None:
         if seen.direction is not self._sends or seen.altered:
             return
         self._heard = True
+        wrong = self._wrong(seen) if seen.decoded.problems else False
+        if wrong is None:
+            return
         frame = seen.decoded.frame
+        self._pile = self._pile or frame.pile or ""
+        if frame.pile is not None and frame.pile != self._pile:
+            self.failed(f"pile number {self._pile}", f"pile number {frame.pile}", seen=seen, gun=frame.gun)
+        elif frame.gun is not None and self._guns and not 1 <= frame.gun <= self._guns:
+            self.failed(f"a gun from 1 to {self._guns}", f"gun {frame.gun}", seen=seen, gun=frame.gun)
+        elif not wrong:
+            self.passed()
+
+    def _wrong(self, seen: Seen) -> bool | None:
+        """Whether any of its problems is more than what is told once; None where the frame cannot be believed."""
+        frame = seen.decoded.frame
+        if self.facts.remote and not frame.sound:
+            self.open(f"a frame came with a wrong checksum: a recording at the {self.row.judges} would tell who did it")
+            return None
         # A body that is too short is understood only where it is known whose it is.
         understood = {ProblemKind.SHORT} if seen.decoded.message is not None else set()
         lesser = TOLD_ONCE | understood
-        wrong = [p for p in seen.decoded.problems if p.kind not in lesser]
-        if self.facts.remote and not frame.sound:
-            self.open(f"a frame came with a wrong checksum: a recording at the {self.row.judges} would tell who did it")
-            return
+        wrong = [problem for problem in seen.decoded.problems if problem.kind not in lesser]
         for problem in seen.decoded.problems:
             if problem.kind in lesser:
                 self.deviated(
@@ -63,15 +78,7 @@ class Valid(Rule):
                 )
         for problem in wrong:
             self.failed(f"a well-formed frame ({problem.kind})", problem.text, seen=seen, gun=frame.gun)
-        if ProblemKind.CHECKSUM in {p.kind for p in wrong}:
-            return
-        self._pile = self._pile or frame.pile or ""
-        if frame.pile is not None and frame.pile != self._pile:
-            self.failed(f"pile number {self._pile}", f"pile number {frame.pile}", seen=seen, gun=frame.gun)
-        elif frame.gun is not None and self.scene.header.guns and not 1 <= frame.gun <= self.scene.header.guns:
-            self.failed(f"a gun from 1 to {self.scene.header.guns}", f"gun {frame.gun}", seen=seen, gun=frame.gun)
-        elif not wrong:
-            self.passed()
+        return None if ProblemKind.CHECKSUM in {problem.kind for problem in wrong} else bool(wrong)
 
     def on_noise(self, noise: Noise) -> None:
         if noise.direction is not self._sends or noise.altered or noise.broken_off or self.facts.remote:

@@ -156,7 +156,8 @@ class _Bench:
             transit.take(event)
         for side in self._sides:
             side.facts.clear(self._now_ns)
-            side.duties.run(self._now_ns)
+            if side.duties.next_ns < self._now_ns:
+                side.duties.run(self._now_ns)
         for item in self._decoder.feed(event):
             self._item(item)
         if not isinstance(event, Chunk):
@@ -238,9 +239,8 @@ class _Bench:
             except Exception as error:
                 rule.broke(error)
         if message is not None:
-            for rule in side.wanting(type(message)):
-                if deaf and rule in deaf:
-                    continue
+            wanting = side.wanting(type(message))
+            for rule in [rule for rule in wanting if rule not in deaf] if deaf else wanting:
                 try:
                     rule.on_seen(seen, message)
                 except Exception as error:

@@ -11,7 +11,7 @@ from pilesim.rules.rule import Duty, Rule, RuleRow, Scene
 from pilesim.trace.decoder import Seen
 from pilesim.units import format_duration, format_yuan
 from pilesim.wire.frame import End
-from pilesim.wire.messages import Authorise, CardAsk, Ended, GunReport, GunState, Message, Start, StartAsk, Stop
+from pilesim.wire.messages import Authorise, Bill, CardAsk, Ended, GunReport, GunState, Message, Start, StartAsk, Stop
 
 
 class StartAfterAuth(Rule):
@@ -143,11 +143,13 @@ class StopsAtBalance(Rule):
     taken from it since (szds-33).
     """
 
-    wants = (GunReport, Stop)
+    wants = (GunReport, Stop, Bill)
 
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
         self._used_up: dict[int, int] = {}
+        self._billed: dict[str, list[Order]] = {}
+        """By account: the orders that have been billed, as their first bills came."""
 
     def on_seen(self, seen: Seen, message: Message) -> None:
         order = self.facts.at.order
@@ -155,6 +157,10 @@ class StopsAtBalance(Rule):
         if isinstance(message, Stop):
             if number in self._used_up:
                 self.passed(self._used_up.pop(number))
+            return
+        if isinstance(message, Bill):
+            if order is not None and order.account is not None and not self.facts.at.repeated:
+                self._billed.setdefault(order.account, []).append(order)
             return
         assert isinstance(message, GunReport)
         if message.state is not GunState.CHARGING:
@@ -177,18 +183,23 @@ class StopsAtBalance(Rule):
                 measured=beats,
             )
 
+    def on_forgotten(self, order: Order) -> None:
+        billed = self._billed.get(order.account or "", [])
+        if order in billed:
+            billed.remove(order)
+            if not billed:
+                del self._billed[order.account or ""]
+
     def _spent_elsewhere(self, order: Order) -> int:
         """What bills of the account's other charges have cost since the order got its balance."""
         since_ns = order.authorised_ns if order.balance_ns is None else order.balance_ns
+        spent_mfen = 0
         if order.account is None or since_ns is None:
             return 0
-        bills = [
-            other.bill
-            for other in self.facts.orders.values()
-            if other is not order
-            and other.account == order.account
-            and other.charged
-            and other.bill_seen is not None
-            and other.bill_seen.t_ns >= since_ns
-        ]
-        return sum(b.fees_mfen + (b.occupancy_fee_mfen or 0) for b in bills if b is not None)
+        for other in reversed(self._billed.get(order.account, ())):
+            assert other.bill is not None and other.bill_seen is not None, "it was remembered at its first bill"
+            if other.bill_seen.t_ns < since_ns:
+                break
+            if other is not order and other.charged:
+                spent_mfen += other.bill.fees_mfen + (other.bill.occupancy_fee_mfen or 0)
+        return spent_mfen

@@ -39,6 +39,7 @@ VAIN_REQUESTS = 3
 PERHAPS_CUT = "the line may have been down: the log does not tell its connections"
 AT_LEAST = frozenset({"auth.kept", "link.flap-keeps-order", "platform.waits-for-outcome"})
 """Rules whose limit is the least that must be: by coarse times a while may look so much longer than it was."""
+NEVER_NS = 1 << 62
 STEP_NS = 1 * S
 """The command that a scenario's step asks for follows it within so much."""
 UNIT_SCALE: dict[str, int] = {"s": S, "kWh": KWH_DWH, "yuan": YUAN_MFEN, "min": 1, "beats": 1, "losses": 1}
@@ -93,6 +94,8 @@ class Duties:
         self._open: dict[int, Duty] = {}
         self._overdue = 0
         """How many of them are."""
+        self.next_ns = NEVER_NS
+        """The earliest of these times; until then `run` has nothing to do."""
         self._serial = 0
         self._heard_ns = 0
         """When the judged end was last heard."""
@@ -134,6 +137,7 @@ class Duties:
                 self._overdue += 1
             else:
                 self.miss(duty, now_ns)
+        self.next_ns = self._heap[0][0] if self._heap else NEVER_NS
 
     def _unproven(self, duty: Duty) -> bool:
         """Whether it takes more than a deadline that has passed to know that the judged end did nothing."""
@@ -253,6 +257,7 @@ class Duties:
     def _look(self, when_ns: int, deadline_ns: int, duty: Duty) -> None:
         self._serial += 1
         heapq.heappush(self._heap, (when_ns, self._serial, deadline_ns, duty))
+        self.next_ns = self._heap[0][0]
 
 
 class Scene:
@@ -399,7 +404,8 @@ class Rule:
             self.open(self.blind)
             return
         self._passes += 1
-        self._measure(measured)
+        if measured is not None:
+            self._measure(measured)
 
     def open(self, reason: str) -> None:
         """One trigger that cannot be decided."""
@@ -451,7 +457,8 @@ class Rule:
         if self.blind or self._unfailing:
             self.open(self.blind or self._unfailing)
             return
-        self._measure(measured)
+        if measured is not None:
+            self._measure(measured)
         self._failures += 1
         self._musts += 1
         if len(self._findings) >= FINDINGS_KEPT:
@@ -549,8 +556,8 @@ class Rule:
             hint=f"a recording at the {self.row.judges} would tell" if unproven else "",
         )
 
-    def _measure(self, measured: int | None) -> None:
-        if measured is not None and (self._tightest is None or measured > self._tightest):
+    def _measure(self, measured: int) -> None:
+        if self._tightest is None or measured > self._tightest:
             self._tightest = measured
 
     # Verdict ------------------------------------------------------------------------------------------------
