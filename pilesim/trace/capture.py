@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from pilesim.errors import FileError
-from pilesim.trace.events import CAPTURE_SCHEMA, AnyEvent, Header, Note, Trace
+from pilesim.trace.events import CAPTURE_SCHEMA, AnyEvent, Chunk, Header, Note, Trace
 from pilesim.units import parse_world_start_ns
 from pilesim.wire.dialects import remember
+from pilesim.wire.frame import Direction, End
 
 T = TypeVar("T")
 
@@ -23,6 +24,22 @@ BROKEN_OFF = "the recording was broken off here, in the middle of a line"
 _VERSION_KEY = "pilesim-capture"
 _BYTES_KEY = "data"
 """The one field of an event that holds raw bytes."""
+_CHUNK_BEGINS = '{"event":"chunk",'
+"""As the lines begin that nearly all of a capture's are."""
+
+
+class _ChunkLine(msgspec.Struct, tag_field="event", tag="chunk", omit_defaults=True, gc=False):
+    """A chunk as its line has it, which nearly all lines of a capture are: such a line needs no dict on its way."""
+
+    t_ns: int
+    end: End
+    direction: Direction
+    data: str
+    altered: bool = False
+    line: int = 0
+
+
+_chunk_line = msgspec.json.Decoder(_ChunkLine).decode
 
 
 def encode_header(header: Header) -> str:
@@ -33,6 +50,9 @@ def encode_header(header: Header) -> str:
 
 def encode_event(event: AnyEvent) -> str:
     """The event as one line of JSON, without the line's end. Fields at their defaults are left out."""
+    if isinstance(event, Chunk):
+        told = _ChunkLine(event.t_ns, event.end, event.direction, event.data.hex(), event.altered, event.line)
+        return msgspec.json.encode(told).decode()
     fields = msgspec.to_builtins(event, builtin_types=(bytes,), order="deterministic")
     if _BYTES_KEY in fields:
         fields[_BYTES_KEY] = fields[_BYTES_KEY].hex()
@@ -62,6 +82,20 @@ def decode_header(line: str) -> Header:
 
 def decode_event(line: str) -> AnyEvent:
     """The event in one line of JSON; ValueError says what was expected."""
+    if line.startswith(_CHUNK_BEGINS):
+        try:
+            told = _chunk_line(line)
+            return Chunk(
+                t_ns=told.t_ns,
+                end=told.end,
+                direction=told.direction,
+                data=bytes.fromhex(told.data),
+                altered=told.altered,
+                line=told.line,
+            )
+        except (ValueError, RecursionError):
+            # Read as any other line, it tells what is wrong with it.
+            pass
     fields = _fields(line)
     if _BYTES_KEY in fields:
         fields[_BYTES_KEY] = _bytes(fields[_BYTES_KEY])
