@@ -9,9 +9,10 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from itertools import chain, pairwise
+
+import msgspec
 
 from pilesim.trace.importers.imported import Ledger, LineOrder, Wishes
 from pilesim.trace.importers.pieces import Piece
@@ -31,8 +32,7 @@ STEP_NS = 1 * MS
 """Between one line and the next where the log has no times."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timed:
+class Timed(msgspec.Struct, frozen=True, gc=False):
     """A piece with its time, as its events will have it."""
 
     epoch_ns: int
@@ -199,7 +199,7 @@ class Clock:
                         item.piece.line,
                     )
                     when_ns = latest_ns
-                    item = replace(item, epoch_ns=latest_ns)
+                    item = Timed(latest_ns, item.piece)
                 else:
                     self._ledger.count(
                         "{n} lines stood after later ones, first line {line}: put in order (--lines file)",
@@ -221,7 +221,7 @@ class Clock:
                     "{n} lines have the time of the line before them, which was later, first line {line}",
                     item.piece.line,
                 )
-                item = replace(item, epoch_ns=latest_ns)
+                item = Timed(latest_ns, item.piece)
             latest_ns = item.epoch_ns
             yield item
 

@@ -5,14 +5,13 @@ Must not know any form of log, nor any protocol.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from pilesim.trace.importers.stamps import Moment
 from pilesim.wire.frame import Direction
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(msgspec.Struct, frozen=True, gc=False):
     """What a line says of the way its bytes went, in its own word (`TX`, `上行`, `COM3`)."""
 
     text: str
@@ -27,8 +26,7 @@ class Mark:
 NO_MARK = Mark("")
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(msgspec.Struct, frozen=True, gc=False):
     """Bytes of one line, or what it tells of the connection."""
 
     line: int

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pilesim.trace.events import Vantage
 from pilesim.trace.importers.imported import Ledger, SeveralPilesError, Wishes
@@ -61,7 +62,12 @@ def likely_protocol(source: Source, streams: Iterable[bytes], wishes: Wishes, le
 
 def natural(protocol: Protocol, frame: Frame) -> Direction | None:
     """The direction in which a message of this number goes; None where both or none do."""
-    ways = [way for way in Direction if protocol.row(frame.number, way)]
+    return _way(protocol, frame.number)
+
+
+@lru_cache(4096)
+def _way(protocol: Protocol, number: int) -> Direction | None:
+    ways = [way for way in Direction if protocol.row(number, way)]
     return ways[0] if len(ways) == 1 else None
 
 
@@ -91,7 +97,7 @@ def sampled(source: Source, sample: list[Piece], wishes: Wishes, ledger: Ledger)
                 if frame.pile:
                     piles[frame.pile] += 1
                 # The framer reads it as going up, so one that goes down is read anew.
-                for again in protocol.framer(way).feed(frame.raw, 0):
+                for again in [frame] if way is Direction.UP else protocol.framer(way).feed(frame.raw, 0):
                     message = protocol.decode(again).message if isinstance(again, Frame) else None
                     if message is not None:
                         _note_times(message, index, told, dated)

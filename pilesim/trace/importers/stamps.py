@@ -14,6 +14,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from enum import StrEnum
 from functools import lru_cache
 
+import msgspec
+
 from pilesim.units import DAY, HOUR, MINUTE, MS, S, epoch_ns, format_duration
 
 COARSE_NS = 10 * MS
@@ -44,8 +46,7 @@ class Tells(StrEnum):
     """Seconds since whenever the tool began."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(msgspec.Struct, frozen=True, gc=False):
     """A time as a line tells it. `ns`: since 1970 UTC (INSTANT), midnight (DATE, DAY, TIME), or the tool's start."""
 
     tells: Tells
@@ -147,29 +148,28 @@ def resolution_words(ns: int, digits: int) -> str:
 
 
 def _dated(match: re.Match[str]) -> Moment | None:
-    part = match.groupdict()
-    digits = part["f"] or part["c"] or ""
-    cut = len(digits) if part["s"] else OF_MINUTE
-    ns = _of_day_ns(part, digits)
+    digits = match["f"] or match["c"] or ""
+    cut = len(digits) if match["s"] else OF_MINUTE
+    ns = _of_day_ns(match, digits)
     swapped = day_first = False
-    if part["y"]:
-        year, month, day = int(part["y"]), int(part["mo"]), int(part["d"])
-    elif part["y2"]:
-        first, second, year = int(part["a"]), int(part["b"]), int(part["y2"])
+    if match["y"]:
+        year, month, day = int(match["y"]), int(match["mo"]), int(match["d"])
+    elif match["y2"]:
+        first, second, year = int(match["a"]), int(match["b"]), int(match["y2"])
         # A dot is written between day, month and year; a slash mostly between month, day and year.
-        day_first = first > 12 or (second <= 12 and part["sep"] == ".")
+        day_first = first > 12 or (second <= 12 and match["sep"] == ".")
         swapped = first <= 12 and second <= 12
         month, day = (second, first) if day_first else (first, second)
-    elif part["mo2"]:
-        year, month, day = 0, int(part["mo2"]), int(part["d2"])
-    elif part["name"]:
-        year, month, day = int(part["y3"] or 0), _MONTHS.index(part["name"].lower()) + 1, int(part["d3"])
+    elif match["mo2"]:
+        year, month, day = 0, int(match["mo2"]), int(match["d2"])
+    elif match["name"]:
+        year, month, day = int(match["y3"] or 0), _MONTHS.index(match["name"].lower()) + 1, int(match["d3"])
     else:
         return Moment(Tells.TIME, ns, cut)
     if not _is_date(year or 2000, month, day):
         return None
-    if year and part["z"]:
-        return Moment(Tells.INSTANT, _midnight_ns(year, month, day, _zone(part["z"])) + ns, cut)
+    if year and match["z"]:
+        return Moment(Tells.INSTANT, _midnight_ns(year, month, day, _zone(match["z"])) + ns, cut)
     return Moment(Tells.DATE if year else Tells.DAY, ns, cut, year, month, day, swapped, day_first)
 
 
@@ -186,12 +186,11 @@ def day_comes_first(lines: Iterable[bytes]) -> bool | None:
 
 
 def _compact(match: re.Match[str]) -> Moment | None:
-    part = match.groupdict()
-    digits = part["f"] or ""
-    year, month, day = int(part["y"]), int(part["mo"]), int(part["d"])
+    digits = match["f"] or ""
+    year, month, day = int(match["y"]), int(match["mo"]), int(match["d"])
     if not _is_date(year, month, day):
         return None
-    return Moment(Tells.DATE, _of_day_ns(part, digits), len(digits), year, month, day)
+    return Moment(Tells.DATE, _of_day_ns(match, digits), len(digits), year, month, day)
 
 
 def _epoch(match: re.Match[str]) -> Moment:
@@ -212,8 +211,8 @@ _FORMS = (
 )
 
 
-def _of_day_ns(part: dict[str, str], digits: str) -> int:
-    return int(part["h"]) * HOUR + int(part["mi"]) * MINUTE + int(part["s"] or 0) * S + _fraction_ns(digits)
+def _of_day_ns(match: re.Match[str], digits: str) -> int:
+    return int(match["h"]) * HOUR + int(match["mi"]) * MINUTE + int(match["s"] or 0) * S + _fraction_ns(digits)
 
 
 def _fraction_ns(digits: str) -> int:
