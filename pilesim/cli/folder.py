@@ -5,13 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import os
-import sys
 from pathlib import Path
 
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from pilesim.cli.bar import bytes_bar
 from pilesim.cli.logs import dated
 from pilesim.cli.options import console
 from pilesim.cli.report import writable, write_whole
@@ -28,8 +26,9 @@ def judge_all(folder: Path, wishes: Wishes, *, jobs: int | None, json_file: Path
     UsageError where there is no file, or none of them is a log.
     """
     writable(json_file, csv_file)
+    # Each log is read twice.
     total = 2 * sum(path.stat().st_size for path in files_in(folder))
-    with _progress() as progress:
+    with bytes_bar() as progress:
         task = progress.add_task("logs", total=total)
         result = judge_folder(
             folder,
@@ -52,16 +51,3 @@ def _sheet(result: FleetResult) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\r\n").writerows(csv_rows(result))
     return text.getvalue().encode("utf-8-sig")
-
-
-def _progress() -> Progress:
-    """A bar on a terminal, on standard error; nothing where there is none. Each log is read twice."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TimeRemainingColumn(),
-        console=Console(file=sys.stderr),
-        disable=not sys.stderr.isatty(),
-        transient=True,
-    )

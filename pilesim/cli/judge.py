@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from pilesim import __version__
+from pilesim.cli.bar import reading
 from pilesim.cli.logs import dated, log_options, log_worth, print_import
 from pilesim.cli.options import console
 from pilesim.cli.report import report_options, writable, write_reports, write_whole
@@ -25,7 +26,7 @@ from pilesim.rules.reading import Reader
 from pilesim.rules.verdict import Verdict
 from pilesim.trace.decoder import Seen
 from pilesim.trace.importers.imported import Wishes
-from pilesim.trace.importers.load import StreamedLog, is_long, load_log
+from pilesim.trace.importers.load import StreamedLog, load_log
 from pilesim.units import format_duration, format_local, parse_world_start_ns
 from pilesim.wire.frame import Direction, End
 from pilesim.wire.messages import Hello, Message
@@ -77,23 +78,24 @@ def command(
 
         return judge_all(capture, wishes, jobs=jobs, json_file=json_file, csv_file=csv_file)
     wishes = dated(capture, wishes)
-    # A page shows every event, and so do the reports that quote the run; a verdict alone needs none of them kept.
-    streamed = StreamedLog(capture, wishes) if is_long(capture) and not (html_file or junit_file) else None
-    recording: Recording = streamed or (kept := load_log(capture, wishes)).trace
-    own = (streamed or kept).own
-    writable(junit_file, html_file, json_file)
-    header = recording.header
-    heard = _Heard(header.ends[-1])
-    result = judged(
-        recording,
-        title="",
-        # The steps that were recorded have the lines of their scenario, and none of the recording.
-        file=f"{header.scenario}.yaml" if header.scenario else _lines_of(capture, header.source, own),
-        strict=strict,
-        repeat=shlex.join(["pilesim", "judge", str(capture), *(["--strict"] if strict else []), *_said(wishes)]),
-        explain=True,
-        readers=[heard],
-    )
+    with reading(capture) as told:
+        # A page shows every event, and so do the reports that quote the run; a verdict alone needs none of them kept.
+        streamed = None if html_file or junit_file else StreamedLog(capture, wishes, told)
+        recording: Recording = streamed or (kept := load_log(capture, wishes, told)).trace
+        own = (streamed or kept).own
+        writable(junit_file, html_file, json_file)
+        header = recording.header
+        heard = _Heard(header.ends[-1])
+        result = judged(
+            recording,
+            title="",
+            # The steps that were recorded have the lines of their scenario, and none of the recording.
+            file=f"{header.scenario}.yaml" if header.scenario else _lines_of(capture, header.source, own),
+            strict=strict,
+            repeat=shlex.join(["pilesim", "judge", str(capture), *(["--strict"] if strict else []), *_said(wishes)]),
+            explain=True,
+            readers=[heard],
+        )
     imported = streamed.imported() if streamed is not None else kept
     trace = imported.trace
     result = replace(result, heard=heard.told, log=log_worth(imported))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from pathlib import Path
 
 import msgspec
@@ -46,3 +48,20 @@ def test_a_recording_of_a_pile_in_good_order_looks_like_nothing(capsys: pytest.C
     good = firmware_folder() / "captures" / "reference" / "order-short.jsonl"
     assert run(["judge", str(good)]) == 0
     assert "looks like" not in capsys.readouterr().out
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("error", "shown"), [(Terminal, True), (io.StringIO, False)])
+def test_a_bar_tells_on_a_terminal_how_far_a_log_has_been_read(
+    error: type[io.StringIO], shown: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", error())
+    assert run(["judge", str(LOST)]) == 1
+    said = sys.stderr
+    assert isinstance(said, io.StringIO)
+    assert (LOST.name in said.getvalue()) is shown
+    assert bool(said.getvalue()) is shown

@@ -21,15 +21,13 @@ from pilesim.trace.importers.packets import is_packets
 from pilesim.trace.importers.pcap import open_packets
 from pilesim.trace.importers.pieces import Mark, Piece
 from pilesim.trace.importers.sample import natural
-from pilesim.trace.importers.source import HEAD_BYTES, LINE_BYTES, Source
+from pilesim.trace.importers.source import HEAD_BYTES, LINE_BYTES, Source, Told
 from pilesim.trace.importers.text import decoded, pieces_of, read_pieces
 from pilesim.wire.frame import Direction, Frame
 from pilesim.wire.protocol import Protocol, protocol_named, protocols
 
 EVENTS_KEPT = 4_000_000
 """The longest log that is kept in memory as a whole; any length goes through `open_log`."""
-LONG_BYTES = 32 * 1024 * 1024
-"""A file that is larger is streamed where that is enough."""
 _CERTAIN = 100
 _HEAD_LINES = 400
 """As many lines show what a text is."""
@@ -165,21 +163,21 @@ IMPORTERS: tuple[Importer, ...] = (
 """Every form of log that is read: of several that are equally sure the first."""
 
 
-def open_log(path: Path, wishes: Wishes, wait: Callable[[], bool] | None = None) -> Opened:
+def open_log(path: Path, wishes: Wishes, wait: Callable[[], bool] | None = None, told: Told | None = None) -> Opened:
     """The log at `path`, read as its events are asked for, in bounded memory. With `wait` it is one that grows: at its
-    end `wait` is called, and says whether to go on.
+    end `wait` is called, and says whether to go on. `told` is told, now and then, how many bytes have been read.
 
     UsageError where it cannot be read, FileError where it is no log that any importer knows, does not hold what was
     wished for, or holds several piles and none was chosen.
     """
-    source = Source(path, wait)
+    source = Source(path, wait, told)
     importer = _named(wishes.form) if wishes.form else _surest(source, wishes)
     return importer.open(source, wishes, Ledger())
 
 
-def load_log(path: Path, wishes: Wishes) -> Imported:
+def load_log(path: Path, wishes: Wishes, told: Told | None = None) -> Imported:
     """The whole log at `path`, in memory. Errors as of `open_log`, and FileError where it is too long for that."""
-    opened = open_log(path, wishes)
+    opened = open_log(path, wishes, told=told)
     events: list[AnyEvent] = []
     for event in opened.events:
         events.append(event)
@@ -191,11 +189,12 @@ def load_log(path: Path, wishes: Wishes) -> Imported:
 class StreamedLog:
     """A recording that is read anew whenever its events are asked for: bounded memory, whatever its length."""
 
-    def __init__(self, path: Path, wishes: Wishes) -> None:
-        """Errors as of `open_log`."""
+    def __init__(self, path: Path, wishes: Wishes, told: Told | None = None) -> None:
+        """As of `open_log`, its errors too."""
         self._path = path
         self._wishes = wishes
-        self._opened: Opened | None = open_log(path, wishes)
+        self._told = told
+        self._opened: Opened | None = open_log(path, wishes, told=told)
         self._last = self._opened
         self._count = 0
         self.header: Header = self._opened.header
@@ -204,7 +203,7 @@ class StreamedLog:
     @property
     def events(self) -> Iterator[AnyEvent]:
         """All of them, from the first on."""
-        opened, self._opened = self._opened or open_log(self._path, self._wishes), None
+        opened, self._opened = self._opened or open_log(self._path, self._wishes, told=self._told), None
         self._last, self._count = opened, 0
         for event in opened.events:
             self._count += 1
@@ -213,14 +212,6 @@ class StreamedLog:
     def imported(self) -> Imported:
         """What the log is worth, by the last time that its events were taken; without the events."""
         return _imported(self._last, Trace(self.header, ()), self._count)
-
-
-def is_long(path: Path) -> bool:
-    """Whether a log is better not kept in memory."""
-    try:
-        return path.stat().st_size > LONG_BYTES
-    except OSError:
-        return False
 
 
 def _imported(opened: Opened, trace: Trace, count: int) -> Imported:

@@ -11,9 +11,12 @@ import io
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, TYPE_CHECKING, cast
 
 from pilesim.errors import FileError, UsageError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffer
 
 HEAD_BYTES = 64 * 1024
 """As much of a file shows what it is."""
@@ -25,16 +28,26 @@ UNPACKED_BYTES = 8 * 1024**3
 WIDE_SHOWN = 64
 """So many bytes show that each other one is zero."""
 
+READ_BYTES = 64 * 1024
+"""As much is read at a time."""
+
 _GZIP = b"\x1f\x8b"
+
+Told = Callable[[int], None]
+"""Is told how many bytes of a file have been read."""
 
 
 class Source:
     """One file, opened anew by each reading. UsageError where it cannot be read."""
 
-    def __init__(self, path: Path, wait: Callable[[], bool] | None = None) -> None:
-        """`wait` makes it a file that grows: it is called where the file ends for now, and says whether to go on."""
+    def __init__(self, path: Path, wait: Callable[[], bool] | None = None, told: Told | None = None) -> None:
+        """`wait` makes it a file that grows: it is called where the file ends for now, and says whether to go on.
+
+        `told` is told, now and then, how many of the file's bytes have been read.
+        """
         self.path = path
         self.wait = wait
+        self._told = told
         self.name = path.name
         self._encoding = ""
         with self.open(packed=True) as stream:
@@ -52,7 +65,7 @@ class Source:
     def open(self, packed: bool = False) -> Bounded:
         """The bytes, unpacked unless told otherwise."""
         try:
-            raw = self.path.open("rb")
+            raw = cast("IO[bytes]", io.BufferedReader(_Watched(self.path, self._told), READ_BYTES))
         except OSError as error:
             raise UsageError(f"{self.path}: expected a log: {error.strerror}") from None
         if packed or not self.packed:
@@ -79,6 +92,22 @@ def _wide(head: bytes) -> str:
         if text and not any(begins[zeros::2]) and all(byte in b"\t\r\n" or 32 <= byte < 127 for byte in text):
             return encoding
     return ""
+
+
+class _Watched(io.FileIO):
+    """A file that tells how far it has been read."""
+
+    def __init__(self, path: Path, told: Told | None) -> None:
+        super().__init__(path)
+        self._told = told
+        self._size = 0
+
+    def readinto(self, buffer: Buffer) -> int:
+        size = super().readinto(buffer)
+        self._size += size
+        if self._told is not None:
+            self._told(self._size)
+        return size
 
 
 class _Narrowed:

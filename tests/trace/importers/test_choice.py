@@ -16,9 +16,9 @@ from pilesim.rules.judge import judge
 from pilesim.rules.verdict import Verdict
 from pilesim.trace.capture import encode_event, encode_header, read_capture
 from pilesim.trace.events import Chunk, Header, Missing, Trace, Vantage
-from pilesim.trace.importers import load, source
+from pilesim.trace.importers import source
 from pilesim.trace.importers.imported import Wishes
-from pilesim.trace.importers.load import StreamedLog, load_log
+from pilesim.trace.importers.load import StreamedLog, load_log, open_log
 from pilesim.wire.frame import Direction, End
 
 TX = marked("TX", "RX", digits=9)
@@ -217,17 +217,16 @@ def test_lines_of_chunks_go_through_the_file() -> None:
     assert read_capture(text, "a") == Trace(header, (chunk,))
 
 
-def test_the_command_says_of_a_log_that_it_streams_what_it_says_of_one_that_it_keeps(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_the_command_says_of_a_log_that_it_streams_what_it_says_of_one_that_it_keeps_for_a_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "field.log"
     items = passed(capture("robinson-gen5-0303/order-start-lost"), End.PLATFORM)
     path.write_text("\n".join(TX(items, End.PLATFORM)) + "\n", encoding="utf-8")
     told = []
-    for bound in (load.LONG_BYTES, 0):
-        monkeypatch.setattr(load, "LONG_BYTES", bound)
-        assert run(["judge", str(path), "--rules", "--json", str(tmp_path / f"{bound}.json")]) == 1
-        told.append((capsys.readouterr().out, (tmp_path / f"{bound}.json").read_bytes()))
+    for number, more in enumerate(([], ["--html", str(tmp_path / "page.html")])):
+        assert run(["judge", str(path), "--rules", "--json", str(tmp_path / f"{number}.json"), *more]) == 1
+        told.append((capsys.readouterr().out, (tmp_path / f"{number}.json").read_bytes()))
     assert told[0] == told[1]
 
 
@@ -238,3 +237,17 @@ def test_it_keeps_no_events_of_a_log_that_it_streams(tmp_path: Path) -> None:
     assert [tuple(streamed.events) for _ in range(2)] == [whole.trace.events] * 2
     found = streamed.imported()
     assert (found.trace.events, found.count, found.remarks) == ((), whole.count, whole.remarks)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_it_tells_how_far_a_file_has_been_read(packed: bool, tmp_path: Path) -> None:
+    text = ("\n".join(TX(passed(capture(), End.PILE), End.PILE)) + "\n").encode()
+    path = tmp_path / "a.log.gz"
+    # Not packed it is larger than what is read at a time.
+    path.write_bytes(gzip.compress(text) if packed else text * (source.READ_BYTES // len(text) + 2))
+    told: list[int] = []
+    opened = open_log(path, Wishes(), told=told.append)
+    assert packed or told[0] == source.READ_BYTES
+    for _ in opened.events:
+        pass
+    assert max(told) == path.stat().st_size
