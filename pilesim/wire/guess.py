@@ -25,6 +25,7 @@ from pilesim.wire.cp56 import SIZE as CP56_SIZE
 from pilesim.wire.cp56 import read_time
 from pilesim.wire.dialect import read_bcd_time
 from pilesim.wire.frame import Direction, Frame, ProblemKind
+from pilesim.wire.messages import Opaque
 from pilesim.wire.protocol import Protocol
 
 
@@ -141,10 +142,13 @@ def guess_frames(protocol: Protocol, frames: Iterable[tuple[Frame, int | None]])
 
 def _fits(protocol: Protocol, frame: Frame) -> bool:
     """Whether the layout of `frame` explains all of its body."""
-    kinds = {problem.kind for problem in protocol.decode(frame).problems}
-    if kinds & {ProblemKind.UNKNOWN, ProblemKind.SHORT, ProblemKind.LONG}:
+    decoded = protocol.decode(frame)
+    if {problem.kind for problem in decoded.problems} & {ProblemKind.UNKNOWN, ProblemKind.SHORT, ProblemKind.LONG}:
         return False
-    return not any(view.note == "no layout" for view in protocol.dissect(frame))
+    # What has a meaning has a layout; to look at every field takes far longer.
+    return not isinstance(decoded.message, Opaque) or not any(
+        view.note == "no layout" for view in protocol.dissect(frame)
+    )
 
 
 def _guessed(protocol: Protocol, group: Sequence[tuple[Frame, int | None]], told: Told) -> Guessed:

@@ -22,6 +22,8 @@ from pilesim.chance import Chance
 INPUTS = 500
 """Of all targets together."""
 SECONDS = 20
+GENEROUS_MS = 500
+"""What a busy machine does not reach, and an input that blows up does; `make fuzz` holds what is promised."""
 LINES = ("framer", "body", "platform", "pile")
 
 
@@ -90,7 +92,8 @@ def test_it_holds_while_what_is_reached_guides_the_hunt(tmp_path: Path, time_eno
         pytest.skip("with --seeds 20")
     if importlib.util.find_spec("atheris") is None:
         pytest.skip("there is no atheris for this Python")
-    words = [sys.executable, fuzz.__file__, f"--seconds={SECONDS}", f"--found={tmp_path}", fuzz_targets.ANY]
+    words = [sys.executable, fuzz.__file__, f"--seconds={SECONDS}", f"--found={tmp_path}"]
+    words += [f"--limit-ms={GENEROUS_MS}", fuzz_targets.ANY]
     ran = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "0 of 1 targets did not hold" in ran.stdout
