@@ -36,7 +36,9 @@ _SEPARATORS = re.compile(rb"0x|[\s,:-]+")
     help="Protocol of the line, or a dialect's file; else a capture's own, or the one that explains the bytes best.",
 )
 @click.option(
-    "--direction", type=click.Choice(list(Direction)), help="Which way the bytes went; else by each message's number."
+    "--direction",
+    type=click.Choice([way.value for way in Direction]),
+    help="Which way the bytes went; else by each message's number.",
 )
 @click.option("--guess", is_flag=True, help="Say what bodies that do not fit look like, as a dialect to begin with.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")

@@ -1,0 +1,63 @@
+"""`pilesim convert`: any log as a capture, as packets or as lines of hex."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pilesim.cli.logs import dated, log_options, print_import
+from pilesim.cli.options import console
+from pilesim.cli.report import writable, write_whole
+from pilesim.report.text import printable
+from pilesim.trace.events import Chunk
+from pilesim.trace.exporters.write import EXPORTERS, Export, export, exporter_of
+from pilesim.trace.importers.imported import Wishes
+from pilesim.trace.importers.load import load_log
+from pilesim.wire.frame import End
+
+
+@click.command()
+@click.argument("log", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    "written",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write it here.",
+)
+@click.option("--to", type=click.Choice([e.name for e in EXPORTERS]), help="The form; else by the suffix.")
+@click.option(
+    "--end",
+    type=click.Choice([end.value for end in End]),
+    help="Of a recording at both ends: as it passed this one; packets and hex are of one, else of the platform.",
+)
+@log_options
+def command(log: Path, written: Path, to: str | None, end: str | None, wishes: Wishes) -> None:
+    """Write a log in another form: a capture (.jsonl), packets for Wireshark (.pcapng) or lines of hex (.hex, .log).
+
+    Packets and hex hold what passed, when, which way, and when the line came up and went down; the addresses of packets
+    are made up. What they have no place for is said.
+    """
+    exporter = exporter_of(written, to or "")
+    imported = load_log(log, dated(log, wishes))
+    out = export(imported.trace, exporter, End(end) if end else None)
+    writable(written)
+    write_whole(written, out.content)
+    print_import(console(), str(log), imported)
+    _print_export(written, out, both=len(imported.trace.header.ends) > 1)
+
+
+def _print_export(written: Path, out: Export, both: bool) -> None:
+    """What was written, and what of the log was not."""
+
+    def tell(text: str) -> None:
+        console().print(printable(text), soft_wrap=True, markup=False)
+
+    chunks = sum(isinstance(event, Chunk) for event in out.trace.events)
+    ends = out.trace.header.ends
+    where = f", as it passed the {ends[0].value}" if both and len(ends) == 1 else ""
+    tell(f"{written}: {out.exporter.title}, {chunks} pieces{where}")
+    if out.left_out:
+        tell(f"  left out: {', '.join(f'{what} ({count})' for what, count in out.left_out.items())}")
