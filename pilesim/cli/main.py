@@ -37,6 +37,7 @@ COMMANDS = {
     "rules": "List the expectations, or explain one.",
     "faults": "List the faults of pile and platform; --matrix proves that the suite catches them.",
     "decode": "Show every field of frames given as hex or in a file.",
+    "dissector": "Write a protocol's messages as a dissector for Wireshark.",
     "messages": "List a protocol's messages.",
 }
 """Each command, its line of help; its code is the `command` of the module of that name beside this one."""

@@ -21,6 +21,7 @@ from construct import (
     Bytes,
     BytesInteger,
     Construct,
+    FormatField,
     Int8ul,
     Int16ub,
     Int16ul,
@@ -72,6 +73,100 @@ class Codec:
     """An expression in `value` that holds only where that fits, and costs less than `misfit`; "" where none does."""
     step: Fraction = Fraction(0)
     """What one on the wire is in the unit that is shown."""
+
+
+# Texts --------------------------------------------------------------------------------------------------------
+#
+# A `show` that is one of these can be said in another language too: `wire.dissection` reads what it is made of.
+
+
+@dataclass(frozen=True, slots=True)
+class Decimals:
+    """A number as so many of our units make one, with its decimals; `none` of ours shows as no value."""
+
+    per_unit: int
+    places: int
+    none: int | None = None
+
+    def __call__(self, value: int, raw: bytes) -> str:
+        return "none" if value == self.none else _decimal(value, self.per_unit, self.places)
+
+
+@dataclass(frozen=True, slots=True)
+class Hex:
+    """Bytes in hex, parted by spaces; no bytes as `none`."""
+
+    none: str = ""
+
+    def __call__(self, value: Any, raw: bytes) -> str:
+        return raw.hex(" ") or self.none
+
+
+@dataclass(frozen=True, slots=True)
+class Digits:
+    """The digits of the bytes; those of the value where it stands alone, in a record."""
+
+    def __call__(self, value: str, raw: bytes) -> str:
+        return raw.hex().upper() or value
+
+
+@dataclass(frozen=True, slots=True)
+class Escaped:
+    """A text with its control characters seen; `padding` too, where it is all of the bytes that is shown."""
+
+    padding: bool = False
+
+    def __call__(self, value: str, raw: bytes) -> str:
+        return escaped(raw.decode("latin-1") if self.padding else value)
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """The flags of a number (or of bytes, the lowest first) in words, `bits` each."""
+
+    names: Sequence[str]
+    words: Callable[[Sequence[str], int], str]
+    bits: int
+
+    def __call__(self, value: int | bytes, raw: bytes) -> str:
+        return self.words(self.names, value if isinstance(value, int) else int.from_bytes(value, "little"))
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The values of a series, one after the other."""
+
+    item: Codec
+
+    def __call__(self, value: Sequence[Any], raw: bytes) -> str:
+        return ", ".join(self.item.show(one, b"") for one in value) or "none"
+
+
+@dataclass(frozen=True, slots=True)
+class ByHalfHour:
+    """The values of a series by half-hour of the day, told where they change."""
+
+    item: Codec
+
+    def __call__(self, value: Sequence[Any], raw: bytes) -> str:
+        changes = (i for i, one in enumerate(value) if i == 0 or one != value[i - 1])
+        return ", ".join(f"{i // 2:02d}:{i % 2 * 30:02d} {self.item.show(value[i], b'')}" for i in changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A text of a protocol's own. `lua` says the same: the body of a function of `wire`, the number on the wire, and
+    `bytes`, a table of them, that returns the text; `fixed(n, places)` puts a decimal point into a number.
+    """
+
+    text: Callable[[Any, bytes], str]
+    lua: str
+
+    def __call__(self, value: Any, raw: bytes) -> str:
+        return self.text(value, raw)
+
+
+# Values -------------------------------------------------------------------------------------------------------
 
 
 class _Scaled(AnyAdapter):
@@ -199,6 +294,65 @@ _HIGH_FIRST: Mapping[int, AnyConstruct] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class OnWire:
+    """How a number lies on the wire, `size` bytes of it, and what it means: ours is `wire * per_wire - minus`, rounded
+    half up."""
+
+    size: int
+    signed: bool
+    high_first: bool
+    per_wire: Fraction = Fraction(1)
+    minus: Fraction = Fraction(0)
+
+
+def on_wire(subcon: AnyConstruct) -> OnWire | None:
+    """How the number of a kind of field lies there; None where it is no plain number."""
+    match subcon:
+        case FormatField():
+            return OnWire(subcon.sizeof(), False, subcon.fmtstr[0] == ">" and subcon.sizeof() > 1)
+        case BytesInteger():
+            return OnWire(subcon.sizeof(), bool(subcon.signed), not subcon.swapped)
+        case Rebuild():
+            return on_wire(subcon.subcon)
+        case _Scaled():
+            return _meaning(subcon, Fraction(subcon._scale), Fraction(0))
+        case _Linear():
+            return _meaning(subcon, subcon._per_wire, subcon._minus)
+        case _Offset():
+            return _meaning(subcon, Fraction(1), Fraction(subcon._offset))
+        case _:
+            return None
+
+
+def _meaning(adapter: AnyAdapter, per_wire: Fraction, minus: Fraction) -> OnWire | None:
+    below = on_wire(adapter.subcon)
+    return None if below is None else replace(below, per_wire=per_wire, minus=minus)
+
+
+def is_high_first(subcon: AnyConstruct) -> bool:
+    """Whether the number at the bottom of a kind of field lies there with its high byte first."""
+    while isinstance(subcon, Adapter | Rebuild):
+        subcon = subcon.subcon
+    number = on_wire(subcon)
+    return number is not None and number.high_first
+
+
+def tail_left(subcon: AnyConstruct) -> int | None:
+    """Of a field that takes all but the last bytes, how many it leaves; None of any other."""
+    return subcon._tail if isinstance(subcon, _AllBut) else None
+
+
+def bcd_form(subcon: AnyConstruct) -> tuple[bool, bool]:
+    """Of digits: whether zeros on the left go, and whether zeros alone are no value."""
+    return (subcon._strip, subcon._none) if isinstance(subcon, _Bcd) else (False, False)
+
+
+def goes_backwards(subcon: AnyConstruct) -> bool:
+    """Of a text, whether its last character comes first."""
+    return isinstance(subcon, _Text) and subcon._step < 0
+
+
 def _decimal(value: int, per_unit: int, places: int) -> str:
     return f"{Decimal(value) / per_unit:.{places}f}"
 
@@ -215,9 +369,6 @@ def number(size: int, *, scale: int = 1, places: int = 0, most: int | None = Non
     per_unit = scale * 10**places
     highest = 256**size - 1
 
-    def show(value: int, raw: bytes) -> str:
-        return _decimal(value, per_unit, places)
-
     def misfit(value: object) -> str:
         if isinstance(value, int) and _is_number(value) and value >= 0 and round_half_up(value, scale) <= highest:
             return ""
@@ -229,7 +380,7 @@ def number(size: int, *, scale: int = 1, places: int = 0, most: int | None = Non
     )
     return Codec(
         low_first,
-        show,
+        Decimals(per_unit, places),
         misfit,
         swapped=high_first,
         most=most,
@@ -260,10 +411,6 @@ def measured(
         exact = wire * step - minus
         return f"{Decimal(exact.numerator) / exact.denominator:.{places}f}"
 
-    def show(value: int, raw: bytes) -> str:
-        exact = Fraction(value, per_unit)
-        return f"{Decimal(exact.numerator) / exact.denominator:.{places}f}"
-
     def misfit(value: object) -> str:
         if isinstance(value, int) and _is_number(value) and lowest <= _rounded((value + less) / per_wire) <= highest:
             return ""
@@ -274,7 +421,7 @@ def measured(
         for swapped in (True, False)
     )
     first, second = (high, low) if high_first else (low, high)
-    return Codec(first, show, misfit, swapped=second, per_unit=per_unit, step=step)
+    return Codec(first, Decimals(per_unit, places), misfit, swapped=second, per_unit=per_unit, step=step)
 
 
 def _places(value: Fraction) -> int:
@@ -294,11 +441,11 @@ def shifted(offset: int, shown_none: bool = False) -> Codec:
             return ""
         return f"expected {-offset} to {255 - offset}, found {value!r}"
 
-    def show(value: int, raw: bytes) -> str:
-        return "none" if shown_none and value == -offset else str(value)
-
     return Codec(
-        _Offset(Int8ul, offset), show, misfit, fits=f"type(value) is int and {-offset} <= value <= {255 - offset}"
+        _Offset(Int8ul, offset),
+        Decimals(1, 0, -offset if shown_none else None),
+        misfit,
+        fits=f"type(value) is int and {-offset} <= value <= {255 - offset}",
     )
 
 
@@ -336,7 +483,7 @@ def bcd(size: int, *, strip: bool = False, none: bool = False, least: int = 0, d
 
     return Codec(
         _Bcd(size, strip, none),
-        lambda value, raw: raw.hex().upper() or value,
+        Digits(),
         misfit,
         amiss if decimal else None,
         fits=f"type(value) is str and {least} <= len(value) <= {2 * size} and value.isascii() and value.isdecimal()"
@@ -345,10 +492,9 @@ def bcd(size: int, *, strip: bool = False, none: bool = False, least: int = 0, d
     )
 
 
-def flags(size: int, names: Sequence[str], show: Callable[[Sequence[str], int], str]) -> Codec:
-    """Bits that have names, lowest first, in a number of `size` bytes; `show` puts those that are set into words."""
-    plain = number(size)
-    return replace(plain, show=lambda value, raw: show(names, value))
+def flags(size: int, names: Sequence[str], words: Callable[[Sequence[str], int], str], bits: int = 2) -> Codec:
+    """Flags of `bits` bits that have names, lowest first, in a number of `size` bytes; `words` tells those set."""
+    return replace(number(size), show=Flags(names, words, bits))
 
 
 def single_bits(names: Sequence[str], value: int) -> str:
@@ -361,9 +507,6 @@ def single_bits(names: Sequence[str], value: int) -> str:
 
 def series(item: Codec, count: str | int, show: Callable[[Any, bytes], str] | None = None) -> Codec:
     """Values of `item`: as many as `count`, or as the field named `count` says, which `count_of` builds."""
-
-    def show_items(value: Sequence[Any], raw: bytes) -> str:
-        return ", ".join(item.show(one, b"") for one in value) or "none"
 
     def misfit(value: object) -> str:
         if not isinstance(value, Sequence):
@@ -380,12 +523,12 @@ def series(item: Codec, count: str | int, show: Callable[[Any, bytes], str] | No
     length: Any = count if isinstance(count, int) else lambda context: context[count]
     each = 0 if isinstance(count, int) else item.subcon.sizeof()
     counter = "" if isinstance(count, int) else count
-    return Codec(_Tuple(Array(length, item.subcon)), show or show_items, misfit, each=each, counter=counter)
+    return Codec(_Tuple(Array(length, item.subcon)), show or Listed(item), misfit, each=each, counter=counter)
 
 
 def count_of(name: str) -> Codec:
     """One byte: how many values or bytes the field called `name` has."""
-    return Codec(Rebuild(Int8ul, lambda context: len(context[name])), lambda value, raw: str(value), lambda value: "")
+    return Codec(Rebuild(Int8ul, lambda context: len(context[name])), Decimals(1, 0), lambda value: "")
 
 
 def escaped(text: str) -> str:
@@ -420,7 +563,7 @@ def text(size: int, *, backwards: bool = False) -> Codec:
     """
     return Codec(
         _Text(size, -1 if backwards else 1),
-        lambda value, raw: escaped(value),
+        Escaped(),
         lambda value: text_misfit(value, size),
         not_ascii,
         fits=text_fits(size),
@@ -437,7 +580,7 @@ def blob(size: int) -> Codec:
 
     return Codec(
         Bytes(size),
-        lambda value, raw: raw.hex(" "),
+        Hex(),
         misfit,
         fits=f"type(value) is bytes and len(value) == {size}",
     )
@@ -454,7 +597,7 @@ def all_but(tail: int, counter: str) -> Codec:
             return ""
         return f"expected at most 255 bytes, found {value!r}"
 
-    return Codec(_AllBut(tail), lambda value, raw: raw.hex(" ") or "none", misfit, each=1, counter=counter)
+    return Codec(_AllBut(tail), Hex("none"), misfit, each=1, counter=counter)
 
 
 def before_tail(codec: Codec, tail: int) -> Codec:

@@ -85,5 +85,10 @@ class _Time(AnyAdapter):
         return write_time(obj)
 
 
-TIME = Codec(_Time(Bytes(SIZE)), lambda value, raw: show_time(value), _misfit, _amiss)
+def show(value: Stamp, raw: bytes) -> str:
+    """As `show_time`, of a field."""
+    return show_time(value)
+
+
+TIME = Codec(_Time(Bytes(SIZE)), show, _misfit, _amiss)
 """A field that is a time; its value is a `Stamp`."""

@@ -29,7 +29,7 @@ from pilesim.errors import UsageError
 from pilesim.quantities import Duration, quantity
 from pilesim.strictyaml import Document, Path
 from pilesim.units import LOCAL, epoch_ns, format_local, local_datetime
-from pilesim.wire.codec import Amiss, AnyAdapter, Codec, all_but, bcd, before_tail, blob, measured, text
+from pilesim.wire.codec import Amiss, AnyAdapter, Codec, Own, all_but, bcd, before_tail, blob, measured, text
 from pilesim.wire.codes import Codes, Names
 from pilesim.wire.cp56 import NO_TIME_SHOWN, TIME
 from pilesim.wire.fields import Field, Layout, Values, takes_all
@@ -210,7 +210,19 @@ def _bcd_time(size: int) -> Codec:
     def amiss(value: Stamp) -> Amiss | None:
         return (ProblemKind.TIME, f"expected a date, found {show(value, b'')}") if value.bad else None
 
-    return Codec(_BcdTime(size), show, misfit, amiss)
+    return Codec(_BcdTime(size), Own(show, _BCD_TIME_LUA), misfit, amiss)
+
+
+_BCD_TIME_LUA = """
+local digits, first = {}, #bytes - 6
+for i = 1, #bytes do
+  local high, low = math.floor(bytes[i] / 16), bytes[i] % 16
+  digits[i] = (high < 10 and low < 10) and 10 * high + low or 99
+end
+local year = 100 * (first == 1 and digits[1] or 20) + digits[first + 1]
+return moment(bytes, year, table.unpack(digits, first + 2))
+"""
+"""As the text of such a time."""
 
 
 @dataclass(frozen=True, slots=True)

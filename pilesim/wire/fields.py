@@ -239,6 +239,11 @@ def rows(fields: Sequence[Field], counter: str = "") -> Codec:
     return Codec(_Rows(layout, GreedyRange(Bytes(layout.least))), show, misfit, each=layout.least, counter=counter)
 
 
+def record_of(codec: Codec) -> Layout | None:
+    """The layout of one record of a field that holds as many as there are; None of any other field."""
+    return codec.subcon._layout if isinstance(codec.subcon, _Rows) else None
+
+
 def takes_all(codec: Codec, varying: bool) -> bool:
     """Whether nothing can follow: it takes all that is left, or all but a tail, and that is of `varying` size."""
     return isinstance(codec.subcon, _Rows) or (varying and leaves_tail(codec))

@@ -22,6 +22,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 from typing import ClassVar
 
@@ -30,6 +32,34 @@ from pilesim.wire.frame import Direction, FieldView, Frame, Garbage
 from pilesim.wire.protocol import FRAMES_REMEMBERED, GAP_NS, Framer
 
 GARBAGE_LIMIT = 4096
+
+
+class Check(StrEnum):
+    """How a checksum is worked out."""
+
+    XOR = "xor"
+    CRC16_MODBUS = "crc-16/modbus"
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A frame from outside, as data: for what finds frames in another language.
+
+    The length, `length_size` bytes at `length_at` and low byte first, is of all but `uncounted` bytes. `check` is of
+    the bytes from `checked_from` to where the trailer, in which it comes first, begins; it may stand in each of the
+    `check_orders` ("little", "big"). `plain` names a field of the header that is 0 where the body is not encrypted.
+    """
+
+    length_at: int
+    length_size: int
+    uncounted: int
+    shortest: int
+    longest: int
+    end: bytes
+    check: Check
+    checked_from: int
+    check_orders: tuple[str, ...] = ("little",)
+    plain: str = ""
 
 
 class Envelope(ABC):
@@ -41,6 +71,8 @@ class Envelope(ABC):
     """As many bytes as `total` needs."""
     header: ClassVar[Layout]
     trailer: ClassVar[Layout]
+    outline: Outline | None = None
+    """None: only its code knows."""
 
     def __init__(self) -> None:
         self.examine = lru_cache(FRAMES_REMEMBERED)(self._examine)

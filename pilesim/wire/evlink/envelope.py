@@ -15,7 +15,7 @@ from pilesim.wire.codec import number as number_field
 from pilesim.wire.evlink.versions import VERSIONS, Version, versions_numbered
 from pilesim.wire.fields import Field, Layout, Values
 from pilesim.wire.frame import Direction, Frame, Problem, ProblemKind
-from pilesim.wire.framing import Envelope
+from pilesim.wire.framing import Check, Envelope, Outline
 
 START = 0xFE
 END = 0x16
@@ -115,6 +115,16 @@ class EvlinkEnvelope(Envelope):
     head_size = LENGTH_OVERHEAD
     header = HEADER
     trailer = TRAILER
+    outline = Outline(
+        length_at=1,
+        length_size=2,
+        uncounted=LENGTH_OVERHEAD,
+        shortest=SHORTEST_LENGTH,
+        longest=LONGEST_LENGTH,
+        end=bytes([END]),
+        check=Check.XOR,
+        checked_from=0,
+    )
 
     def __init__(self, version: Version) -> None:
         super().__init__()

@@ -20,10 +20,12 @@ from pilesim.wire import gbt27930 as gbt
 from pilesim.wire.codec import (
     Amiss,
     AnyAdapter,
+    ByHalfHour,
     Codec,
+    Escaped,
+    Own,
     all_but,
     count_of,
-    escaped,
     flags,
     not_ascii,
     number,
@@ -210,7 +212,7 @@ def _show_bits(value: int, raw: bytes) -> str:
 _u8 = number(1)
 _ORDER = Codec(
     _Order(Bytes(ORDER_SIZE)),
-    lambda value, raw: escaped(raw.decode("latin-1")),
+    Escaped(padding=True),
     lambda value: text_misfit(value, ORDER_SIZE),
     not_ascii,
     fits=text_fits(ORDER_SIZE),
@@ -220,15 +222,6 @@ _STAGE = number(2, scale=KWH_DWH // 100, places=2)
 _MONEY = number(4, scale=FEN_MFEN, places=2)
 _PRICE = number(4, places=5)
 _BITS = replace(_u8, show=_show_bits)
-
-
-def _show_prices(value: Sequence[int], raw: bytes) -> str:
-    """Prices by half-hour, told where they change."""
-    parts = []
-    for index, price in enumerate(value):
-        if index == 0 or price != value[index - 1]:
-            parts.append(f"{index // 2:02d}:{index % 2 * 30:02d} {_PRICE.show(price, b'')}")
-    return ", ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +286,21 @@ def _show_slots(value: Sequence[Slot], raw: bytes) -> str:
     return ", ".join(_show_slot(slot, b"") for slot in value if slot.used) or "none"
 
 
+_SLOTS_LUA = """
+local told = {}
+for at = 0, #bytes - 10, 10 do
+  local rate, used = number(bytes, at + 6, 4), false
+  for i = 1, 10 do used = used or bytes[at + i] ~= 0 end
+  if used then
+    local times = string.format("%02d:%02d:%02d-%02d:%02d:%02d", table.unpack(bytes, at + 1, at + 6))
+    told[#told + 1] = times .. " " .. fixed(rate, 5)
+  end
+end
+return #told > 0 and table.concat(told, ", ") or "none"
+"""
+"""As `_show_slots`."""
+
+
 def _slots_amiss(value: Sequence[Slot]) -> Amiss | None:
     for slot in value:
         if not slot.possible:
@@ -302,10 +310,10 @@ def _slots_amiss(value: Sequence[Slot]) -> Amiss | None:
 
 def _slots() -> Codec:
     slots = series(Codec(_Slot(), _show_slot, _slot_misfit), BAND_SLOTS, _show_slots)
-    return Codec(slots.subcon, slots.show, slots.misfit, _slots_amiss)
+    return Codec(slots.subcon, Own(_show_slots, _SLOTS_LUA), slots.misfit, _slots_amiss)
 
 
-_PRICES = series(_PRICE, HALF_HOURS, _show_prices)
+_PRICES = series(_PRICE, HALF_HOURS, ByHalfHour(_PRICE))
 
 # Fields that several messages have.
 

@@ -15,7 +15,7 @@ from pilesim.errors import EncodingError
 from pilesim.wire.codec import blob, number
 from pilesim.wire.fields import Field, Layout, Values
 from pilesim.wire.frame import Direction, Frame, Problem, ProblemKind
-from pilesim.wire.framing import Envelope
+from pilesim.wire.framing import Check, Envelope, Outline
 from pilesim.wire.ykc.catalogue import Bodies
 from pilesim.wire.ykc.payloads import PILE_SIZE
 
@@ -98,6 +98,18 @@ class YkcEnvelope(Envelope):
     def __init__(self, crc_order: str, replies: Collection[int], bodies: Bodies) -> None:
         super().__init__()
         self._crc_order = crc_order
+        self.outline = Outline(
+            length_at=1,
+            length_size=1,
+            uncounted=LENGTH_OVERHEAD,
+            shortest=SHORTEST_LENGTH,
+            longest=LONGEST_LENGTH,
+            end=b"",
+            check=Check.CRC16_MODBUS,
+            checked_from=2,
+            check_orders=(LITTLE, BIG) if crc_order == AUTO else (crc_order,),
+            plain="encryption",
+        )
         self._replies = frozenset(replies)
         self._bodies = bodies
 

@@ -18,12 +18,15 @@ from pilesim.wire.codec import (
     Amiss,
     AnyAdapter,
     AnyConstruct,
+    ByHalfHour,
     Codec,
+    Escaped,
+    Flags,
+    Own,
     all_but,
     bcd,
     blob,
     count_of,
-    escaped,
     flags,
     number,
     ranged,
@@ -78,6 +81,17 @@ def _show_current(value: int, raw: bytes) -> str:
     return f"{value / 100:.1f}" + (" (below the offset)" if below and raw else "")
 
 
+_CURRENT_LUA = """
+local value = math.abs(10 * wire - 40000)
+local below = false
+for _, either in ipairs({ bytes[1] + 256 * bytes[2], bytes[2] + 256 * bytes[1] }) do
+  below = below or (value ~= 0 and either * 10 == 40000 - value)
+end
+return fixed(value / 10, 1) .. (below and " (below the offset)" or "")
+"""
+"""As `_show_current`."""
+
+
 def _current(sign: int) -> Codec:
     highest = 40_000 if sign < 0 else 10 * (0xFFFF - 4000)
 
@@ -86,7 +100,8 @@ def _current(sign: int) -> Codec:
             return ""
         return f"expected 0 to {highest / 100:.1f}, found {value!r}"
 
-    return Codec(_Current(Int16ul, sign), _show_current, misfit, swapped=_Current(Int16ub, sign), most=_MOST_CA)
+    shown = Own(_show_current, _CURRENT_LUA)
+    return Codec(_Current(Int16ul, sign), shown, misfit, swapped=_Current(Int16ub, sign), most=_MOST_CA)
 
 
 _CURRENT = _current(+1)
@@ -126,17 +141,12 @@ def _prefix_amiss(value: int) -> Amiss | None:
     return None if value else (ProblemKind.PEER, "expected 1 for ok, found 0, which openUC's pile SDK sends for ok")
 
 
-def _show_rates(value: tuple[int, ...], raw: bytes) -> str:
-    """Rates by half-hour, told where they change."""
-    parts = []
-    for index, rate in enumerate(value):
-        if index == 0 or rate != value[index - 1]:
-            parts.append(f"{index // 2:02d}:{index % 2 * 30:02d} {RATES[rate] if rate < len(RATES) else rate}")
-    return ", ".join(parts)
-
-
 def _show_cell(value: int, raw: bytes) -> str:
     return f"{(value & 0xFFF) / 100:.2f} of group {value >> 12}"
+
+
+_CELL_LUA = 'return fixed(wire % 4096, 2) .. " of group " .. fixed(math.floor(wire / 4096), 0)'
+"""As `_show_cell`."""
 
 
 _u8 = number(1)
@@ -167,10 +177,11 @@ _TEMPERATURE = shifted(50)
 _MEASURED_TEMPERATURE = shifted(50, shown_none=True)
 _COUNTED_FROM_1 = shifted(-1)
 _HEX = replace(_u8, show=lambda value, raw: f"0x{value:02X}")
-_RATE_NUMBERS = replace(series(_u8, HALF_HOURS, _show_rates), amiss=_rates_amiss)
-_FAULT_BITS = flags(2, [label for _, label in codes.FAULTS], single_bits)
-_TIME_OUTS = replace(blob(8), show=lambda value, raw: gbt.flag_words(gbt.TIME_OUTS, int.from_bytes(value, "little")))
-_PREFIX = replace(all_but(0, "prefix_length"), show=lambda value, raw: escaped(value.decode("latin-1")))
+_RATE_NAMED = replace(_u8, show=lambda value, raw: RATES[value] if value < len(RATES) else str(value))
+_RATE_NUMBERS = replace(series(_u8, HALF_HOURS, ByHalfHour(_RATE_NAMED)), amiss=_rates_amiss)
+_FAULT_BITS = flags(2, [label for _, label in codes.FAULTS], single_bits, 1)
+_TIME_OUTS = replace(blob(8), show=Flags(gbt.TIME_OUTS, gbt.flag_words, 2))
+_PREFIX = replace(all_but(0, "prefix_length"), show=Escaped(padding=True))
 
 # Fields that several messages have.
 
@@ -296,7 +307,7 @@ DEMAND = (
     Field("mode", _u8, codes=Names(gbt.MODES)),
     Field("measured_voltage", _VOLTS, unit="V"),
     Field("measured_current", _CURRENT, unit="A"),
-    Field("highest_cell", replace(_u16, show=_show_cell), unit="V"),
+    Field("highest_cell", replace(_u16, show=Own(_show_cell, _CELL_LUA)), unit="V"),
     Field("soc", _SOC, unit="%"),
     Field("remaining_minutes", _u16, unit="min"),
     Field("out_voltage", _VOLTS, unit="V"),
