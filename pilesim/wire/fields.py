@@ -179,6 +179,7 @@ class Layout:
                     unit="" if shown == "none" else field.unit,
                     provisional=field.trust is Trust.PROVISIONAL,
                     note="; ".join(part for part in (_TRUST_NOTE[field.trust], field.note) if part),
+                    parts=_parts(field, raw, offset + begin),
                 )
             )
         return views, stream.tell()
@@ -188,6 +189,15 @@ def rest_view(raw: bytes, begin: int, offset: int = 0) -> list[FieldView]:
     """What no layout explains, from `begin` on; `offset` is where `raw` lies in its frame."""
     rest = raw[begin:]
     return [FieldView("rest", offset + begin, rest, rest.hex(" "), note="outside the layout")] if rest else []
+
+
+def _parts(field: Field, raw: bytes, offset: int) -> tuple[FieldView, ...]:
+    """The fields of the records in `raw`, one record after the other."""
+    record = record_of(field.codec)
+    if record is None:
+        return ()
+    begins = range(0, len(raw), record.least)
+    return tuple(view for at in begins for view in record.views(raw[at : at + record.least], offset + at)[0])
 
 
 _TRUST_NOTE = {Trust.PUBLISHED: "", Trust.INFERRED: "inferred", Trust.PROVISIONAL: "provisional"}

@@ -159,3 +159,5 @@ class FieldView:
     unit: str = ""
     provisional: bool = False
     note: str = ""
+    parts: tuple[FieldView, ...] = ()
+    """The fields of its records, where it is made of some."""

@@ -99,6 +99,21 @@ class Envelope(ABC):
     def frame(self, raw: bytes, direction: Direction, miscounted: str) -> Frame:
         """The frame of `raw`; `miscounted` is what is wrong with its checksum, or ""."""
 
+    def checksum(self, raw: bytes) -> bytes | None:
+        """The right checksum of `raw`, low byte first, which comes first in the trailer; None where only it knows."""
+        return None
+
+    def resealed(self, raw: bytes, was: bytes) -> bytes | None:
+        """`raw`, which was made of the frame `was` by changing bytes of it, with as right or wrong a checksum."""
+        right, old = self.checksum(raw), self.checksum(was)
+        if right is None or old is None:
+            return None
+        at = len(raw) - self.trailer.least
+        if was[at : at + len(old)] == old[::-1] != old:
+            right, old = right[::-1], old[::-1]
+        wrong = zip(right, old, was[at : at + len(old)], strict=True)
+        return raw[:at] + bytes(new ^ was_right ^ found for new, was_right, found in wrong) + raw[at + len(old) :]
+
     def dissect(self, raw: bytes, body: Callable[[bytes, int], Sequence[FieldView]]) -> list[FieldView]:
         """Every field of `raw`, as far as it goes; `body` explains the data in between."""
         head, size = self.header.views(raw, 0)

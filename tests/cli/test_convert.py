@@ -34,3 +34,20 @@ def test_it_leaves_no_file_where_there_is_nothing_to_write(tmp_path: Path) -> No
     done = called("convert", "words.log", "-o", "a.pcapng", cwd=tmp_path)
     assert (done.returncode, done.stderr.count("expected a recording with bytes")) == (2, 1)
     assert not (tmp_path / "a.pcapng").exists()
+
+
+def test_it_masks_so_that_the_verdict_stays(tmp_path: Path) -> None:
+    for name in ("a.log", "b.log"):
+        done = called("convert", LOST, "-o", name, "--mask", "--mask-key", "one", cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+    assert "masked: " in done.stdout
+    called("convert", LOST, "-o", "c.log", "--mask", cwd=tmp_path)
+    assert (tmp_path / "a.log").read_bytes() == (tmp_path / "b.log").read_bytes() != (tmp_path / "c.log").read_bytes()
+    judged = called("judge", "a.log", cwd=tmp_path)
+    assert "looks like szds-16a" in judged.stdout
+    assert "20200303123645436010" not in judged.stdout
+
+
+def test_it_wants_no_key_where_nothing_is_masked(tmp_path: Path) -> None:
+    done = called("convert", LOST, "-o", "a.log", "--mask-key", "one", cwd=tmp_path)
+    assert (done.returncode, "--mask-key: expected --mask with it" in done.stderr) == (2, True)

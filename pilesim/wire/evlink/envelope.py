@@ -145,6 +145,9 @@ class EvlinkEnvelope(Envelope):
         checksum = xor_of(raw[:-2])
         return "" if checksum == raw[-2] else f"expected the checksum 0x{checksum:02X}, found 0x{raw[-2]:02X}"
 
+    def checksum(self, raw: bytes) -> bytes:
+        return bytes([xor_of(raw[:-2])])
+
     def plausible(self, raw: bytes) -> bool:
         return raw[3:5] in _KNOWN_VERSIONS and is_pile_number(raw[9:29])
 

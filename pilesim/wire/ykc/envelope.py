@@ -131,6 +131,9 @@ class YkcEnvelope(Envelope):
         said = f"expected the CRC {expected.hex(' ').upper()}, found {found.hex(' ').upper()}"
         return f"{said}, its bytes the other way round" if found == expected[::-1] else said
 
+    def checksum(self, raw: bytes) -> bytes:
+        return crc_of(raw[2:-2]).to_bytes(2, "little")
+
     def plausible(self, raw: bytes) -> bool:
         return raw[4] == PLAIN and self._bodies.looks_right(raw[5], raw[HEADER.least : -TRAILER.least])
 
