@@ -297,6 +297,9 @@ class _Masker:
                 frame = self._frame_of(event.data) if event.data else None
                 data = self._sealed(self._fields(frame), event.data) if frame else self._loose(event.data)
                 return replace(event, impairment=self._masks.text(event.impairment), data=data)
+            case LineUp():
+                # Where it dialled from tells as much as its number.
+                return replace(event, peer="")
             case LineDown() | Finish():
                 return replace(event, reason=self._masks.text(event.reason))
             case _:

@@ -16,7 +16,7 @@ from pilesim.rules.table import RULES
 from pilesim.scenario.scenario import load_scenarios
 from pilesim.trace.capture import read_capture
 from pilesim.trace.decoder import Decoder, Noise, Seen
-from pilesim.trace.events import Chunk, Header, Mention, Note, Trace
+from pilesim.trace.events import Chunk, Header, LineUp, Mention, Note, Trace
 from pilesim.trace.exporters.write import EXPORTERS, export
 from pilesim.trace.mask import masked
 from pilesim.wire.frame import Direction, End
@@ -166,6 +166,12 @@ def test_it_masks_numbers_in_what_is_no_frame_and_counts_it() -> None:
     assert first.data.startswith(b"log: ")
     assert number.encode() not in first.data
     assert b"98765432" not in first.data
+
+
+def test_it_does_not_say_where_the_pile_dialled_from() -> None:
+    up = LineUp(t_ns=0, end=End.PLATFORM, peer="192.0.2.77:40001")
+    found = masked(Trace(recording("order/card").header, (up,)), KEY).trace
+    assert found.events == (LineUp(t_ns=0, end=End.PLATFORM),)
 
 
 def test_it_masks_numbers_in_records_too() -> None:
