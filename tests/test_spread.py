@@ -14,6 +14,7 @@ import dask
 import msgspec
 import pytest
 from distributed import Client, LocalCluster
+from distributed.exceptions import WorkerStartTimeoutError
 from enough import has_time
 
 from pilesim.conformance.matrix import load_proofs, run_cells
@@ -59,12 +60,22 @@ def cluster() -> Iterator[LocalCluster]:
     ):
         yield cluster
         # One that is closed while it starts a worker anew waits for it far longer.
+        make_whole(cluster)
+
+
+def make_whole(cluster: LocalCluster) -> None:
+    """Wait until both workers are there. One that could not be started anew is not tried again: another takes over."""
+    try:
+        cluster.wait_for_workers(2, timeout=20)
+    except WorkerStartTimeoutError:
+        cluster.scale(1)  # type: ignore[no-untyped-call]
+        cluster.scale(2)  # type: ignore[no-untyped-call]
         cluster.wait_for_workers(2, timeout=60)
 
 
 @pytest.fixture
 def scheduler(cluster: LocalCluster) -> str:
-    cluster.wait_for_workers(2, timeout=60)
+    make_whole(cluster)
     return str(cluster.scheduler_address)
 
 
