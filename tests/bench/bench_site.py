@@ -19,6 +19,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from pilesim.link.base import Data
@@ -156,6 +157,7 @@ def serve(news: Connection) -> None:
     host.close()
 
 
+@pytest.mark.timeout(60 + 2 * (RAMP_S + SECONDS))
 def test_piles_on_one_loop(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
     """Piles of two guns, each gun with a heartbeat every 30 s, against a platform on the other core."""
     here, there = SPAWN.Pipe()
