@@ -7,14 +7,9 @@ from functools import cache
 
 import pytest
 from msgspec.structs import replace
+from named_recordings import CAPTURES, recording
 
-from pilesim.conformance.runner import Options, run_scenario
-from pilesim.library import firmware_folder, scenario_folder
-from pilesim.rig.targets import SimTarget
 from pilesim.rules.judge import judge
-from pilesim.rules.table import RULES
-from pilesim.scenario.scenario import load_scenarios
-from pilesim.trace.capture import read_capture
 from pilesim.trace.decoder import Decoder, Noise, Seen
 from pilesim.trace.events import Chunk, Header, LineUp, Mention, Note, Trace
 from pilesim.trace.exporters.write import EXPORTERS, export
@@ -23,31 +18,17 @@ from pilesim.wire.frame import Direction, End
 from pilesim.wire.messages import Opaque
 from pilesim.wire.protocol import protocol_named
 
-CAPTURES = {
-    f"{path.parent.name}/{path.stem}": path for path in sorted((firmware_folder() / "captures").rglob("*.jsonl"))
-}
-PLAYED = {
-    "ykc order/short": ("ykc-1.6", "order/short"),
-    "ykc order/card": ("ykc-1.6", "order/card"),
-    "order/card": ("lhc", "order/card"),
-    "line/garbage-to-the-platform": ("lhc", "line/garbage-to-the-platform"),
-    "ykc line/cut-and-merged": ("ykc-1.6", "line/cut-and-merged"),
-}
+PLAYED = (
+    "ykc-1.6 order/short",
+    "ykc-1.6 order/card",
+    "lhc order/card",
+    "lhc line/garbage-to-the-platform",
+    "ykc-1.6 line/cut-and-merged",
+)
 FEW = ("robinson-gen5-0303/order-start-lost", "robinson-gen5-0309/stop-then-idle", *PLAYED)
 """The others are taken where there is time for them."""
 SENSITIVE = ("order", "account", "vin", "card", "pile")
 KEY = b"a key"
-
-
-@cache
-def recording(name: str) -> Trace:
-    if name in CAPTURES:
-        path = CAPTURES[name]
-        return read_capture(path.read_text(encoding="utf-8").splitlines(keepends=True), str(path))
-    protocol, scenario = PLAYED[name]
-    found = load_scenarios(scenario_folder(), [row.id for row in RULES])[scenario]
-    target = SimTarget(url="sim:reference", profile="reference")
-    return run_scenario(found, Options(target=target, protocol=protocol, seed=1)).trace
 
 
 @pytest.fixture(params=[*CAPTURES, *PLAYED])
@@ -110,14 +91,14 @@ def test_it_has_no_number_of_the_original_in_any_form(name: str) -> None:
 
 
 def test_it_gives_the_same_number_the_same_mask_by_the_same_key_only() -> None:
-    one, again, other = (masked(recording("order/card"), key).trace for key in (KEY, KEY, b"another"))
+    one, again, other = (masked(recording("lhc order/card"), key).trace for key in (KEY, KEY, b"another"))
     assert one == again
     assert numbers(one) & numbers(other) == set()
-    assert {len(number) for number in numbers(one)} == {len(number) for number in numbers(recording("order/card"))}
+    assert {len(number) for number in numbers(one)} == {len(number) for number in numbers(recording("lhc order/card"))}
 
 
 def test_it_leaves_an_order_its_time_and_the_mask_of_its_pile() -> None:
-    for name, form in (("order/card", r"2020\d{4}"), ("ykc order/short", r"\d{14}")):
+    for name, form in (("lhc order/card", r"2020\d{4}"), ("ykc-1.6 order/short", r"\d{14}")):
         was, now = recording(name), masked(recording(name), KEY).trace
         orders = [
             item.decoded.message.order  # type: ignore[union-attr]
@@ -155,7 +136,7 @@ def test_it_masks_what_lines_and_steps_say() -> None:
 
 
 def test_it_masks_numbers_in_what_is_no_frame_and_counts_it() -> None:
-    order = recording("order/card")
+    order = recording("lhc order/card")
     number = max(numbers(order), key=len)
     stray = Chunk(t_ns=0, end=End.PILE, direction=Direction.UP, data=b"log: " + number.encode() + b" 98765432")
     found = masked(Trace(order.header, (stray, *order.events)), KEY)
@@ -170,7 +151,7 @@ def test_it_masks_numbers_in_what_is_no_frame_and_counts_it() -> None:
 
 def test_it_does_not_say_where_the_pile_dialled_from() -> None:
     up = LineUp(t_ns=0, end=End.PLATFORM, peer="192.0.2.77:40001")
-    found = masked(Trace(recording("order/card").header, (up,)), KEY).trace
+    found = masked(Trace(recording("lhc order/card").header, (up,)), KEY).trace
     assert found.events == (LineUp(t_ns=0, end=End.PLATFORM),)
 
 

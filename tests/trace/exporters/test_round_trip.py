@@ -6,21 +6,16 @@ import re
 import shutil
 import subprocess
 from collections.abc import Sequence
-from functools import cache
 from io import BytesIO
 from pathlib import Path, PurePath
 
 import dpkt  # type: ignore[import-untyped]
 import pytest
 from msgspec.structs import replace
+from named_recordings import CAPTURES, recording
 
-from pilesim.conformance.runner import REFERENCE_PLATFORM, Options, run_scenario
 from pilesim.errors import UsageError
-from pilesim.library import firmware_folder, scenario_folder
 from pilesim.rules.judge import judge
-from pilesim.rules.table import RULES
-from pilesim.scenario.scenario import load_scenarios
-from pilesim.trace.capture import read_capture
 from pilesim.trace.decoder import Decoder, Noise, Seen
 from pilesim.trace.events import AnyEvent, Chunk, Finish, Header, LineDown, LineUp, Mention, Missing, Trace, Vantage
 from pilesim.trace.exporters.write import EXPORTERS, export, exporter_of
@@ -32,29 +27,16 @@ from pilesim.wire.protocol import protocol_named
 
 needs_tshark = pytest.mark.skipif(not shutil.which("tshark"), reason="tshark is not installed")
 
-CAPTURES = {
-    f"{path.parent.name}/{path.stem}": path for path in sorted((firmware_folder() / "captures").rglob("*.jsonl"))
-}
-PLAYED = {
-    "ykc order/short": ("ykc-1.6", "order/short"),
-    "ykc line/outage-in-charge": ("ykc-1.6", "line/outage-in-charge"),
-    "line/flaps": ("lhc", "line/flaps"),
-    "line/cut-and-merged": ("lhc", "line/cut-and-merged"),
-    "ykc line/garbage-to-the-platform": ("ykc-1.6", "line/garbage-to-the-platform"),
-}
+PLAYED = (
+    "ykc-1.6 order/short",
+    "ykc-1.6 line/outage-in-charge",
+    "lhc line/flaps",
+    "lhc line/cut-and-merged",
+    "ykc-1.6 line/garbage-to-the-platform",
+)
 FEW = ("reference/order-short", "robinson-gen5-0303/order-start-lost", *PLAYED)
 """The others are taken where there is time for them."""
 FORMS = ("pcapng", "hex")
-
-
-@cache
-def recording(name: str) -> Trace:
-    if name in CAPTURES:
-        path = CAPTURES[name]
-        return read_capture(path.read_text(encoding="utf-8").splitlines(keepends=True), str(path))
-    protocol, scenario = PLAYED[name]
-    found = load_scenarios(scenario_folder(), [row.id for row in RULES])[scenario]
-    return run_scenario(found, Options(target=REFERENCE_PLATFORM, protocol=protocol, seed=1)).trace
 
 
 def at_one_end(trace: Trace, end: End) -> Trace:
@@ -122,7 +104,7 @@ def test_it_is_read_again_with_the_same_frames_times_connections_and_verdicts(
 
 
 @needs_tshark
-@pytest.mark.parametrize("name", ["line/flaps", "ykc line/outage-in-charge"])
+@pytest.mark.parametrize("name", ["lhc line/flaps", "ykc-1.6 line/outage-in-charge"])
 def test_it_is_put_together_by_wireshark_which_has_nothing_to_say_against_it(name: str, tmp_path: Path) -> None:
     trace = at_one_end(recording(name), End.PLATFORM)
     (tmp_path / "a.pcapng").write_bytes(export(trace, exporter_of(PurePath("a.pcapng"))).content)
@@ -147,7 +129,7 @@ def test_it_is_put_together_by_wireshark_which_has_nothing_to_say_against_it(nam
 
 def test_it_numbers_every_byte_and_acknowledges_it() -> None:
     assert isinstance(FRAME, Chunk)
-    trace = at_one_end(recording("line/flaps"), End.PLATFORM)
+    trace = at_one_end(recording("lhc line/flaps"), End.PLATFORM)
     long = Chunk(t_ns=trace.events[-1].t_ns, end=End.PLATFORM, direction=Direction.UP, data=FRAME.data * 100)
     content = export(Trace(trace.header, (*trace.events, long)), exporter_of(PurePath("a.pcapng"))).content
     next_of: dict[tuple[int, int], int] = {}
@@ -258,4 +240,4 @@ def test_it_refuses_what_it_cannot_write() -> None:
     with pytest.raises(UsageError, match="expected a recording with bytes"):
         export(words, exporter_of(PurePath("a.hex")))
     with pytest.raises(UsageError, match="--end: expected an end at which it was recorded, platform; found pile"):
-        export(at_one_end(recording("line/flaps"), End.PLATFORM), exporter_of(PurePath("a.hex")), End.PILE)
+        export(at_one_end(recording("lhc line/flaps"), End.PLATFORM), exporter_of(PurePath("a.hex")), End.PILE)
