@@ -25,7 +25,6 @@ COMMANDS = {
     "season": "Play a season of charges and print the field's tables from the ledger.",
     "judge": "Give the verdict on a recording or a log; of a folder of logs the field's tables.",
     "show": "Show a log line by line, with what the rules find in it; of one that grows too.",
-    "import": "Write a log (packets, hex lines, a serial sniffer's) as a capture.",
     "convert": "Write a log in another form: a capture, packets for Wireshark, lines of hex.",
     "case": "Make a scenario that does again what a log tells.",
     "bill": "Say what each bill of a log should have been, with bounds.",

@@ -33,7 +33,7 @@ OUTPUTS: dict[str, tuple[str, ...]] = {
     "show": ("show", "{log}"),
     "bill": ("bill", "{log}", "--all", "--json", "{out}.json"),
     "case": ("case", "{log}", "-o", "{out}.yaml"),
-    "import": ("import", "{log}", "-o", "{out}.jsonl"),
+    "convert": ("convert", "{log}", "-o", "{out}.jsonl"),
     "decode": ("decode", "--protocol", "lhc", "{hex}"),
     "messages": ("messages",),
 }

@@ -183,7 +183,7 @@ def test_the_command_writes_a_capture_that_is_judged_as_the_log(
 ) -> None:
     log, kept = tmp_path / "field.pcap", tmp_path / "kept.jsonl"
     log.write_bytes(pcap(talk(passed(capture(), End.PLATFORM))))
-    assert run(["import", str(log), "-o", str(kept), "--vantage", "platform"]) == 0
+    assert run(["convert", str(log), "-o", str(kept), "--vantage", "platform"]) == 0
     trace = read_capture(kept.read_text(encoding="utf-8").splitlines(keepends=True), "kept")
     assert trace == load_log(log, Wishes(vantage=Vantage.PLATFORM)).trace
     capsys.readouterr()
