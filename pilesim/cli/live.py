@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
@@ -96,7 +97,7 @@ def play(
             return _tapped(stack, out, options, capture, everything, opened, strict)
         sink = stack.enter_context(capture_file(capture)) if capture else None
         stop = stack.enter_context(told_to_stop())
-        trace = play_live(options, sink=sink, opened=opened, see=_printer(out, options, everything), stop=stop)
+        trace = play_live(options, sink=sink, opened=opened, viewer=partial(_viewer, options, everything), stop=stop)
         return 0 if scenario is None else _verdict(out, trace, options, capture, strict)
 
 
@@ -113,7 +114,7 @@ def _tapped(
     path = capture or Path(stack.enter_context(TemporaryDirectory(prefix="pilesim-"))) / "tap.jsonl"
     sink = stack.enter_context(capture_file(path))
     stop = stack.enter_context(told_to_stop())
-    play_live(options, sink=sink, opened=opened, see=_printer(out, options, everything), stop=stop)
+    play_live(options, sink=sink, opened=opened, viewer=partial(_viewer, options, everything), stop=stop)
     recording = StreamedLog(path, Wishes(form="capture"))
     last = ""
     for event in recording.events:
@@ -162,8 +163,9 @@ def told_to_stop() -> Iterator[Callable[[], bool]]:
 _STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
-def _printer(out: Console, options: LiveOptions, everything: bool) -> Callable[[AnyEvent], None]:
+def _viewer(options: LiveOptions, everything: bool) -> Callable[[AnyEvent], None]:
     """Prints each event as it comes: as the time line of the end that is ours, with the script's steps between."""
+    out = console(lasting=True)
     teller = Teller(options.protocol, options.world_start_ns, options.own_end)
     routine = Routine()
 

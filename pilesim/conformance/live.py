@@ -18,14 +18,14 @@ from pilesim.platform.settings import Settings
 from pilesim.rig.bench import Bench, ReferencePlatform, SimulatedPile, make_bench
 from pilesim.rig.clock import RealClock
 from pilesim.rig.impairments import Impairment
-from pilesim.rig.onlooker import Onlooker
+from pilesim.rig.onlooker import Look, Onlooker
 from pilesim.rig.scribe import Scribe
 from pilesim.rig.stimuli import SimulatedHands
 from pilesim.rig.targets import wire_ns_per_byte
 from pilesim.scenario.player import OTHER_END_NS, Player
 from pilesim.scenario.scenario import Scenario
 from pilesim.scenario.view import View
-from pilesim.trace.events import AnyEvent, Finish, Header, Trace
+from pilesim.trace.events import Finish, Header, Trace
 from pilesim.trace.recorder import Recorder, TextSink
 from pilesim.units import S, local_datetime
 from pilesim.wire.frame import End
@@ -77,13 +77,14 @@ def play_live(
     *,
     sink: TextSink | None,
     opened: Callable[[Bench], None],
-    see: Callable[[AnyEvent], None],
+    viewer: Callable[[], Look],
     stop: Callable[[], bool],
 ) -> Trace:
     """Play until the script is over, until `until_ns`, or until `stop` says so; RigError where a port fails.
 
-    `sink` gets the capture, a moment after each event; `opened` is told of the bench once its ports are there; `see`
-    gets every event after it was recorded, on a thread of its own, so that it never keeps the line waiting.
+    `sink` gets the capture, a moment after each event; `opened` is told of the bench once its ports are there; what
+    `viewer` makes gets every event after it was recorded, in a process of its own, so that it never keeps the line
+    waiting.
     """
     protocol = protocol_named(options.protocol)
     script = options.script
@@ -94,14 +95,15 @@ def play_live(
     if view is not None:
         recorder.observers.append(view.see)
     settings = settings_of(script.platform) if script else Settings(auto=True)
-    bench = bench_of(options, recorder, settings=settings, clock_error_ns=script.pile.clock_error_ns if script else 0)
     reason = ""
     with ExitStack() as stack:
-        # The line only forwards and collects: writing, decoding and showing have their own threads.
+        # The line only forwards and collects: showing has its own process, and writing its own thread.
+        onlooker = stack.enter_context(Onlooker(viewer))
+        clock_error_ns = script.pile.clock_error_ns if script else 0
+        bench = bench_of(options, recorder, settings=settings, clock_error_ns=clock_error_ns)
         scribe = stack.enter_context(Scribe(recorder.header, sink)) if sink is not None else None
         if scribe is not None:
             recorder.observers.append(scribe.put)
-        onlooker = stack.enter_context(Onlooker(see))
         recorder.observers.append(onlooker.put)
         try:
             opened(bench)

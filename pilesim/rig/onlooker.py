@@ -1,52 +1,61 @@
-"""The onlooker: hands what is recorded to whoever shows it, on a thread of its own.
+"""The onlooker: hands what is recorded to whoever shows it, in a process of its own.
 
-Owns the waiting of events between the line and a view. A view decodes, prints, and stands still where its terminal
-does; the line must not. So the view has its turn while the line is quiet. Must not know what it makes of an event.
+Owns that process, and the waiting of events between the line and it. A view decodes, prints, and stands still where
+its terminal does; the line must not, and on a thread beside it even the computing of a view would keep it waiting,
+since one thread computes at a time. Must not know what a view makes of an event.
 """
 
 from __future__ import annotations
 
 import gc
+import multiprocessing
+import signal
 import sys
-import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Self
 
-from pilesim.rig.aside import Aside
+from pilesim.errors import InternalError
+from pilesim.rig.aside import Aside, all_of
 from pilesim.trace.events import AnyEvent, Note
 
 WAITING_LIMIT_EVENTS = 2_000
 """A view that has fallen so far behind is told how many it misses; the recording has them all."""
 EVERY_S = 0.02
-QUIET_S = 0.05
-"""The view begins after so much quiet: a request and its reply are mostly past then, and people do not notice."""
-PATIENCE_S = 0.2
-"""A line that has not been quiet for so long may never be: from then on the view gets one event each `EVERY_S`."""
-SWITCH_INTERVAL_S = 0.000_05
-"""How long Python lets the view compute while the line has bytes to pass: by default it is 5 ms."""
+if sys.platform == "win32":
+    _PROCESSES = multiprocessing.get_context("spawn")
+else:
+    # A start anew would take half a second of reading what is read already.
+    _PROCESSES = multiprocessing.get_context("fork")
+
+Look = Callable[[AnyEvent], None]
 
 
 class Onlooker(Aside[AnyEvent]):
-    """A context in which `look` is called for each event that is `put`, in order, on another thread."""
+    """A context in which each event that is `put` is looked at, in order, by what `viewer` makes in its process.
 
-    def __init__(self, look: Callable[[AnyEvent], None]) -> None:
-        super().__init__("onlooker", EVERY_S, self._show)
-        self._look = look
-        self._last_s = 0.0
-        """When the latest event was seen, by the computer's clock."""
-        self._busy_s = 0.0
-        """Since when it was never quiet."""
+    To be entered before any port is open, so that the process holds none. A view that fails is not hidden: its own
+    process tells why, and InternalError is raised when the context is left, unless an exception is under way already.
+    """
+
+    def __init__(self, viewer: Callable[[], Look]) -> None:
+        super().__init__("onlooker", EVERY_S, self._hand_over)
+        events, self._to_view = _PROCESSES.Pipe(duplex=False)
+        self._events = events
+        self._view = _PROCESSES.Process(
+            target=_view, args=(viewer, events, self._to_view), name="onlooker", daemon=True
+        )
         self._missed = 0
-        self._interval_s = sys.getswitchinterval()
 
     def __enter__(self) -> Self:
-        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        self._view.start()
+        self._events.close()
         # What stands by now stays: to look through all of it for rubbish takes milliseconds, and the line waits.
         gc.freeze()
-        super().__enter__()
-        return self
+        return super().__enter__()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -54,31 +63,39 @@ class Onlooker(Aside[AnyEvent]):
         try:
             super().__exit__(kind, error, traceback)
         finally:
-            sys.setswitchinterval(self._interval_s)
+            self._to_view.close()
+            self._view.join()
             gc.unfreeze()
+        if error is None and self._view.exitcode:
+            raise InternalError(f"the view ended early, with {self._view.exitcode}; a capture holds what passed")
 
-    def put(self, event: AnyEvent) -> None:
+    def put(self, item: AnyEvent) -> None:
         """An observer of the recorder: never waits, never raises."""
-        now_s = time.monotonic()
-        if now_s >= self._last_s + QUIET_S:
-            self._busy_s = now_s
-        self._last_s = now_s
         if len(self.waiting) >= WAITING_LIMIT_EVENTS:
             self._missed += 1
             return
         if self._missed:
             text = f"{self._missed} events came too fast to be shown; a capture holds them"
-            self.waiting.append(Note(t_ns=event.t_ns, text=text))
+            self.waiting.append(Note(t_ns=item.t_ns, text=text))
             self._missed = 0
-        self.waiting.append(event)
+        self.waiting.append(item)
 
-    def _show(self, waiting: deque[AnyEvent], leaving: bool) -> None:
-        # A terminal that is gone raises what ends a program: here it ends the view, and the line goes on.
-        while waiting:
-            now_s = time.monotonic()
-            busy = not leaving and now_s < self._last_s + QUIET_S
-            if busy and now_s < self._busy_s + PATIENCE_S:
-                break
-            self._look(waiting.popleft())
-            if busy:
-                break
+    def _hand_over(self, waiting: deque[AnyEvent], leaving: bool) -> None:
+        # A view that is gone is told of in the end; the line goes on.
+        with suppress(BrokenPipeError):
+            if waiting:
+                self._to_view.send(all_of(waiting))
+
+
+def _view(viewer: Callable[[], Look], events: Connection, others_end: Connection) -> None:
+    """What the process does: until there will be no more events, be it that who sent them was killed."""
+    others_end.close()
+    # Those are for the line; what it has recorded until it ended is still shown.
+    for number in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, number):
+            signal.signal(getattr(signal, number), signal.SIG_IGN)
+    look = viewer()
+    with suppress(EOFError):
+        while True:
+            for event in events.recv():
+                look(event)
