@@ -140,8 +140,17 @@ class _Stalling(Armed[Stall]):
     def _end_ns(self) -> int:
         return self.begin_ns + self.spec.time
 
+    def __init__(
+        self, spec: Stall, rng: Chance, now_ns: int, protocol: Protocol, tell: Tell, foretell: Foretell
+    ) -> None:
+        super().__init__(spec, rng, now_ns, protocol, tell, foretell)
+        self._foretold = False
+
     def take(self, piece: Piece) -> list[Piece]:
         assert self.end_ns is not None
+        if not self._foretold and self.end_ns - piece.came_ns >= _LONG_NS:
+            self._foretell(f"{self.text}: all is held for {format_duration(self.end_ns - piece.came_ns)}")
+        self._foretold = True
         return [self._held(piece, max(piece.due_ns, self.end_ns))]
 
 
@@ -213,12 +222,11 @@ class _Choosing(Armed[SelectiveT_co]):
             return piece.message == self.spec.message
         return piece.frame is not None or not self.frames_only
 
-    def _foretell_hold(self, piece: Piece, for_ns: int) -> None:
+    def _foretell_hold(self, piece: Piece, for_ns: int, how: str = "is held for {}") -> None:
         """Whoever watches is told of a frame that is held when that begins: its effect is recorded when it is over."""
         if piece.frame is not None and for_ns >= _LONG_NS:
-            self._foretell(
-                f"{self.text}: {self._protocol.decode(piece.frame).title} is held for {format_duration(for_ns)}"
-            )
+            title = self._protocol.decode(piece.frame).title
+            self._foretell(f"{self.text}: {title} {how.format(format_duration(for_ns))}")
 
     @abstractmethod
     def act(self, piece: Piece) -> list[Piece]:
@@ -320,6 +328,7 @@ class _Keeping(_Choosing[KeeperT_co]):
         return self.join(kept, piece) if kept is not None else super().take(piece)
 
     def act(self, piece: Piece) -> list[Piece]:
+        self._foretell_hold(piece, self.spec.limit, "is held until the next frame comes, for {} at most")
         self._kept[piece.direction] = piece
         return []
 
