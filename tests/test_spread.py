@@ -14,7 +14,6 @@ import dask
 import msgspec
 import pytest
 from distributed import Client, LocalCluster
-from distributed.exceptions import WorkerStartTimeoutError
 from enough import has_time
 
 from pilesim.conformance.matrix import load_proofs, run_cells
@@ -67,7 +66,7 @@ def make_whole(cluster: LocalCluster) -> None:
     """Wait until both workers are there. One that could not be started anew is not tried again: another takes over."""
     try:
         cluster.wait_for_workers(2, timeout=20)
-    except WorkerStartTimeoutError:
+    except TimeoutError:
         cluster.scale(1)  # type: ignore[no-untyped-call]
         cluster.scale(2)  # type: ignore[no-untyped-call]
         cluster.wait_for_workers(2, timeout=60)
