@@ -34,6 +34,7 @@ from construct import (
 
 from pilesim.units import round_half_up
 from pilesim.wire.frame import ProblemKind
+from pilesim.wire.packed import InSource
 
 if TYPE_CHECKING:
     # construct's classes take type arguments in its stubs only.
@@ -71,6 +72,8 @@ class Codec:
     """So many of our units make one of the unit that is shown; 0: it is no plain number."""
     fits: str = ""
     """An expression in `value` that holds only where that fits, and costs less than `misfit`; "" where none does."""
+    sound: str = ""
+    """The same of `amiss`: it holds only where that has nothing to tell."""
     step: Fraction = Fraction(0)
     """What one on the wire is in the unit that is shown."""
 
@@ -169,12 +172,14 @@ class Own:
 # Values -------------------------------------------------------------------------------------------------------
 
 
-class _Scaled(AnyAdapter):
+class _Scaled(InSource):
     """A number whose unit on the wire is `scale` of ours; building rounds half up."""
 
     def __init__(self, subcon: AnyConstruct, scale: int) -> None:
         super().__init__(subcon)
         self._scale = scale
+        self.decoding = f"value * {scale}"
+        self.encoding = f"(2 * value + {scale}) // {2 * scale}"
 
     def _decode(self, obj: int, context: Any, path: str) -> int:
         return obj * self._scale
@@ -198,8 +203,11 @@ class _Linear(AnyAdapter):
         return _rounded((obj + self._minus) / self._per_wire)
 
 
-class _Tuple(AnyAdapter):
+class _Tuple(InSource):
     """An array as a tuple."""
+
+    decoding = "tuple(value)"
+    encoding = "value"
 
     def _decode(self, obj: Sequence[Any], context: Any, path: str) -> tuple[Any, ...]:
         return tuple(obj)
@@ -208,13 +216,16 @@ class _Tuple(AnyAdapter):
         return list(obj)
 
 
-class _Text(AnyAdapter):
+class _Text(InSource):
     """Text padded with NUL on the right. Bytes beyond ASCII pass as the characters of their numbers."""
 
     def __init__(self, size: int, step: int) -> None:
         super().__init__(Bytes(size))
         self._size = size
         self._step = step
+        turned = "" if step == 1 else f"[::{step}]"
+        self.decoding = f"value.rstrip(b'\\0').decode('latin-1'){turned}"
+        self.encoding = f"value{turned}.encode('latin-1')"
 
     def _decode(self, obj: bytes, context: Any, path: str) -> str:
         return obj.rstrip(b"\0").decode("latin-1")[:: self._step]
@@ -223,7 +234,7 @@ class _Text(AnyAdapter):
         return obj[:: self._step].encode("latin-1").ljust(self._size, b"\0")
 
 
-class _Bcd(AnyAdapter):
+class _Bcd(InSource):
     """Digits, two a byte in natural order, and padded with zeros on the left."""
 
     def __init__(self, size: int, strip: bool, none: bool) -> None:
@@ -231,6 +242,12 @@ class _Bcd(AnyAdapter):
         self._size = size
         self._strip = strip
         self._none = none
+        if strip:
+            self.decoding = "value.hex().upper().lstrip('0')"
+            self.encoding = f"bytes.fromhex(value.lstrip('0').zfill({2 * size}))"
+        else:
+            self.decoding = "value.hex().upper() if any(value) else ''" if none else "value.hex().upper()"
+            self.encoding = f"bytes.fromhex(value.zfill({2 * size}))"
 
     def _decode(self, obj: bytes, context: Any, path: str) -> str:
         digits = obj.hex().upper()
@@ -243,12 +260,14 @@ class _Bcd(AnyAdapter):
         return bytes.fromhex(digits.zfill(2 * self._size))
 
 
-class _Offset(AnyAdapter):
+class _Offset(InSource):
     """A number on the wire that is `offset` more than ours."""
 
     def __init__(self, subcon: AnyConstruct, offset: int) -> None:
         super().__init__(subcon)
         self._offset = offset
+        self.decoding = f"value - {offset}"
+        self.encoding = f"value + {offset}"
 
     def _decode(self, obj: int, context: Any, path: str) -> int:
         return obj - self._offset
@@ -455,7 +474,7 @@ def ranged(codec: Codec, low: int, high: int) -> Codec:
     def amiss(value: int) -> Amiss | None:
         return None if low <= value <= high else (ProblemKind.RANGE, f"expected {low} to {high}, found {value}")
 
-    return replace(codec, amiss=amiss)
+    return replace(codec, amiss=amiss, sound=f"{low} <= value <= {high}")
 
 
 _DIGITS = frozenset("0123456789ABCDEF")
@@ -489,6 +508,7 @@ def bcd(size: int, *, strip: bool = False, none: bool = False, least: int = 0, d
         fits=f"type(value) is str and {least} <= len(value) <= {2 * size} and value.isascii() and value.isdecimal()"
         if not (strip and least)
         else "",
+        sound="value.isdecimal() or not value",
     )
 
 
@@ -536,6 +556,10 @@ def escaped(text: str) -> str:
     return text.encode("unicode_escape").decode("ascii")
 
 
+ASCII = "value.isascii()"
+"""Where this holds `not_ascii` has nothing to tell."""
+
+
 def not_ascii(value: str) -> Amiss | None:
     """Whether a text holds characters that no sender of ASCII sends."""
     if value.isascii():
@@ -567,6 +591,7 @@ def text(size: int, *, backwards: bool = False) -> Codec:
         lambda value: text_misfit(value, size),
         not_ascii,
         fits=text_fits(size),
+        sound=ASCII,
     )
 
 

@@ -55,6 +55,11 @@ class Codes:
         return self._numbers.get(meaning)
 
     @property
+    def built(self) -> Mapping[Any, int] | None:
+        """As `number`, all of them; None where that is no matter of a list."""
+        return self._numbers
+
+    @property
     def unlisted(self) -> Any:
         """What a number outside the list means."""
         return self._unlisted
@@ -78,6 +83,10 @@ class Names(Codes):
 
     def extended(self, rows: Mapping[int, tuple[Any, str]]) -> Codes:
         return Names({**self.labels, **{number: label for number, (_, label) in rows.items()}})
+
+    @property
+    def built(self) -> None:
+        return None
 
     def meaning(self, number: int) -> Any:
         return number

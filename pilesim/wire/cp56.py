@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from construct import Bytes
 
 from pilesim.units import LOCAL, MS, epoch_ns, format_local, local_datetime
-from pilesim.wire.codec import Amiss, AnyAdapter, Codec
+from pilesim.wire.codec import Amiss, Codec
 from pilesim.wire.frame import ProblemKind
 from pilesim.wire.messages import NO_TIME, Stamp
+from pilesim.wire.packed import InSource
 
 SIZE = 7
 NO_TIME_SHOWN = "no time (a lenient calendar shows 1999-11-30 00:00:00)"
@@ -59,25 +61,31 @@ def show_time(stamp: Stamp) -> str:
     return f"bad time {stamp.bad.hex(' ')}" if stamp.epoch_ns is None else format_local(stamp.epoch_ns)
 
 
+_EXPECTED = f"expected a time of the years {_FIRST_YEAR} to {_LAST_YEAR}"
+
+
 def _misfit(value: object) -> str:
-    expected = f"expected a time of the years {_FIRST_YEAR} to {_LAST_YEAR}"
     if not isinstance(value, Stamp):
-        return f"{expected}, found {value!r}"
+        return f"{_EXPECTED}, found {value!r}"
     if value.epoch_ns is None:
         return "" if len(value.bad) in (0, SIZE) else f"expected {SIZE} bytes of a bad time, found {len(value.bad)}"
     if _FIRST_NS <= value.epoch_ns < _BEYOND_NS:
         return ""
     try:
-        return f"{expected}, found {local_datetime(value.epoch_ns).year}"
+        return f"{_EXPECTED}, found {local_datetime(value.epoch_ns).year}"
     except OverflowError:
-        return f"{expected}, found {value.epoch_ns} ns since 1970"
+        return f"{_EXPECTED}, found {value.epoch_ns} ns since 1970"
 
 
 def _amiss(value: Stamp) -> Amiss | None:
     return (ProblemKind.TIME, f"expected a date, found {show_time(value)}") if value.bad else None
 
 
-class _Time(AnyAdapter):
+class _Time(InSource):
+    decoding = "read_time(value)"
+    encoding = "write_time(value)"
+    names = MappingProxyType({"read_time": read_time, "write_time": write_time})
+
     def _decode(self, obj: bytes, context: Any, path: str) -> Stamp:
         return read_time(obj)
 
@@ -90,5 +98,5 @@ def show(value: Stamp, raw: bytes) -> str:
     return show_time(value)
 
 
-TIME = Codec(_Time(Bytes(SIZE)), show, _misfit, _amiss)
+TIME = Codec(_Time(Bytes(SIZE)), show, _misfit, _amiss, sound="not value.bad")
 """A field that is a time; its value is a `Stamp`."""

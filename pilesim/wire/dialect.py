@@ -724,6 +724,8 @@ def _needs(meaning: Meaning, layout: Layout, field: str) -> str:
     attribute = _attribute_of(meaning, field)
     if attribute:
         return "" if NoneType in _hinted(meaning.kind, attribute) else f"which tells its {attribute}"
+    if meaning.read is None:
+        return ""
     asked: set[str] = set()
     # Two bodies as different as can be, so that what is read by one branch or the other is seen.
     for byte in (b"\0", b"\1", b"\3"):

@@ -79,7 +79,7 @@ class Layout:
         return Struct(*(field.name / field.codec.subcon for field in self.fields))
 
     @cached_property
-    def _packed(self) -> Packed | None:
+    def packed(self) -> Packed | None:
         """The Struct derived to one `struct.Struct`, blind to an end that comes too soon: that is checked beforehand.
 
         None where the size is not fixed, or a field is of a kind that is not derived.
@@ -93,14 +93,25 @@ class Layout:
         """The values at the front of `data`; None where it is too short."""
         if len(data) < self.least:
             return None
-        if self._packed:
-            return Reading(self._packed.read(data), self.least)
+        if self.packed:
+            return Reading(self.packed.read(data), self.least)
         stream = BytesIO(data)
         try:
             values = self._struct.parse_stream(stream)
         except StreamError:
             return None
         return Reading(values, stream.tell())
+
+    def items(self, data: bytes) -> tuple[Any, ...]:
+        """The values at the front of `data`, which is long enough, in the order of the fields; of a packed layout."""
+        assert self.packed is not None, "asked of headers, which are numbers, texts and bytes"
+        return self.packed.items(data)
+
+    def pack(self, name: str, *items: Any) -> bytes:
+        """As `write`, of values in the order of the fields; of a packed layout."""
+        assert self.packed is not None, "as above"
+        data = self.packed.pack(*items)
+        return data if data is not None else self.write(name, dict(zip(self.by_name, items, strict=True)))
 
     def problems(self, values: Values) -> list[Problem]:
         """What is wrong with values that were read, field by field."""
@@ -146,7 +157,7 @@ class Layout:
 
     def write(self, name: str, values: Values) -> bytes:
         """The bytes of `values`; EncodingError names `name`, the field, what fits and what was given."""
-        data = self._packed.write(values) if self._packed else None
+        data = self.packed.write(values) if self.packed else None
         if data is not None:
             return data
         for field in self.fields:

@@ -33,6 +33,9 @@ from pilesim.wire.protocol import FRAMES_REMEMBERED, GAP_NS, Framer
 
 GARBAGE_LIMIT = 4096
 
+_LOOKED_UP = 1024
+"""A longer chunk is searched, and not remembered as a whole; the longest message that is known has 650 bytes."""
+
 
 class Check(StrEnum):
     """How a checksum is worked out."""
@@ -78,6 +81,8 @@ class Envelope(ABC):
         self.examine = lru_cache(FRAMES_REMEMBERED)(self._examine)
         """What a candidate of the right size is: a frame, or why it is a false start. Both ends and the recorder see
         the same bytes one after the other, so it is remembered."""
+        self.whole = lru_cache(FRAMES_REMEMBERED)(self._whole)
+        """The frame that a chunk is, with nothing beside it, as most chunks are; None of any other. As `examine`."""
 
     @abstractmethod
     def total(self, head: bytes) -> int | str:
@@ -125,6 +130,14 @@ class Envelope(ABC):
         views = body(data, self.header.least) if data else ()
         return [*head, *views, *tail, *rest_view(raw, data_end + size)]
 
+    def _whole(self, data: bytes, direction: Direction) -> Frame | None:
+        if not data.startswith(self.start) or len(data) < self.head_size:
+            return None
+        if self.total(data[: self.head_size]) != len(data):
+            return None
+        found = self._examine(data, direction)
+        return found if isinstance(found, Frame) else None
+
     def _examine(self, raw: bytes, direction: Direction) -> Frame | str:
         misended = self.misended(raw)
         if misended:
@@ -153,33 +166,25 @@ class LengthFramer(Framer):
     def __init__(self, envelope: Envelope, direction: Direction) -> None:
         self._envelope = envelope
         self._direction = direction
+        self._start = envelope.start[0]
         self._held = b""
         self._garbage = bytearray()
         self._reason = ""
         self._last_ns: int | None = None
 
     def feed(self, data: bytes, now_ns: int) -> list[Frame | Garbage]:
+        if not self._held and not self._garbage and 0 < len(data) <= _LOOKED_UP and data[0] == self._start:
+            whole = self._envelope.whole(data, self._direction)
+            if whole is not None:
+                self._last_ns = now_ns
+                return [whole]
         found: list[Frame | Garbage] = []
         if self._last_ns is not None and now_ns - self._last_ns > GAP_NS and (self._held or self._garbage):
             found += self.gap()
         if data:
             self._last_ns = now_ns
-            whole = None if self._held or self._garbage else self._whole(data)
-            if whole is not None:
-                found.append(whole)
-            else:
-                self._search(self._held + data, found, more=True)
+            self._search(self._held + data, found, more=True)
         return found
-
-    def _whole(self, data: bytes) -> Frame | None:
-        """What most chunks are: one frame, and nothing beside it."""
-        head = data[: self._envelope.head_size]
-        if len(head) < self._envelope.head_size or self._envelope.total(head) != len(data):
-            return None
-        if not data.startswith(self._envelope.start):
-            return None
-        frame = self._envelope.examine(data, self._direction)
-        return frame if isinstance(frame, Frame) else None
 
     def gap(self) -> list[Frame | Garbage]:
         found: list[Frame | Garbage] = []

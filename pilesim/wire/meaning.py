@@ -18,7 +18,7 @@ from pilesim.wire.messages import Message
 
 
 @dataclass(frozen=True, slots=True)
-class _Passage:
+class Passage:
     """How a meaning lies in one layout, worked out once."""
 
     layout: Layout
@@ -44,23 +44,24 @@ class Meaning:
     always: Mapping[str, Any] = field(default_factory=dict)
     never: Mapping[str, Any] = field(default_factory=dict)
     only: Mapping[str, Any] = field(default_factory=dict)
-    build: Callable[[Any], Mapping[str, Any]] = lambda message: {}
-    read: Callable[[Values], Mapping[str, Any]] = lambda values: {}
+    build: Callable[[Any], Mapping[str, Any]] | None = None
+    read: Callable[[Values], Mapping[str, Any]] | None = None
     built: bool = True
     """False: it is read only, and another number is built for the same message."""
 
-    _passages: dict[int, _Passage] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _passages: dict[int, Passage] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What was worked out, by the layout's identity; each keeps its layout."""
 
-    def _passage(self, layout: Layout) -> _Passage:
+    def passage(self, layout: Layout) -> Passage:
+        """How it lies in `layout`."""
         found = self._passages.get(id(layout))
         if found is None:
             found = self._passages[id(layout)] = self._worked_out(layout)
         return found
 
-    def _worked_out(self, layout: Layout) -> _Passage:
+    def _worked_out(self, layout: Layout) -> Passage:
         rows = {attribute: layout.by_name.get(name) for attribute, name in self.pairs.items()}
-        return _Passage(
+        return Passage(
             layout,
             told=tuple((attribute, row.name, row.codes, row.blank is None) for attribute, row in rows.items() if row),
             blanks={row.name: row.blank for row in layout.fields if row.blank is not None},
@@ -69,20 +70,25 @@ class Meaning:
 
     def means(self, message: Message) -> bool:
         """Whether `message` is built as one of these."""
-        return (
-            self.built
-            and type(message) is self.kind
-            and (not self.always or all(getattr(message, a) == v for a, v in self.always.items()))
-            and (not self.never or all(getattr(message, a) != v for a, v in self.never.items()))
-        )
+        if not self.built or type(message) is not self.kind:
+            return False
+        # Plain loops: a generator costs more than what most of them find.
+        for attribute, value in self.always.items():
+            if getattr(message, attribute) != value:
+                return False
+        for attribute, value in self.never.items():  # noqa: SIM110 (as above)
+            if getattr(message, attribute) == value:
+                return False
+        return True
 
     def message(self, gun: int, layout: Layout, values: Values) -> Message:
         """The message that `values` mean; `layout` is the one that they were read by."""
-        passage = self._passage(layout)
+        passage = self.passage(layout)
         attributes: dict[str, Any] = {"gun": gun, **passage.known}
         for attribute, name, codes, _ in passage.told:
             attributes[attribute] = codes.meaning(values[name]) if codes else values[name]
-        attributes.update(self.read(values))
+        if self.read is not None:
+            attributes.update(self.read(values))
         return self.kind(**attributes)
 
     def values(self, message: Message, layout: Layout, placed: Values) -> Values:
@@ -93,7 +99,7 @@ class Meaning:
                 raise EncodingError(
                     f"{message.name}: {attribute}: expected {only}, found {found!r}: no field carries it"
                 )
-        passage = self._passage(layout)
+        passage = self.passage(layout)
         values = dict(passage.blanks)
         for attribute, name, codes, needed in passage.told:
             given = getattr(message, attribute)
@@ -106,7 +112,7 @@ class Meaning:
                 values[name] = number
             else:
                 raise EncodingError(f"{message.name}: {attribute}: expected one of {codes.meanings()}; found {given}")
-        for further in (placed, self.build(message)):
+        for further in (placed, self.build(message) if self.build is not None else {}):
             for name, value in further.items():
                 if name in layout.by_name:
                     values[name] = value

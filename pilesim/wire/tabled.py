@@ -20,6 +20,7 @@ from pilesim.wire.frame import Decoded, Direction, End, FieldView, Frame, Proble
 from pilesim.wire.framing import Envelope, LengthFramer
 from pilesim.wire.meaning import Meaning
 from pilesim.wire.messages import Message, Opaque
+from pilesim.wire.passage import Reader, Writer, reader, writer
 from pilesim.wire.protocol import Framer, Protocol, Row, Session
 
 
@@ -87,12 +88,16 @@ class TabledProtocol(Protocol):
     entries: Mapping[int, Entry]
     """By number: no number goes both ways in these protocols."""
     envelope: Envelope
+    placed: tuple[str, ...] = ()
+    """The fields that a session fills in wherever a layout has them."""
     revisions: tuple[Revision, ...] = ()
     """What made it of another protocol, if anything, one after the other."""
 
     def __init__(self) -> None:
         super().__init__()
         self._meaning: dict[type[Message], tuple[Entry, ...]] = {}
+        self._readers: dict[int, Reader | None] = {}
+        self._writers: dict[int, Writer | None] = {}
 
     def meaning(self, kind: type[Message]) -> tuple[Entry, ...]:
         """The entries that are built for messages of `kind`, of which there may be several."""
@@ -130,6 +135,33 @@ class TabledProtocol(Protocol):
         return LengthFramer(self.envelope, direction)
 
     def interpret(self, frame: Frame) -> Decoded:
+        entry = self.entries.get(frame.number)
+        if entry is not None and frame.direction is entry.row.direction and _plain(frame):
+            read = self._reader(entry)
+            message = read(frame.body, 1 if frame.gun is None else frame.gun) if read is not None else None
+            if message is not None:
+                return Decoded(frame, entry.title, message, frame.problems)
+        return self.interpret_carefully(frame)
+
+    def _reader(self, entry: Entry) -> Reader | None:
+        number = entry.row.number
+        if number not in self._readers:
+            # Made when it is first needed: most runs need few.
+            meaning = entry.meaning
+            bounded = entry.swapped is not None
+            self._readers[number] = None if meaning is None else reader(entry.layout, meaning, bounded=bounded)
+        return self._readers[number]
+
+    def writer(self, entry: Entry) -> Writer | None:
+        """What writes the body of `entry` in one step, where that can be made."""
+        number = entry.row.number
+        if number not in self._writers:
+            meaning = entry.meaning
+            self._writers[number] = None if meaning is None else writer(entry.layout, meaning, self.placed)
+        return self._writers[number]
+
+    def interpret_carefully(self, frame: Frame) -> Decoded:
+        """As `interpret`, field by field: it finds what is wrong."""
         entry = self.entries.get(frame.number)
         if entry is None:
             text = f"{self.number_field}: expected a message of {self.name}, found 0x{frame.number:02X}"
@@ -195,6 +227,11 @@ def _revised(protocol: TabledProtocol, revision: Revision) -> TabledProtocol:
     return other
 
 
+def _plain(frame: Frame) -> bool:
+    """Whether the body may be believed, and read."""
+    return not frame.problems or (frame.sound and not frame.encrypted)
+
+
 def _gun(frame: Frame) -> int:
     """A message about the whole pile leaves its gun at 1."""
     return 1 if frame.gun is None else frame.gun
@@ -251,7 +288,7 @@ class TabledSession(Session):
 
     @abstractmethod
     def placed(self, message: Message) -> Values:
-        """Values that every message has where its layout does, such as the pile number; none where a header has it."""
+        """Values of the protocol's `placed` fields, such as the pile number; none where a header has it."""
 
     def body_of(self, message: Message) -> tuple[int, bytes]:
         """Number and body of `message`; EncodingError where the protocol has none, or a value does not fit."""
@@ -268,5 +305,9 @@ class TabledSession(Session):
                 f"{message.name}: 0x{row.number:02X} goes {row.direction}, and the {self._direction.sender} sends "
                 f"{self._direction}"
             )
-        values = entry.meaning.values(message, entry.layout, self.placed(message))
-        return row.number, entry.layout.write(message.name, values)
+        placed = self.placed(message)
+        write = self._protocol.writer(entry)
+        body = write(message, placed) if write is not None else None
+        if body is None:
+            body = entry.layout.write(message.name, entry.meaning.values(message, entry.layout, placed))
+        return row.number, body

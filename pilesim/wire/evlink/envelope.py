@@ -13,7 +13,7 @@ from pilesim.errors import EncodingError
 from pilesim.wire.codec import blob, escaped, text
 from pilesim.wire.codec import number as number_field
 from pilesim.wire.evlink.versions import VERSIONS, Version, versions_numbered
-from pilesim.wire.fields import Field, Layout, Values
+from pilesim.wire.fields import Field, Layout
 from pilesim.wire.frame import Direction, Frame, Problem, ProblemKind
 from pilesim.wire.framing import Check, Envelope, Outline
 
@@ -49,6 +49,11 @@ TRAILER = Layout(
     )
 )
 
+_UNCOUNTED = HEADER.least + TRAILER.least - LENGTH_OVERHEAD
+"""What the length counts beside the body."""
+_LONGEST_BODY = LONGEST_LENGTH - _UNCOUNTED
+_BYTE = 8
+
 _KNOWN_VERSIONS = frozenset(version.number for version in VERSIONS)
 
 
@@ -58,12 +63,13 @@ PILE_TYPE = {Direction.UP: 1, Direction.DOWN: 0}
 
 def xor_of(data: bytes) -> int:
     """XOR of all bytes, folded by halves so that long frames cost no more Python than short ones."""
-    value, size = int.from_bytes(data, "little"), len(data)
-    while size > 1:
-        half = (size + 1) // 2
-        value = (value >> (8 * half)) ^ (value & ((1 << (8 * half)) - 1))
-        size = half
-    return value
+    value = int.from_bytes(data, "little")
+    # What is above the half that is folded stays where it is, and is cut off at the end.
+    shift = 4 << (len(data) - 1).bit_length()
+    while shift >= _BYTE:
+        value ^= value >> shift
+        shift >>= 1
+    return value & 0xFF
 
 
 def seal(
@@ -81,23 +87,20 @@ def seal(
 
     EncodingError where a number does not fit its field, or the frame would be longer than any may be.
     """
-    longest = LONGEST_LENGTH + LENGTH_OVERHEAD - HEADER.least - TRAILER.least
-    if len(body) > longest:
-        raise EncodingError(f"0x{number:02X}: data: expected at most {longest} bytes, found {len(body)}")
-    up = direction is Direction.UP
-    header = HEADER.write(
+    if len(body) > _LONGEST_BODY:
+        raise EncodingError(f"0x{number:02X}: data: expected at most {_LONGEST_BODY} bytes, found {len(body)}")
+    platform_sequence, pile_sequence = (answers, sequence) if direction is Direction.UP else (sequence, answers)
+    header = HEADER.pack(
         f"0x{number:02X}",
-        {
-            "start": EvlinkEnvelope.start,
-            "length": HEADER.least + len(body) + TRAILER.least - LENGTH_OVERHEAD,
-            "version": version.number,
-            "platform_sequence": answers if up else sequence,
-            "pile_sequence": sequence if up else answers,
-            "pile": pile,
-            "pile_type": PILE_TYPE[direction],
-            "gun": gun,
-            "command": number,
-        },
+        EvlinkEnvelope.start,
+        _UNCOUNTED + len(body),
+        version.number,
+        platform_sequence,
+        pile_sequence,
+        pile,
+        PILE_TYPE[direction],
+        gun,
+        number,
     )
     sealed = header + body
     return sealed + bytes((xor_of(sealed), END))
@@ -152,33 +155,34 @@ class EvlinkEnvelope(Envelope):
         return raw[3:5] in _KNOWN_VERSIONS and is_pile_number(raw[9:29])
 
     def frame(self, raw: bytes, direction: Direction, miscounted: str) -> Frame:
-        head = HEADER.read(raw)
-        assert head is not None, "total() lets no frame be shorter than its header"
-        values = head.values
-        up = direction is Direction.UP
+        # total() lets no frame be shorter than its header.
+        _, _, version, platform_sequence, pile_sequence, pile, _, gun, command = HEADER.items(raw)
+        sequence, answers = (
+            (pile_sequence, platform_sequence) if direction is Direction.UP else (platform_sequence, pile_sequence)
+        )
         is_number = is_pile_number(raw[9:29])
+        right = is_number and gun and version == self._version.number and not miscounted
         return Frame(
             raw=raw,
             direction=direction,
-            number=values["command"],
+            number=command,
             body=raw[HEADER.least : -TRAILER.least],
-            pile=values["pile"] if is_number else None,
-            gun=values["gun"],
-            sequence=values["pile_sequence" if up else "platform_sequence"],
-            answers=values["platform_sequence" if up else "pile_sequence"],
-            problems=tuple(self._problems(values, is_number, miscounted)),
+            pile=pile if is_number else None,
+            gun=gun,
+            sequence=sequence,
+            answers=answers,
+            problems=() if right else tuple(self._problems(version, pile, gun, is_number, miscounted)),
         )
 
-    def _problems(self, values: Values, is_number: bool, miscounted: str) -> Iterator[Problem]:
+    def _problems(self, number: bytes, pile: str, gun: int, is_number: bool, miscounted: str) -> Iterator[Problem]:
         if miscounted:
             yield Problem(ProblemKind.CHECKSUM, f"checksum: {miscounted}", "checksum")
-        number = values["version"]
         if number != self._version.number:
             names = " and ".join(versions_numbered(number)) or "no version that is known"
             expected = f"version: expected {self._version.number.hex(' ')} ({self._version.name})"
             yield Problem(ProblemKind.VERSION, f"{expected}, found {number.hex(' ')} ({names})", "version")
         if not is_number:
-            text = f'pile: expected {PILE_DIGITS} digits, found "{escaped(values["pile"])}"'
+            text = f'pile: expected {PILE_DIGITS} digits, found "{escaped(pile)}"'
             yield Problem(ProblemKind.PILE, text, "pile")
-        if values["gun"] == 0:
+        if gun == 0:
             yield Problem(ProblemKind.GUN, "gun: expected a number from 1, found 0", "gun")

@@ -18,6 +18,7 @@ from construct import Bytes, Int32ul, Struct
 from pilesim.units import FEN_MFEN, KWH_DWH
 from pilesim.wire import gbt27930 as gbt
 from pilesim.wire.codec import (
+    ASCII,
     Amiss,
     AnyAdapter,
     ByHalfHour,
@@ -51,6 +52,7 @@ from pilesim.wire.messages import (
     Parking,
     StopReason,
 )
+from pilesim.wire.packed import InSource
 from pilesim.wire.protocol import Trust
 
 INFERRED = Trust.INFERRED
@@ -190,8 +192,11 @@ STOP_BITS = ("SOC reached", "total voltage", "cell voltage", "BMS", "energy", "t
 IN_USE = 0x80
 
 
-class _Order(AnyAdapter):
+class _Order(InSource):
     """An order without the zeros (or NUL) that pad it to its width; "" where nothing else is there."""
+
+    decoding = r"value.rstrip(b'\0').lstrip(b'0\0').decode('latin-1')"
+    encoding = rf"value.rstrip('\0').lstrip('0\0').encode('latin-1').rjust({ORDER_SIZE}, b'0')"
 
     def _decode(self, obj: bytes, context: Any, path: str) -> str:
         return normal_order(obj.decode("latin-1"))
@@ -216,6 +221,7 @@ _ORDER = Codec(
     lambda value: text_misfit(value, ORDER_SIZE),
     not_ascii,
     fits=text_fits(ORDER_SIZE),
+    sound=ASCII,
 )
 _ENERGY = number(4, scale=KWH_DWH // 100, places=2)
 _STAGE = number(2, scale=KWH_DWH // 100, places=2)

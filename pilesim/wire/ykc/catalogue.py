@@ -144,19 +144,28 @@ class Bodies:
             number: [entry.layout, *(shape.layout for shape in entry.shapes)] for number, entry in entries.items()
         }
 
-    def place(self, number: int, body: bytes) -> tuple[int | None, int | None]:
-        """Where `body`, of a message of type `number`, holds pile and gun: offsets, None where it holds none."""
+        self._places: dict[tuple[int, int], tuple[int | None, int | None]] = {}
+        """What was found; types and sizes are one byte each."""
+
+    def place(self, number: int, size: int) -> tuple[int | None, int | None]:
+        """Where a body of `size` bytes, of type `number`, holds pile and gun: offsets, None where it holds none."""
+        known = self._places.get((number, size))
+        if known is None:
+            known = self._places[number, size] = self._found(number, size)
+        return known
+
+    def _found(self, number: int, size: int) -> tuple[int | None, int | None]:
         layouts = self._layouts.get(number)
         if layouts is None:
             return None, None
-        layout = next((each for each in layouts if _sized(each, body)), layouts[0])
-        return _within(layout, "pile", PILE_SIZE, body), _within(layout, "gun", 1, body)
+        layout = next((each for each in layouts if _sized(each, size)), layouts[0])
+        return _within(layout, "pile", PILE_SIZE, size), _within(layout, "gun", 1, size)
 
     def looks_right(self, number: int, body: bytes) -> bool:
         """Whether `body` has a size that messages of type `number` have, and digits for its order and its pile."""
         for layout in self._layouts.get(number, ()):
-            if _sized(layout, body):
-                places = ((_within(layout, name, size, body), size) for name, size in _DIGITS)
+            if _sized(layout, len(body)):
+                places = ((_within(layout, name, size, len(body)), size) for name, size in _DIGITS)
                 return all(at is None or body[at : at + size].hex().isdecimal() for at, size in places)
         return False
 
@@ -164,10 +173,10 @@ class Bodies:
 _DIGITS = (("order", ORDER_SIZE), ("pile", PILE_SIZE))
 
 
-def _sized(layout: Layout, body: bytes) -> bool:
-    return len(body) >= layout.least if layout.counted else len(body) == layout.least
+def _sized(layout: Layout, length: int) -> bool:
+    return length >= layout.least if layout.counted else length == layout.least
 
 
-def _within(layout: Layout, name: str, size: int, body: bytes) -> int | None:
+def _within(layout: Layout, name: str, size: int, length: int) -> int | None:
     at = layout.offset_of(name)
-    return at if at is not None and at + size <= len(body) else None
+    return at if at is not None and at + size <= length else None

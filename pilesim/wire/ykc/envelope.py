@@ -8,12 +8,15 @@ frame only where the whole body looks right.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import struct
+from array import array
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 
 from pilesim.errors import EncodingError
 from pilesim.wire.codec import blob, number
-from pilesim.wire.fields import Field, Layout, Values
+from pilesim.wire.fields import Field, Layout
 from pilesim.wire.frame import Direction, Frame, Problem, ProblemKind
 from pilesim.wire.framing import Check, Envelope, Outline
 from pilesim.wire.ykc.catalogue import Bodies
@@ -58,13 +61,24 @@ def _crc_table() -> tuple[int, ...]:
 
 
 _CRC = _crc_table()
+_TWO = struct.Struct("<H")
+
+
+@cache
+def _crc_of_two() -> Sequence[int]:
+    """What two bytes more make of a CRC, by the two and the CRC in one; made when a first frame needs it."""
+    low = [once >> 8 ^ _CRC[once & 0xFF] for once in _CRC]
+    return array("H", [of_high ^ of_low for of_high in _CRC for of_low in low])
 
 
 def crc_of(data: bytes) -> int:
     """CRC-16/MODBUS: reflected 0xA001 from 0xFFFF."""
     crc = 0xFFFF
-    for byte in data:
-        crc = crc >> 8 ^ _CRC[(crc ^ byte) & 0xFF]
+    table = _crc_of_two()
+    if len(data) % 2:
+        crc = crc >> 8 ^ _CRC[(crc ^ data[0]) & 0xFF]
+    for (two,) in _TWO.iter_unpack(memoryview(data)[len(data) % 2 :]):
+        crc = table[crc ^ two]
     return crc
 
 
@@ -73,16 +87,7 @@ def seal(crc_order: str, *, sequence: int, number: int, body: bytes) -> bytes:
     longest = LONGEST_LENGTH - SHORTEST_LENGTH
     if len(body) > longest:
         raise EncodingError(f"0x{number:02X}: data: expected at most {longest} bytes, found {len(body)}")
-    header = HEADER.write(
-        f"0x{number:02X}",
-        {
-            "start": YkcEnvelope.start,
-            "length": SHORTEST_LENGTH + len(body),
-            "sequence": sequence,
-            "encryption": PLAIN,
-            "type": number,
-        },
-    )
+    header = HEADER.pack(f"0x{number:02X}", YkcEnvelope.start, SHORTEST_LENGTH + len(body), sequence, PLAIN, number)
     counted = header[2:] + body
     return header[:2] + counted + crc_of(counted).to_bytes(2, "big" if crc_order == BIG else "little")
 
@@ -138,29 +143,27 @@ class YkcEnvelope(Envelope):
         return raw[4] == PLAIN and self._bodies.looks_right(raw[5], raw[HEADER.least : -TRAILER.least])
 
     def frame(self, raw: bytes, direction: Direction, miscounted: str) -> Frame:
-        head = HEADER.read(raw)
-        assert head is not None, "total() lets no frame be shorter than its header"
-        values = head.values
+        # total() lets no frame be shorter than its header.
+        _, _, sequence, encryption, number, *_ = HEADER.items(raw)
         body = raw[HEADER.least : -TRAILER.least]
-        plain = values["encryption"] == PLAIN
-        pile_at, gun_at = self._bodies.place(values["type"], body) if plain else (None, None)
+        pile_at, gun_at = self._bodies.place(number, len(body)) if encryption == PLAIN else (None, None)
         pile = None if pile_at is None else body[pile_at : pile_at + PILE_SIZE].hex()
         gun = None if gun_at is None else body[gun_at : gun_at + 1].hex()
-        problems = self._problems(raw, values, pile, gun, miscounted)
+        problems = self._problems(raw, encryption, pile, gun, miscounted)
         return Frame(
             raw=raw,
             direction=direction,
-            number=values["type"],
+            number=number,
             body=body,
             pile=pile if pile and pile.isdecimal() else None,
             gun=int(gun) if gun and gun.isdecimal() else None,
-            sequence=values["sequence"],
-            answers=values["sequence"] if values["type"] in self._replies else None,
+            sequence=sequence,
+            answers=sequence if number in self._replies else None,
             problems=tuple(problems),
         )
 
     def _problems(
-        self, raw: bytes, values: Values, pile: str | None, gun: str | None, miscounted: str
+        self, raw: bytes, encryption: int, pile: str | None, gun: str | None, miscounted: str
     ) -> Iterator[Problem]:
         if miscounted:
             yield Problem(ProblemKind.CHECKSUM, f"crc: {miscounted}", "crc")
@@ -168,8 +171,8 @@ class YkcEnvelope(Envelope):
         if self._crc_order == AUTO and raw[-2:] != crc_of(raw[2:-2]).to_bytes(2, "little"):
             text = "crc: expected the low byte first, found the high byte first"
             yield Problem(ProblemKind.BYTE_ORDER, text, "crc")
-        if values["encryption"] != PLAIN:
-            found = f"found {values['encryption']} ({ENCRYPTIONS.get(values['encryption'], 'not listed')})"
+        if encryption != PLAIN:
+            found = f"found {encryption} ({ENCRYPTIONS.get(encryption, 'not listed')})"
             text = f"encryption: expected {PLAIN} (plain), {found}: the body is kept and not read"
             yield Problem(ProblemKind.ENCRYPTED, text, "encryption")
         if pile is not None and not pile.isdecimal():

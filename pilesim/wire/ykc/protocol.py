@@ -50,6 +50,7 @@ class YkcProtocol(TabledProtocol):
     account_digits = 2 * CARD_SIZE
     firmware_length = SOFTWARE_SIZE
     provisional = ""
+    placed = ("pile", "gun")
 
     def __init__(self, options: Mapping[str, str]) -> None:
         super().__init__()
