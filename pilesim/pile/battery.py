@@ -6,7 +6,8 @@ Owns the contents of these messages, from the car and the charge. Must not know 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec import structs
 
 from pilesim.pile.car import CWNS_PER_DWH, EMPTY_DV, Car
 from pilesim.pile.charge import Charge
@@ -150,7 +151,7 @@ def charging(gun: int, charge: Charge, now_ns: int, *, apart: bool) -> tuple[Mes
     )
     if apart:
         charger = BmsDemand(gun=gun, order=order, mode=mode, out_cv=volts_cv, out_ca=amps_ca)
-        return (replace(demand, battery=state), charger)
+        return (structs.replace(demand, battery=state), charger)
     return (demand, BmsInfo(gun=gun, order=order, battery=state))
 
 

@@ -7,8 +7,9 @@ decisions out, nor how a rule finds them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, ClassVar, Generic, TypeVar
+
+from msgspec import structs
 
 from pilesim.chance import Chance
 from pilesim.faulty import FaultChoice, Mishap, NoParameters
@@ -117,7 +118,7 @@ class WrongEcho(Fault[Which]):
         if not self._strikes(now_ns, self._parameters.rate, f"{reply.name} with a wrong {field}"):
             return reply
         wrong: dict[str, Any] = {"account": _other(account)} if account else {"gun": reply.gun + 1}
-        return replace(reply, **wrong)
+        return structs.replace(reply, **wrong)
 
 
 class NoReply(Fault[Which]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from enum import StrEnum
 
 from pilesim.units import format_kwh, format_local, format_yuan
@@ -27,10 +26,10 @@ def stamp_words(stamp: Stamp) -> str:
 def message_words(message: Message) -> str:
     """`gun 1 order 2020... balance 50.00 yuan`: what the message says, in the order of its fields."""
     words = [f"gun {message.gun}"]
-    for item in fields(message):
-        value = getattr(message, item.name)
-        if item.name != "gun" and item.name not in _UNSAID and not _empty(message, item.name, value):
-            words.append(_said(item.name, value))
+    for name in message.__struct_fields__:
+        value = getattr(message, name)
+        if name != "gun" and name not in _UNSAID and not _empty(message, name, value):
+            words.append(_said(name, value))
     return ", ".join(words)
 
 

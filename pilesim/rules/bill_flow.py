@@ -131,7 +131,7 @@ class OnePerCharge(Rule):
 
 def _difference(first: Bill | None, now: Bill) -> str:
     assert first is not None
-    names = [name for name in Bill.__dataclass_fields__ if getattr(first, name) != getattr(now, name)]
+    names = [name for name in Bill.__struct_fields__ if getattr(first, name) != getattr(now, name)]
     return ", ".join(f"another {_in_words(name)}" for name in names)
 
 

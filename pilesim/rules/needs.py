@@ -7,7 +7,7 @@ needs. A recording of pilesim's own lacks none of them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from pilesim.trace.decoder import Seen
@@ -61,7 +61,7 @@ def _told_by(name: str, told: Mapping[type[Message], str]) -> Fact:
 
 
 def _every(kind: type[Message]) -> str:
-    return " ".join(each.name for each in fields(kind) if each.name != "gun")
+    return " ".join(name for name in kind.__struct_fields__ if name != "gun")
 
 
 UP = Fact("what the pile sent", Missing.UP)

@@ -5,9 +5,8 @@ Owns the file's spelling of it. Must not know what the platform's own tariff is:
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
+from msgspec import structs
 
 from pilesim.quantities import TimeOfDay, Yuan
 from pilesim.wire.messages import Band, Tariff
@@ -49,7 +48,7 @@ class TariffSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     def applied(self, tariff: Tariff) -> Tariff:
         """`tariff` with what is set here."""
-        return replace(
+        return structs.replace(
             tariff,
             energy_mfen=_half_hours(self.energy) or tariff.energy_mfen,
             service_mfen=_half_hours(self.service) or tariff.service_mfen,

@@ -7,11 +7,12 @@ out of playing. Must not know how a season is played.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Any
 
 import msgspec
+from msgspec import structs
 
 from pilesim import strictyaml
 from pilesim.contract.contract import Contract
@@ -249,13 +250,13 @@ def _tariff(document: strictyaml.Document, prices: Prices) -> Tariff:
     free_ns = DEFAULT_TARIFF.free_minutes * MINUTE if prices.free is None else prices.free
     if free_ns % MINUTE:
         raise document.error(("tariff", "free"), f"free: expected whole minutes, found {format_duration(free_ns)}")
-    tariff = replace(DEFAULT_TARIFF, free_minutes=free_ns // MINUTE)
+    tariff = structs.replace(DEFAULT_TARIFF, free_minutes=free_ns // MINUTE)
     if prices.energy is not None:
-        tariff = replace(tariff, energy_mfen=(int(prices.energy),) * 48)
+        tariff = structs.replace(tariff, energy_mfen=(int(prices.energy),) * 48)
     if prices.service is not None:
-        tariff = replace(tariff, service_mfen=(int(prices.service),) * 48)
+        tariff = structs.replace(tariff, service_mfen=(int(prices.service),) * 48)
     if prices.occupancy is not None:
-        tariff = replace(tariff, occupancy=(Band(0, DAY // MINUTE, int(prices.occupancy)),))
+        tariff = structs.replace(tariff, occupancy=(Band(0, DAY // MINUTE, int(prices.occupancy)),))
     return tariff
 
 

@@ -5,9 +5,10 @@ Owns which field of a message each word of a mention fills. Must not know any fo
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
 from functools import lru_cache
 from typing import Any
+
+from msgspec.structs import fields
 
 from pilesim.trace.events import Mention
 from pilesim.wire.frame import Decoded, Direction, Frame
@@ -51,7 +52,7 @@ def row_of(protocol: Protocol, name: str, direction: Direction, number: int | No
 @lru_cache(256)
 def _usual(name: str) -> dict[str, Any]:
     """Every field of the message called `name` with its default, None where it has none."""
-    return {each.name: None if each.default is MISSING else each.default for each in fields(MESSAGE_TYPES[name])}
+    return {each.name: None if each.required else each.default for each in fields(MESSAGE_TYPES[name])}
 
 
 @lru_cache(256)
@@ -61,7 +62,7 @@ def _carried(protocol: Protocol, name: str) -> frozenset[str]:
     The gun is not among them: where no line tells one they are all of one.
     """
     kind = MESSAGE_TYPES[name]
-    needed = {each.name for each in fields(kind) if each.default is MISSING}
+    needed = {each.name for each in fields(kind) if each.required}
     return frozenset(
         field
         for field, usual in _usual(name).items()

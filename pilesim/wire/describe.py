@@ -6,7 +6,6 @@ of the protocol that explains them best. Pure: must not print, and must not know
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -132,7 +131,7 @@ def _rank(described: Sequence[Described]) -> tuple[int, int, int]:
 
 def plain(message: Message) -> dict[str, Any]:
     """A message as plain data: its name, then its attributes, times as text."""
-    return {"message": message.name, **{f.name: _plain(getattr(message, f.name)) for f in dataclasses.fields(message)}}
+    return {"message": message.name, **{name: _plain(getattr(message, name)) for name in message.__struct_fields__}}
 
 
 def _plain(value: object) -> Any:

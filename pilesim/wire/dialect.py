@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from difflib import get_close_matches
@@ -687,7 +687,7 @@ def _attribute_of(meaning: Meaning | None, field: str) -> str:
 
 
 def _attributes(kind: type[Message]) -> tuple[str, ...]:
-    return tuple(each.name for each in fields(kind) if each.name != "gun")
+    return tuple(name for name in kind.__struct_fields__ if name != "gun")
 
 
 def _hinted(kind: type[Message], attribute: str) -> tuple[Any, ...]:

@@ -43,9 +43,10 @@ from 1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
+
+import msgspec
 
 from pilesim.units import format_kwh, format_yuan
 
@@ -194,8 +195,7 @@ StopCause = GunFault | BmsWord | Mischance
 """What exactly ended a charge; of a `BmsWord`, that it did not come in time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(msgspec.Struct, frozen=True, gc=False):
     """A time as a frame carries it: a time, no time (all zero), or an impossible one, kept as its bytes.
 
     A lenient calendar shows "no time" as 1999-11-30 00:00:00: the field's "1999" bills.
@@ -213,8 +213,7 @@ class Stamp:
 NO_TIME = Stamp(None)
 
 
-@dataclass(frozen=True, slots=True)
-class Band:
+class Band(msgspec.Struct, frozen=True, gc=False):
     """A span of the day with its occupancy rate: minutes of the day [start, end), mfen per minute."""
 
     start_minute: int
@@ -222,16 +221,14 @@ class Band:
     rate_mfen: int
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(msgspec.Struct, frozen=True, gc=False):
     """One of a tariff's rates, such as the peak's: prices in mfen per kWh."""
 
     energy_mfen: int
     service_mfen: int
 
 
-@dataclass(frozen=True, slots=True)
-class Tariff:
+class Tariff(msgspec.Struct, frozen=True, gc=False):
     """Prices by half-hour of the day (48 each, mfen per kWh), occupancy by bands (mfen per minute).
 
     Where the protocol bills by rate, `rates` are those it has (sharp, peak, flat, valley), `rate_of` is the index of
@@ -258,8 +255,7 @@ class Tariff:
         return 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Base of all messages. `gun` counts from 1; messages about the whole pile leave it at 1."""
 
     gun: int = 1
@@ -267,8 +263,7 @@ class Message:
     """What scenarios, impairments and texts call it: `start`, `bill-reply`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hello(Message):
+class Hello(Message, frozen=True, kw_only=True):
     """The pile tells its firmware version (and, where the protocol asks, its kind and guns)."""
 
     name: ClassVar[str] = "hello"
@@ -277,50 +272,43 @@ class Hello(Message):
     kind: PileKind | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HelloReply(Message):
+class HelloReply(Message, frozen=True, kw_only=True):
     name: ClassVar[str] = "hello-reply"
     accepted: bool = True
     update: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alive(Message):
+class Alive(Message, frozen=True, kw_only=True):
     """A gun is there: its beat, where the protocol has one apart from the report of its state."""
 
     name: ClassVar[str] = "alive"
     faulty: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AliveReply(Message):
+class AliveReply(Message, frozen=True, kw_only=True):
     name: ClassVar[str] = "alive-reply"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimeAsk(Message):
+class TimeAsk(Message, frozen=True, kw_only=True):
     name: ClassVar[str] = "time-ask"
     pile_time: Stamp
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimeTell(Message):
+class TimeTell(Message, frozen=True, kw_only=True):
     name: ClassVar[str] = "time-tell"
     platform_time: Stamp
     pile_time: Stamp | None = None
     """The asking pile's time echoed, where the protocol does."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimeTold(Message):
+class TimeTold(Message, frozen=True, kw_only=True):
     """The pile has taken the time that it was told unasked."""
 
     name: ClassVar[str] = "time-told"
     pile_time: Stamp
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GunReport(Message):
+class GunReport(Message, frozen=True, kw_only=True):
     """The state of a gun: a heartbeat (`change` False) or the report of a change (`change` True)."""
 
     name: ClassVar[str] = "gun-report"
@@ -350,23 +338,20 @@ class GunReport(Message):
     remaining_minutes: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportAsk(Message):
+class ReportAsk(Message, frozen=True, kw_only=True):
     """The platform asks for a gun's report now."""
 
     name: ClassVar[str] = "report-ask"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GunReportReply(Message):
+class GunReportReply(Message, frozen=True, kw_only=True):
     name: ClassVar[str] = "gun-report-reply"
     change: bool = False
     accepted: bool = True
     locked: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Authorise(Message):
+class Authorise(Message, frozen=True, kw_only=True):
     """An order with its balance and tariff: sent unasked it is the scan; asked, the answer to CardAsk."""
 
     name: ClassVar[str] = "authorise"
@@ -382,16 +367,14 @@ class Authorise(Message):
     longest_minutes: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuthoriseReply(Message):
+class AuthoriseReply(Message, frozen=True, kw_only=True):
     name: ClassVar[str] = "authorise-reply"
     login: Login = Login.QR
     account: str
     credential: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Start(Message):
+class Start(Message, frozen=True, kw_only=True):
     """Start charging. EV-Link names only the account (the pile remembers the order); YKC carries all."""
 
     name: ClassVar[str] = "start"
@@ -402,8 +385,7 @@ class Start(Message):
     balance_mfen: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartReply(Message):
+class StartReply(Message, frozen=True, kw_only=True):
     name: ClassVar[str] = "start-reply"
     login: Login = Login.QR
     account: str | None = None
@@ -414,8 +396,7 @@ class StartReply(Message):
     reason: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stop(Message):
+class Stop(Message, frozen=True, kw_only=True):
     """Stop charging: unasked the remote stop; asked, the answer to StopAsk."""
 
     name: ClassVar[str] = "stop"
@@ -424,8 +405,7 @@ class Stop(Message):
     accepted: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopReply(Message):
+class StopReply(Message, frozen=True, kw_only=True):
     name: ClassVar[str] = "stop-reply"
     login: Login = Login.QR
     account: str | None = None
@@ -433,8 +413,7 @@ class StopReply(Message):
     reason: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopAsk(Message):
+class StopAsk(Message, frozen=True, kw_only=True):
     """A user asks at the pile to stop; the platform answers with Stop."""
 
     name: ClassVar[str] = "stop-ask"
@@ -443,8 +422,7 @@ class StopAsk(Message):
     credential: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended(Message):
+class Ended(Message, frozen=True, kw_only=True):
     """The pile tells that an authorisation, or a start that failed, is over without a charge."""
 
     name: ClassVar[str] = "ended"
@@ -453,8 +431,7 @@ class Ended(Message):
     reason: EndReason
 
 
-@dataclass(frozen=True, slots=True)
-class BillPeriod:
+class BillPeriod(msgspec.Struct, frozen=True, gc=False):
     """What was charged at one rate."""
 
     price_mfen: int
@@ -469,8 +446,7 @@ class BillPeriod:
         return f"{energy} at {price} is {amount}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bill(Message):
+class Bill(Message, frozen=True, kw_only=True):
     """The pile's record of a finished order. Times are `Stamp`s; None is what the protocol lacks.
 
     Where the protocol bills by rate, `periods` are the tariff's rates in their order, and one amount holds charge and
@@ -522,15 +498,13 @@ class Bill(Message):
         return apart if self.amount_mfen is None else self.amount_mfen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BillReply(Message):
+class BillReply(Message, frozen=True, kw_only=True):
     name: ClassVar[str] = "bill-reply"
     order: str
     accepted: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CardAsk(Message):
+class CardAsk(Message, frozen=True, kw_only=True):
     """A card is presented at the pile; the platform answers with Authorise (EV-Link) or CardReply (YKC)."""
 
     name: ClassVar[str] = "card-ask"
@@ -539,8 +513,7 @@ class CardAsk(Message):
     credential: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CardReply(Message):
+class CardReply(Message, frozen=True, kw_only=True):
     name: ClassVar[str] = "card-reply"
     account: str
     order: str
@@ -549,8 +522,7 @@ class CardReply(Message):
     refusal: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartAsk(Message):
+class StartAsk(Message, frozen=True, kw_only=True):
     """The pile tells that a user starts at the pile."""
 
     name: ClassVar[str] = "start-ask"
@@ -559,16 +531,14 @@ class StartAsk(Message):
     order: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountAsk(Message):
+class AccountAsk(Message, frozen=True, kw_only=True):
     name: ClassVar[str] = "account-ask"
     login: Login = Login.CARD
     account: str
     credential: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountTell(Message):
+class AccountTell(Message, frozen=True, kw_only=True):
     name: ClassVar[str] = "account-tell"
     login: Login = Login.CARD
     account: str
@@ -576,8 +546,7 @@ class AccountTell(Message):
     balance_mfen: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reserve(Message):
+class Reserve(Message, frozen=True, kw_only=True):
     name: ClassVar[str] = "reserve"
     login: Login = Login.QR
     account: str
@@ -585,8 +554,7 @@ class Reserve(Message):
     start: Stamp
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReserveReply(Message):
+class ReserveReply(Message, frozen=True, kw_only=True):
     name: ClassVar[str] = "reserve-reply"
     accepted: bool
     order: str
@@ -595,8 +563,7 @@ class ReserveReply(Message):
     refusal: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockAsk(Message):
+class LockAsk(Message, frozen=True, kw_only=True):
     """Ground lock: the pile asks to raise or lower it."""
 
     name: ClassVar[str] = "lock-ask"
@@ -608,8 +575,7 @@ class LockAsk(Message):
     time: Stamp
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockTell(Message):
+class LockTell(Message, frozen=True, kw_only=True):
     name: ClassVar[str] = "lock-tell"
     login: Login = Login.QR
     account: str
@@ -619,21 +585,18 @@ class LockTell(Message):
     refusal: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockDone(Message):
+class LockDone(Message, frozen=True, kw_only=True):
     name: ClassVar[str] = "lock-done"
     order: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TariffAsk(Message):
+class TariffAsk(Message, frozen=True, kw_only=True):
     name: ClassVar[str] = "tariff-ask"
     model: str | None = None
     """The tariff model the pile has and wants confirmed; None asks for the whole tariff."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TariffTell(Message):
+class TariffTell(Message, frozen=True, kw_only=True):
     """The answer to TariffAsk, or the tariff unasked, which the pile answers with TariffTold."""
 
     name: ClassVar[str] = "tariff-tell"
@@ -644,16 +607,14 @@ class TariffTell(Message):
     asked: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TariffTold(Message):
+class TariffTold(Message, frozen=True, kw_only=True):
     """The pile has taken the tariff that it was told unasked, or has not."""
 
     name: ClassVar[str] = "tariff-told"
     accepted: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BmsHandshake(Message):
+class BmsHandshake(Message, frozen=True, kw_only=True):
     """What charger and car told each other when they met (GB/T 27930 BHM, BRM)."""
 
     name: ClassVar[str] = "bms-handshake"
@@ -669,8 +630,7 @@ class BmsHandshake(Message):
     cycles: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BmsParameters(Message):
+class BmsParameters(Message, frozen=True, kw_only=True):
     """The limits that battery and charger set each other (GB/T 27930 BCP, CML)."""
 
     name: ClassVar[str] = "bms-parameters"
@@ -690,8 +650,7 @@ class BmsParameters(Message):
     charger_lowest_ca: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Battery:
+class Battery(msgspec.Struct, frozen=True, gc=False):
     """The state of a battery (GB/T 27930 BSM). Numbers of cells and points count from 1."""
 
     highest_cell: int
@@ -708,8 +667,7 @@ class Battery:
         return f"{self.coldest_c} to {self.hottest_c} °C"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BmsDemand(Message):
+class BmsDemand(Message, frozen=True, kw_only=True):
     """What the battery wants and measures, and what the charger gives (GB/T 27930 BCL, BCS, CCS).
 
     Currents are magnitudes. A protocol may tell the battery's half and the charger's in messages of their own: the
@@ -735,8 +693,7 @@ class BmsDemand(Message):
     """Where the protocol tells it in the same message."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BmsInfo(Message):
+class BmsInfo(Message, frozen=True, kw_only=True):
     """The state of the battery while it is charged."""
 
     name: ClassVar[str] = "bms-info"
@@ -744,8 +701,7 @@ class BmsInfo(Message):
     battery: Battery
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChargeSummary(Message):
+class ChargeSummary(Message, frozen=True, kw_only=True):
     """What battery and charger sum up when the charge is over (GB/T 27930 BSD, CSD)."""
 
     name: ClassVar[str] = "charge-summary"
@@ -759,8 +715,7 @@ class ChargeSummary(Message):
     energy_dwh: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BmsStop(Message):
+class BmsStop(Message, frozen=True, kw_only=True):
     """The battery ends the charge (GB/T 27930 BST); flags are those of `gbt27930`."""
 
     name: ClassVar[str] = "bms-stop"
@@ -771,8 +726,7 @@ class BmsStop(Message):
     time: Stamp | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChargerStop(Message):
+class ChargerStop(Message, frozen=True, kw_only=True):
     """The charger ends the charge (GB/T 27930 CST); flags are those of `gbt27930`."""
 
     name: ClassVar[str] = "charger-stop"
@@ -783,8 +737,7 @@ class ChargerStop(Message):
     time: Stamp | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BmsError(Message):
+class BmsError(Message, frozen=True, kw_only=True):
     """Charger or battery waited in vain for the other (GB/T 27930 CEM, BEM)."""
 
     name: ClassVar[str] = "bms-error"
@@ -793,8 +746,7 @@ class BmsError(Message):
     """What did not come, by the names of `gbt27930.TIME_OUTS` and in their order."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BalanceTell(Message):
+class BalanceTell(Message, frozen=True, kw_only=True):
     """The balance of the order that runs at the gun is another from now on."""
 
     name: ClassVar[str] = "balance-tell"
@@ -803,16 +755,14 @@ class BalanceTell(Message):
     balance_mfen: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BalanceTold(Message):
+class BalanceTold(Message, frozen=True, kw_only=True):
     name: ClassVar[str] = "balance-told"
     account: str = ""
     refusal: int = 0
     """The protocol's own number for why it was not taken; 0 when it was."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkTell(Message):
+class WorkTell(Message, frozen=True, kw_only=True):
     """Whether the pile may work, and with how much of its power."""
 
     name: ClassVar[str] = "work-tell"
@@ -820,32 +770,28 @@ class WorkTell(Message):
     power_percent: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkTold(Message):
+class WorkTold(Message, frozen=True, kw_only=True):
     name: ClassVar[str] = "work-told"
     accepted: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reboot(Message):
+class Reboot(Message, frozen=True, kw_only=True):
     name: ClassVar[str] = "reboot"
     when_idle: bool
     """Once no gun is in use; else now."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RebootReply(Message):
+class RebootReply(Message, frozen=True, kw_only=True):
     name: ClassVar[str] = "reboot-reply"
     accepted: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opaque(Message):
+class Opaque(Message, frozen=True, kw_only=True):
     """A message without a meaning here yet, kept as bytes."""
 
     name: ClassVar[str] = "opaque"
     number: int
-    data: bytes = field(default=b"")
+    data: bytes = b""
 
 
 MESSAGE_TYPES: dict[str, type[Message]] = {kind.name: kind for kind in Message.__subclasses__()}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from functools import cache
 from pathlib import Path
 
 import pytest
 from kept import kept
+from msgspec import structs
 from msgspec.structs import replace
 
 from pilesim.conformance.matrix import Proof, load_proofs
@@ -173,7 +173,7 @@ def test_an_occupancy_fee_for_a_start_that_failed_is_zpd_5a() -> None:
     (life,) = [life for life in story.lives if life.bills]
     (signature,) = [signature for signature in SIGNATURES if signature.name == "zpd-5a"]
     assert not all(shows(story, life) for shows in signature.life)
-    dear = dataclasses.replace(life.bills[0].bill, occupancy_fee_mfen=YUAN_MFEN)
+    dear = structs.replace(life.bills[0].bill, occupancy_fee_mfen=YUAN_MFEN)
     life.bills[0] = Sent(life.bills[0].t_ns, dear, again=False)
     assert all(shows(story, life) for shows in signature.life)
 

@@ -24,6 +24,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from msgspec import structs
 
 from pilesim.contract.contracts import contract_of
 from pilesim.explore.schedule import ChosenFault, possible
@@ -283,7 +284,7 @@ class PlatformMachine(RuleBasedStateMachine):
         """For the first time or once more: of one order it is always the same."""
         for order in self._chosen(which):
             begun = Stamp(self._start_ns + (self._orders.index(order) + 1) * MINUTE)
-            bill = self._bills.setdefault(order, replace(true_bill(self.protocol), order=order, start=begun))
+            bill = self._bills.setdefault(order, structs.replace(true_bill(self.protocol), order=order, start=begun))
             self._say(bill)
 
     @rule(which=st.integers(0, 9), more=st.integers(1, 9))
@@ -292,12 +293,12 @@ class PlatformMachine(RuleBasedStateMachine):
         for order in self._chosen(which):
             if order in self._bills:
                 begun = Stamp(self._start_ns + more * S)
-                self._say(replace(self._bills[order], start=begun))
+                self._say(structs.replace(self._bills[order], start=begun))
 
     @rule(which=st.integers(0, 9), kept=st.integers(1, 60))
     def tells_the_beginning_of_a_bill(self, which: int, kept: int) -> None:
         for order in self._chosen(which):
-            self._hear(self._session.build(replace(true_bill(self.protocol), order=order))[:kept])
+            self._hear(self._session.build(structs.replace(true_bill(self.protocol), order=order))[:kept])
             self._pass(S)
 
     @rule(data=st.binary(max_size=40))

@@ -6,10 +6,12 @@ The platform here is the tests' own and knows only messages; nothing of pilesim.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+
+from msgspec import structs
 
 from pilesim.contract.contracts import contract_of
 from pilesim.pile.pile import Pile
@@ -60,7 +62,7 @@ TARIFF = Tariff(
     free_minutes=15,
 )
 
-RATED = replace(
+RATED = structs.replace(
     TARIFF,
     energy_mfen=(100_000,) * 24 + (60_000,) * 24,
     service_mfen=(40_000,) * 48,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
+from msgspec import structs
 from pileside import BALANCE_MFEN, ORDER_A, ORDER_B, PILE, START_NS, PileSide, account_of, report
 
 from pilesim.platform.ledger import Anomaly, BillSource, Row
@@ -63,11 +63,11 @@ def test_it_keeps_a_good_order_without_a_mark() -> None:
 
 
 def _shorter(bill: Bill, by_ns: int) -> Bill:
-    return replace(bill, end=shifted(bill.end, -by_ns))
+    return structs.replace(bill, end=shifted(bill.end, -by_ns))
 
 
 def _longer(bill: Bill, by_ns: int) -> Bill:
-    return replace(bill, end=shifted(bill.end, by_ns), leave=shifted(bill.leave, by_ns))
+    return structs.replace(bill, end=shifted(bill.end, by_ns), leave=shifted(bill.leave, by_ns))
 
 
 CHANGES: list[tuple[str, Callable[[Bill], Bill], tuple[Anomaly, ...]]] = [
@@ -77,19 +77,19 @@ CHANGES: list[tuple[str, Callable[[Bill], Bill], tuple[Anomaly, ...]]] = [
     # The last report before the charge came 15 s to 35 s before it, which it may have begun earlier by.
     ("50 s longer", lambda bill: _longer(bill, 50 * S), ()),
     ("3 min longer", lambda bill: _longer(bill, 3 * MINUTE), (Anomaly.DURATION_DIFFERS, Anomaly.TIME_ABNORMAL)),
-    ("all energy", lambda bill: replace(bill, stages_dwh=(0,)), (Anomaly.ENERGY_LOST,)),
-    ("most energy", lambda bill: replace(bill, stages_dwh=(26_100,)), (Anomaly.ENERGY_LOST,)),
-    ("less than half", lambda bill: replace(bill, stages_dwh=(26_300,)), ()),
-    ("no start", lambda bill: replace(bill, start=NO_TIME), (Anomaly.TIME_ABNORMAL,)),
-    ("no leave", lambda bill: replace(bill, leave=NO_TIME), (Anomaly.TIME_ABNORMAL,)),
+    ("all energy", lambda bill: structs.replace(bill, stages_dwh=(0,)), (Anomaly.ENERGY_LOST,)),
+    ("most energy", lambda bill: structs.replace(bill, stages_dwh=(26_100,)), (Anomaly.ENERGY_LOST,)),
+    ("less than half", lambda bill: structs.replace(bill, stages_dwh=(26_300,)), ()),
+    ("no start", lambda bill: structs.replace(bill, start=NO_TIME), (Anomaly.TIME_ABNORMAL,)),
+    ("no leave", lambda bill: structs.replace(bill, leave=NO_TIME), (Anomaly.TIME_ABNORMAL,)),
     (
         "bad arrive",
-        lambda bill: replace(bill, arrive=Stamp(None, b"\x00\x00\x3c\x00\x01\x0d\x14")),
+        lambda bill: structs.replace(bill, arrive=Stamp(None, b"\x00\x00\x3c\x00\x01\x0d\x14")),
         (Anomaly.TIME_ABNORMAL,),
     ),
-    ("left first", lambda bill: replace(bill, leave=shifted(bill.start, -S)), (Anomaly.TIME_ABNORMAL,)),
-    ("left tomorrow", lambda bill: replace(bill, leave=shifted(bill.leave, DAY)), (Anomaly.TIME_ABNORMAL,)),
-    ("clock 59 s ahead", lambda bill: replace(bill, leave=shifted(bill.leave, 59 * S)), ()),
+    ("left first", lambda bill: structs.replace(bill, leave=shifted(bill.start, -S)), (Anomaly.TIME_ABNORMAL,)),
+    ("left tomorrow", lambda bill: structs.replace(bill, leave=shifted(bill.leave, DAY)), (Anomaly.TIME_ABNORMAL,)),
+    ("clock 59 s ahead", lambda bill: structs.replace(bill, leave=shifted(bill.leave, 59 * S)), ()),
 ]
 
 
@@ -112,7 +112,7 @@ def test_it_does_not_judge_a_duration_across_a_gap_in_the_heartbeats() -> None:
     pile.connect()
     pile.unplugs()
     ended = shifted(start, 7 * MINUTE)
-    pile.says(replace(_bill_of(ORDER_A, start), end=ended, leave=ended))
+    pile.says(structs.replace(_bill_of(ORDER_A, start), end=ended, leave=ended))
     assert row(pile).codes == ()
 
 
@@ -135,7 +135,7 @@ def _bill_of(order: str, start: Stamp) -> Bill:
 def test_it_reckons_the_end_from_the_minutes_where_the_bill_carries_none() -> None:
     pile = PileSide(protocol="evlink-2.5")
     pile.hello()
-    bill = replace(pile.charged(), charge_minutes=13)
+    bill = structs.replace(pile.charged(), charge_minutes=13)
     pile.says(bill)
     assert Anomaly.DURATION_DIFFERS in row(pile).codes
     assert row(pile).end_ns == shifted(bill.start, 13 * MINUTE).epoch_ns
@@ -236,7 +236,7 @@ def test_it_charges_once_what_two_orders_are_billed_for() -> None:
     pile.hello()
     bill = pile.charged(account=USER)
     pile.authorised(ORDER_B, None, USER)
-    pile.asks(replace(bill, order=ORDER_B))
+    pile.asks(structs.replace(bill, order=ORDER_B))
     pile.asks(bill)
     assert pile.told(BillReply) == [BillReply(order=ORDER_B), BillReply(order=ORDER_A)]
     assert row(pile, ORDER_A).codes == (Anomaly.DUPLICATE_BILL,)
@@ -256,7 +256,7 @@ def test_it_does_not_take_two_empty_bills_for_one_charge() -> None:
 def test_it_notes_a_bill_of_an_order_that_it_does_not_know(order: str) -> None:
     pile = PileSide()
     pile.hello()
-    bill = replace(pile.charged(), order=order)
+    bill = structs.replace(pile.charged(), order=order)
     pile.asks(bill)
     assert row(pile, order).codes == (Anomaly.ORDER_UNKNOWN,)
     assert row(pile).bill is BillSource.NONE
@@ -301,7 +301,7 @@ def test_it_lets_a_late_bill_drive_the_balance_below_zero() -> None:
     assert [stop.account for stop in pile.told(Stop)[1:]] == [USER]
     end = pile.unplugs()
     start = shifted(end, -9 * MINUTE)
-    bill = replace(_bill_of(ORDER_B, start), end=end, leave=end, stages_dwh=(45_000,), charge_fee_mfen=443_000)
+    bill = structs.replace(_bill_of(ORDER_B, start), end=end, leave=end, stages_dwh=(45_000,), charge_fee_mfen=443_000)
     pile.asks(bill)
     assert row(pile, ORDER_B).balance_mfen == -167_000
     assert pile.platform.ledger.balance_mfen(USER) == -167_000
@@ -320,7 +320,9 @@ def test_it_tells_the_pile_no_balance_below_zero() -> None:
 def test_it_counts_as_the_fields_tables_do() -> None:
     pile = PileSide()
     pile.hello("2090104")
-    fee = replace(pile.charged("20191011000000000001"), occupancy_minutes=100, occupancy_fee_mfen=68 * YUAN_MFEN)
+    fee = structs.replace(
+        pile.charged("20191011000000000001"), occupancy_minutes=100, occupancy_fee_mfen=68 * YUAN_MFEN
+    )
     pile.asks(fee)
     pile.charged("20191011000000000002")
     pile.passes(WAIT_NS)

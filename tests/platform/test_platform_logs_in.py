@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
+from msgspec import structs
 from pileside import BALANCE_MFEN, PILE, START_NS, PileSide, report
 
 from pilesim.contract.tariff import DEFAULT_TARIFF
@@ -70,7 +70,7 @@ def started(pile: PileSide) -> None:
 
 def bill(reason: StopReason, energy_dwh: int = 0, amount_mfen: int = 0) -> Bill:
     period = BillPeriod(price_mfen=100_000, energy_dwh=energy_dwh, lossy_dwh=energy_dwh, amount_mfen=amount_mfen)
-    nothing = replace(period, energy_dwh=0, lossy_dwh=0, amount_mfen=0)
+    nothing = structs.replace(period, energy_dwh=0, lossy_dwh=0, amount_mfen=0)
     return Bill(
         order=ORDER,
         start=HELLO_STAMP,
@@ -306,7 +306,7 @@ def test_it_tells_no_balance_where_no_order_is_under_way() -> None:
 
 # --- the tariff
 
-MANY_PRICES = replace(DEFAULT_TARIFF, energy_mfen=tuple(10_000 + 100 * half for half in range(48)))
+MANY_PRICES = structs.replace(DEFAULT_TARIFF, energy_mfen=tuple(10_000 + 100 * half for half in range(48)))
 
 
 def test_it_says_before_any_traffic_that_its_tariff_does_not_fit_the_protocol() -> None:
@@ -324,7 +324,7 @@ def test_it_says_before_any_traffic_that_its_tariff_does_not_fit_the_protocol() 
         ("lhc", MANY_PRICES),
         ("evlink-2.5", MANY_PRICES),
         ("ykc-1.6", DEFAULT_TARIFF),
-        ("ykc-1.6", replace(DEFAULT_TARIFF, energy_mfen=(10_000, 20_000, 30_000, 40_000) * 12)),
+        ("ykc-1.6", structs.replace(DEFAULT_TARIFF, energy_mfen=(10_000, 20_000, 30_000, 40_000) * 12)),
     ],
 )
 def test_it_takes_a_tariff_that_fits(protocol: str, tariff: Tariff) -> None:
@@ -332,6 +332,6 @@ def test_it_takes_a_tariff_that_fits(protocol: str, tariff: Tariff) -> None:
 
 
 def test_it_says_where_a_tariff_stands_that_does_not_fit() -> None:
-    bands = replace(DEFAULT_TARIFF, occupancy=tuple(Band(n, n + 1, n) for n in range(13)))
+    bands = structs.replace(DEFAULT_TARIFF, occupancy=tuple(Band(n, n + 1, n) for n in range(13)))
     with pytest.raises(UsageError, match=r"^x\.yaml: .* lhc can carry; .* expected at most 12 bands, found 13$"):
         check_tariff(bands, protocol_named("lhc"), "x.yaml")

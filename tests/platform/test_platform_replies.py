@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec import structs
 from pileside import BALANCE_MFEN, ORDER_A, ORDER_B, PILE, START_NS, PileSide, report
 
 from pilesim.contract.contracts import contract_of
@@ -71,7 +70,7 @@ REPLIES: list[tuple[Message, Message]] = [
     (report(GunState.IDLE), GunReportReply()),
     (GunReport(gun=2, change=True, state=GunState.FAULT, cable=True), GunReportReply(gun=2, change=True)),
     (EMPTY_BILL, BillReply(order=ORDER_A)),
-    (replace(EMPTY_BILL, order=""), BillReply(order="")),
+    (structs.replace(EMPTY_BILL, order=""), BillReply(order="")),
     (StopAsk(account=STRANGER), Stop(login=Login.CARD, account=STRANGER, accepted=False)),
     (AccountAsk(account=CARD), AccountTell(account=CARD, known=True, balance_mfen=BALANCE_MFEN)),
     (AccountAsk(account=STRANGER), AccountTell(account=STRANGER, known=False, balance_mfen=0)),

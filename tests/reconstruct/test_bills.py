@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+from msgspec import structs
 from played import CASES, SCENARIOS, at_the_platform, options, run, suspect, true_bills
 
 from pilesim.conformance.runner import run_scenario
@@ -209,7 +209,7 @@ def zpd_4(end: str, leave: str, bill: Bill | None = None) -> Trace:
     beats("08:00:57", end, 15 * S, GunState.CHARGING, flowed)
     beats(end, leave, 30 * S, GunState.OCCUPIED_NOT_FULL, flowed)
     idle = GunReport(state=GunState.IDLE, cable=False, fault=GunFault.NONE, parking=Parking.FREE, meter_dwh=1_025_000)
-    passes(at(leave), replace(idle, order="", start=NO_TIME, energy_dwh=0, amount_mfen=0))
+    passes(at(leave), structs.replace(idle, order="", start=NO_TIME, energy_dwh=0, amount_mfen=0))
     if bill is not None:
         passes(at(leave) + S, bill)
     events.append(Finish(t_ns=at("12:30:00") - start_ns))
@@ -255,7 +255,7 @@ def test_it_tells_which_end_a_bill_s_occupancy_follows_from() -> None:
 
 
 def test_it_finds_nothing_wrong_with_a_bill_that_is_right() -> None:
-    right = replace(
+    right = structs.replace(
         BILL, end=Stamp(at("08:13:57")), leave=Stamp(at("11:34:17")), charge_minutes=13, occupancy_minutes=200
     )
     (one,) = reckonings(story_of(zpd_4("08:13:57", "11:34:17", right)))
@@ -298,14 +298,14 @@ def test_it_holds_a_bill_without_its_order_against_the_charge() -> None:
 
 def test_a_tariff_that_is_given_goes_before_the_log_s() -> None:
     story = story_of(zpd_4("08:13:57", "11:34:17"))
-    dearer = replace(TARIFF, energy_mfen=(188_000,) * 48, free_minutes=0)
+    dearer = structs.replace(TARIFF, energy_mfen=(188_000,) * 48, free_minutes=0)
     (one,) = reckonings(story, dearer)
     assert one.figure("charge fee").likely == 470_000
     assert one.figure("occupancy fee").likely == 200 * 80_000
 
 
 def test_a_tariff_is_spelt_as_a_scenario_has_it() -> None:
-    changing = replace(
+    changing = structs.replace(
         TARIFF, energy_mfen=(35_000,) * 14 + (104_000,) * 34, occupancy=(Band(0, 600, 0), Band(600, 1440, 80_000))
     )
     assert settings_of(changing).applied(NOTHING) == changing

@@ -6,9 +6,9 @@ battery is 0.6 kWh.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Self
 
+from msgspec import structs
 from world import BEAT_DWH, PILE, Charge, World
 
 from pilesim.units import MINUTE, YUAN_MFEN, S
@@ -116,7 +116,7 @@ class Merged(World):
             charged_minutes=0 if charging else None,
             remaining_minutes=60 if charging else None,
         )
-        return replace(message, **changed)
+        return structs.replace(message, **changed)
 
     def beat(self, state: GunState = GunState.IDLE, *, answered: bool = True, **changed: Any) -> Self:
         self.up(self.report(state, **changed))
@@ -142,7 +142,7 @@ class Merged(World):
 
     def met(self, **changed: Any) -> Self:
         told = BmsHandshake(order=self.charge.order, vin=VIN, battery=3, capacity_cah=16_670, rated_cv=36_000, cycles=1)
-        self.up(replace(told, **changed))
+        self.up(structs.replace(told, **changed))
         return self
 
     def wants(self, **changed: Any) -> Self:
@@ -162,7 +162,7 @@ class Merged(World):
             out_ca=9_000,
             charged_minutes=0,
         )
-        self.up(replace(told, **changed))
+        self.up(structs.replace(told, **changed))
         return self
 
     def is_warm(self, hottest_c: int = 31) -> Self:
@@ -208,7 +208,7 @@ class Merged(World):
             charged_minutes=((self.charge.end.epoch_ns or 0) - (self.charge.start.epoch_ns or 0)) // MINUTE,
             energy_dwh=self.charge.energy_dwh,
         )
-        self.up(replace(told, **summed))
+        self.up(structs.replace(told, **summed))
         self.beat()
         return self
 
@@ -232,7 +232,7 @@ class Merged(World):
             stop_reason=c.reason,
             stop_code=changed.pop("stop_code", 0x40),
         )
-        return replace(bill, **changed)
+        return structs.replace(bill, **changed)
 
     def failed_bill(self, order: str = ORDER_A, **changed: Any) -> Self:
         """The bill of a start that came to nothing."""

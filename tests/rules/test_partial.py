@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -53,10 +52,10 @@ class Forgetful(Decoder):
         message = seen.decoded.message
         if message is None:
             return seen
-        names = [each.name for each in fields(message) if each.name != "gun"]
+        names = [name for name in message.__struct_fields__ if name != "gun"]
         gone = [name for name in names if self._chance.random() < self.share]
         nothing: dict[str, Any] = dict.fromkeys(gone)
-        decoded = structs.replace(seen.decoded, message=replace(message, **nothing), untold=frozenset(gone))
+        decoded = structs.replace(seen.decoded, message=structs.replace(message, **nothing), untold=frozenset(gone))
         return structs.replace(seen, decoded=decoded)
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from msgspec import structs
+
 from pilesim.rules.judge import Judgement, judge
 from pilesim.trace.events import (
     AnyEvent,
@@ -242,7 +244,7 @@ class World:
             energy_dwh=self.charge.energy_dwh if running else 0,
             amount_mfen=self.charge.energy_dwh * 15 if running else 0,
         )
-        return replace(message, **changed)
+        return structs.replace(message, **changed)
 
     def beat(self, state: GunState = GunState.IDLE, *, answered: bool = True, **changed: Any) -> Self:
         message = self.report(state, **changed)
@@ -359,7 +361,7 @@ class World:
             occupancy_fee_mfen=max(0, occupied - 15) * 80_000,
             stop_reason=c.reason,
         )
-        return replace(bill, **changed)
+        return structs.replace(bill, **changed)
 
     def bill(self, message: Bill | None = None, *, acked: bool = True, **changed: Any) -> Self:
         message = message or self.bill_of(**changed)

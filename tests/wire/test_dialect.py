@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from handmade import frame
+from msgspec import structs
 
 from pilesim.contract.contracts import contract_of
 from pilesim.errors import FileError, UsageError
@@ -140,7 +140,7 @@ def test_it_builds_and_reads_by_the_same_layout(message: Any) -> None:
     assert found.problems == ()
     meant = found.message
     assert meant is not None and type(meant) is type(message)
-    told = {name: getattr(message, name) for name in message.__dataclass_fields__ if getattr(message, name) is not None}
+    told = {name: getattr(message, name) for name in message.__struct_fields__ if getattr(message, name) is not None}
     assert {name: getattr(meant, name) for name in told} == told
 
 
@@ -378,7 +378,7 @@ def files(folder: Path, **texts: str) -> None:
 def test_it_lies_on_another_dialect_in_a_file_beside_it(tmp_path: Path) -> None:
     files(tmp_path, below=BELOW, top=ON_TOP)
     top = protocol_named(str(tmp_path / "top.yaml"))
-    data = top.session(End.PILE, PILE).build(replace(REPORT, amount_mfen=None))
+    data = top.session(End.PILE, PILE).build(structs.replace(REPORT, amount_mfen=None))
     assert decoded(top, data).problems == ()
     assert [view.name for view in top.dissect(decoded(top, data).frame)][-4:-2] == ["soc", "x"]
     assert top.origin == protocol_named(str(tmp_path / "below.yaml")).name
@@ -444,7 +444,7 @@ def test_it_gives_a_message_another_number() -> None:
 
 def test_two_messages_may_change_their_numbers_for_each_others() -> None:
     protocol = dialect("bill: {number: 0x16}\nstate change: {number: 0x09}")
-    for message, number in ((BILL, 0x16), (replace(REPORT, change=True), 0x09)):
+    for message, number in ((BILL, 0x16), (structs.replace(REPORT, change=True), 0x09)):
         found = decoded(protocol, protocol.session(End.PILE, PILE).build(message))
         assert found.frame.number == number
         assert type(found.message) is type(message)
@@ -459,5 +459,5 @@ def test_a_reply_with_another_number_is_one_still() -> None:
     session = protocol.session(End.PLATFORM, pile)
     reply = decoded(protocol, session.build(BillReply(order="7".zfill(32)), request), Direction.DOWN).frame
     assert (reply.number, reply.answers) == (0x4E, request.sequence)
-    unasked = decoded(protocol, protocol.session(End.PILE, pile).build(replace(REPORT, gun=1, order="7"))).frame
+    unasked = decoded(protocol, protocol.session(End.PILE, pile).build(structs.replace(REPORT, gun=1, order="7"))).frame
     assert (unasked.number, unasked.answers) == (0x71, None), "which is sent of itself too"

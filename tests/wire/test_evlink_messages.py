@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 from handmade import PILE
+from msgspec import structs
 from there_and_back import there_and_back
 
 from pilesim.errors import EncodingError
@@ -137,14 +136,14 @@ def test_it_keeps_a_body_of_no_known_size_as_bytes(number: int) -> None:
 ROUNDED: list[tuple[str, Message, Message]] = [
     (
         "evlink-2.6",
-        dataclasses.replace(BEAT, meter_dwh=0, order="7", energy_dwh=100, amount_mfen=1000, start=Stamp(0)),
-        dataclasses.replace(BEAT, meter_dwh=0),
+        structs.replace(BEAT, meter_dwh=0, order="7", energy_dwh=100, amount_mfen=1000, start=Stamp(0)),
+        structs.replace(BEAT, meter_dwh=0),
     ),
-    ("evlink-2.5", dataclasses.replace(BILL, end=Stamp(0), stop_reason=StopReason.FULL), BILL),
+    ("evlink-2.5", structs.replace(BILL, end=Stamp(0), stop_reason=StopReason.FULL), BILL),
     (
         "lhc",
-        dataclasses.replace(BILL, stages_dwh=(149, 150, 49), charge_fee_mfen=524_500, service_fee_mfen=499),
-        dataclasses.replace(BILL, stages_dwh=(100, 200, 0), charge_fee_mfen=525_000),
+        structs.replace(BILL, stages_dwh=(149, 150, 49), charge_fee_mfen=524_500, service_fee_mfen=499),
+        structs.replace(BILL, stages_dwh=(100, 200, 0), charge_fee_mfen=525_000),
     ),
     ("lhc", TimeAsk(pile_time=Stamp(1_583_210_206_014_999_999)), TimeAsk(pile_time=Stamp(1_583_210_206_014_000_000))),
     ("lhc", LockDone(order="00042"), LockDone(order="42")),
@@ -158,57 +157,57 @@ def test_it_drops_what_a_version_lacks_and_rounds_half_up(name: str, sent: Messa
     assert isinstance(frame, Frame)
     found = protocol.decode(frame).message
     assert found is not None
-    for field in dataclasses.fields(meant):
-        expected = getattr(meant, field.name)
+    for attribute in meant.__struct_fields__:
+        expected = getattr(meant, attribute)
         if expected is not None:
-            assert getattr(found, field.name) == expected
+            assert getattr(found, attribute) == expected
     if name != "lhc":
         absent = ("order", "start", "energy_dwh") if isinstance(meant, GunReport) else ("end", "stop_reason")
-        assert [getattr(found, attribute) for attribute in absent] == [None] * len(absent)
+        assert [getattr(found, each) for each in absent] == [None] * len(absent)
 
 
 UNBUILDABLE: list[tuple[End, Message, str]] = [
     (End.PILE, Hello(firmware="x" * 21), r"hello: firmware: expected at most 20 ASCII characters, found 'x+'"),
     (End.PILE, Hello(firmware="固件"), r"hello: firmware: expected at most 20 ASCII characters"),
     (End.PILE, Hello(gun=256, firmware=""), r"0x01: gun: expected 0 to 255, found 256"),
-    (End.PILE, dataclasses.replace(BEAT, energy_dwh=-1), r"energy: expected 0 to 42949672\.95, found -0\.0001"),
-    (End.PILE, dataclasses.replace(BEAT, meter_dwh=429_496_729_600), r"meter: expected 0 to 42949672\.95"),
-    (End.PILE, dataclasses.replace(BEAT, state=GunState.OFFLINE), r"state: expected one of idle, .*; found offline"),
-    (End.PILE, dataclasses.replace(BEAT, fault=GunFault.UNKNOWN), r"fault: expected one of none, .*; found unknown"),
-    (End.PILE, dataclasses.replace(BEAT, cable=None), r"gun-report: cable: expected a value, found None"),
-    (End.PILE, dataclasses.replace(BEAT, order="9" * 33), r"order: expected at most 32 ASCII characters"),
-    (End.PILE, dataclasses.replace(BEAT, start=Stamp(-1)), r"expected a time of the years 2000 to 2127, found 1970"),
-    (End.PILE, dataclasses.replace(BEAT, start=Stamp(10**30)), r"expected a time of the years 2000 to 2127, found 10+"),
-    (End.PILE, dataclasses.replace(BEAT, start=Stamp(None, b"\xff")), r"expected 7 bytes of a bad time, found 1"),
-    (End.PILE, dataclasses.replace(BILL, stages_dwh=(0,) * 256), r"stages: expected at most 255 values, found 256"),
-    (End.PILE, dataclasses.replace(BILL, stages_dwh=(0, 6_553_600)), r"stages: value 2: expected 0 to 655\.35"),
-    (End.PILE, dataclasses.replace(BILL, charge_minutes=65_536), r"charge_minutes: expected 0 to 65535, found 65536"),
-    (End.PLATFORM, dataclasses.replace(SCAN, balance_mfen=-524_000), r"balance: .* found -5\.24"),
-    (End.PLATFORM, dataclasses.replace(SCAN, login=Login.UNKNOWN), r"login: expected one of qr, phone, card, vin"),
-    (End.PLATFORM, dataclasses.replace(SCAN, refusal=256), r"error: expected 0 to 255, found 256"),
+    (End.PILE, structs.replace(BEAT, energy_dwh=-1), r"energy: expected 0 to 42949672\.95, found -0\.0001"),
+    (End.PILE, structs.replace(BEAT, meter_dwh=429_496_729_600), r"meter: expected 0 to 42949672\.95"),
+    (End.PILE, structs.replace(BEAT, state=GunState.OFFLINE), r"state: expected one of idle, .*; found offline"),
+    (End.PILE, structs.replace(BEAT, fault=GunFault.UNKNOWN), r"fault: expected one of none, .*; found unknown"),
+    (End.PILE, structs.replace(BEAT, cable=None), r"gun-report: cable: expected a value, found None"),
+    (End.PILE, structs.replace(BEAT, order="9" * 33), r"order: expected at most 32 ASCII characters"),
+    (End.PILE, structs.replace(BEAT, start=Stamp(-1)), r"expected a time of the years 2000 to 2127, found 1970"),
+    (End.PILE, structs.replace(BEAT, start=Stamp(10**30)), r"expected a time of the years 2000 to 2127, found 10+"),
+    (End.PILE, structs.replace(BEAT, start=Stamp(None, b"\xff")), r"expected 7 bytes of a bad time, found 1"),
+    (End.PILE, structs.replace(BILL, stages_dwh=(0,) * 256), r"stages: expected at most 255 values, found 256"),
+    (End.PILE, structs.replace(BILL, stages_dwh=(0, 6_553_600)), r"stages: value 2: expected 0 to 655\.35"),
+    (End.PILE, structs.replace(BILL, charge_minutes=65_536), r"charge_minutes: expected 0 to 65535, found 65536"),
+    (End.PLATFORM, structs.replace(SCAN, balance_mfen=-524_000), r"balance: .* found -5\.24"),
+    (End.PLATFORM, structs.replace(SCAN, login=Login.UNKNOWN), r"login: expected one of qr, phone, card, vin"),
+    (End.PLATFORM, structs.replace(SCAN, refusal=256), r"error: expected 0 to 255, found 256"),
     (
         End.PLATFORM,
-        dataclasses.replace(SCAN, tariff=dataclasses.replace(TARIFF, energy_mfen=(1,) * 47)),
+        structs.replace(SCAN, tariff=structs.replace(TARIFF, energy_mfen=(1,) * 47)),
         r"tariff\.energy_mfen: expected 48 prices, found 47",
     ),
     (
         End.PLATFORM,
-        dataclasses.replace(SCAN, tariff=dataclasses.replace(TARIFF, service_mfen=(1,) * 47 + (-1,))),
+        structs.replace(SCAN, tariff=structs.replace(TARIFF, service_mfen=(1,) * 47 + (-1,))),
         r"service_prices: value 48: expected 0 to 42949\.67295, found -0\.00001",
     ),
     (
         End.PLATFORM,
-        dataclasses.replace(SCAN, tariff=dataclasses.replace(TARIFF, occupancy=(Band(0, 60, 1),) * 13)),
+        structs.replace(SCAN, tariff=structs.replace(TARIFF, occupancy=(Band(0, 60, 1),) * 13)),
         r"tariff\.occupancy: expected at most 12 bands, found 13",
     ),
     (
         End.PLATFORM,
-        dataclasses.replace(SCAN, tariff=dataclasses.replace(TARIFF, occupancy=(Band(0, 1441, 1),))),
+        structs.replace(SCAN, tariff=structs.replace(TARIFF, occupancy=(Band(0, 1441, 1),))),
         r"occupancy: value 1: expected times of the day up to 24:00, found 00:00:00-24:01:00",
     ),
     (
         End.PLATFORM,
-        dataclasses.replace(SCAN, tariff=dataclasses.replace(TARIFF, occupancy=(Band(-1, 60, 1),))),
+        structs.replace(SCAN, tariff=structs.replace(TARIFF, occupancy=(Band(-1, 60, 1),))),
         r"occupancy: value 1: expected times of the day",
     ),
     (End.PLATFORM, Start(), r"start: account: expected a value, found None"),

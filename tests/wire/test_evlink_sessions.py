@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 from handmade import NO_TIME, PILE, frame
+from msgspec import structs
 
 from pilesim.wire.frame import Direction, End, Frame
 from pilesim.wire.messages import (
@@ -101,5 +100,5 @@ def test_it_counts_from_one_on_a_new_connection() -> None:
 def test_it_spends_no_number_on_what_cannot_be_built() -> None:
     session = PROTOCOL.session(End.PILE, PILE)
     with pytest.raises(Exception, match="expected"):
-        session.build(dataclasses.replace(BEAT, gun=300))
+        session.build(structs.replace(BEAT, gun=300))
     assert numbers(session.build(BEAT)) == (0, 1)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import struct
 from typing import Any
 
 import pytest
 from handmade import NO_TIME, PILE, VECTORS, frame, order, padded, time
+from msgspec import structs
 
 from pilesim.units import parse_world_start_ns
 from pilesim.wire.frame import Direction, End, Frame, ProblemKind
@@ -94,7 +94,7 @@ BEAT = GunReport(
     fault=GunFault.INSULATION,
     meter_dwh=1_234_500,
 )
-BEAT_LHC = dataclasses.replace(
+BEAT_LHC = structs.replace(
     BEAT,
     order="20200303123645436010",
     start=stamp("2020-03-03T12:37:01.500+08:00"),
@@ -127,7 +127,7 @@ BILL = Bill(
     charge_fee_mfen=1_234_000,
     service_fee_mfen=567_000,
 )
-BILL_LHC = dataclasses.replace(BILL, end=stamp("2020-03-01T00:05:59.999+08:00"), stop_reason=StopReason.UNEXPECTED)
+BILL_LHC = structs.replace(BILL, end=stamp("2020-03-01T00:05:59.999+08:00"), stop_reason=StopReason.UNEXPECTED)
 
 # A state change: charging, one fault in the block, in use, fault 24.
 CHANGE_BODY = bytes([2, 2, 1, 1, 24, 0x80, 24]) + time(2020, 3, 11, 12, 0, 0.25) + bytes([0, 0])
@@ -197,9 +197,9 @@ BY_HAND: list[tuple[str, str, int, bytes, Message]] = [
     ("bill-lhc", "lhc", 0x09, BILL_HEAD + BILL_TAIL, BILL_LHC),
     ("change-2.5", "evlink-2.5", 0x16, CHANGE_BODY, CHANGE),
     ("change-lhc", "lhc", 0x16, CHANGE_BODY, CHANGE),
-    ("vehicle", "lhc", 0x19, VEHICLE_BODY, dataclasses.replace(VEHICLE, gun=2)),
-    ("totals", "lhc", 0x1A, TOTALS_BODY, dataclasses.replace(TOTALS, gun=2)),
-    ("limits", "lhc", 0x1B, LIMITS_BODY, dataclasses.replace(LIMITS, gun=2)),
+    ("vehicle", "lhc", 0x19, VEHICLE_BODY, structs.replace(VEHICLE, gun=2)),
+    ("totals", "lhc", 0x1A, TOTALS_BODY, structs.replace(TOTALS, gun=2)),
+    ("limits", "lhc", 0x1B, LIMITS_BODY, structs.replace(LIMITS, gun=2)),
     ("BMS stop", "lhc", 0x23, STOPPED_BODY, BmsStop(gun=2, reason=1, fault=0x100, error=2, time=STOPPED_AT)),
     ("charger stop", "lhc", 0x24, STOPPED_BODY, ChargerStop(gun=2, reason=1, fault=0x100, error=2, time=STOPPED_AT)),
 ]
@@ -316,8 +316,8 @@ def test_it_gives_a_changed_tariff_another_version_and_the_same_tariff_the_same(
     protocol = protocol_named("lhc")
 
     def energy_version(prices: tuple[int, ...]) -> bytes:
-        tariff = dataclasses.replace(SCAN.tariff, energy_mfen=prices)
-        built = protocol.session(End.PLATFORM, PILE).build(dataclasses.replace(SCAN, tariff=tariff))
+        tariff = structs.replace(SCAN.tariff, energy_mfen=prices)
+        built = protocol.session(End.PLATFORM, PILE).build(structs.replace(SCAN, tariff=tariff))
         return built[32 + 372 : 32 + 376]
 
     assert energy_version(PRICES) == energy_version(PRICES)

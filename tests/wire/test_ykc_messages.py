@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 from handmade import YKC_ORDER, YKC_PILE
+from msgspec import structs
 
 from pilesim.errors import EncodingError
 from pilesim.wire.frame import Direction, End, Frame
@@ -111,14 +110,14 @@ def test_it_tells_a_tariff_unasked_by_another_number() -> None:
 
 # Built, and read back: what YKC has no field for is dropped or told by its nearest, what it rounds is rounded.
 NEAREST: list[tuple[End, Message, Message]] = [
-    (End.PILE, dataclasses.replace(REPORT, state=GunState.OCCUPIED_FULL), REPORT),
-    (End.PILE, dataclasses.replace(REPORT, change=True, meter_dwh=5), REPORT),
+    (End.PILE, structs.replace(REPORT, state=GunState.OCCUPIED_FULL), REPORT),
+    (End.PILE, structs.replace(REPORT, change=True, meter_dwh=5), REPORT),
     (
         End.PILE,
-        dataclasses.replace(REPORT, fault=GunFault.INSULATION_TEST, state=GunState.FAULT),
-        dataclasses.replace(REPORT, state=GunState.FAULT),
+        structs.replace(REPORT, fault=GunFault.INSULATION_TEST, state=GunState.FAULT),
+        structs.replace(REPORT, state=GunState.FAULT),
     ),
-    (End.PILE, dataclasses.replace(REPORT, amount_mfen=15), dataclasses.replace(REPORT, amount_mfen=20)),
+    (End.PILE, structs.replace(REPORT, amount_mfen=15), structs.replace(REPORT, amount_mfen=20)),
     (
         End.PLATFORM,
         Start(order=YKC_ORDER, account="00311140030000001", balance_mfen=2_000_499),
@@ -132,9 +131,7 @@ NEAREST: list[tuple[End, Message, Message]] = [
 def test_it_drops_what_it_lacks_and_rounds_half_up(side: End, sent: Message, meant: Message) -> None:
     found = read_back(side, sent)
     if isinstance(found, GunReport) and isinstance(meant, GunReport):
-        meant = dataclasses.replace(
-            meant, fault=GunFault.NONE, order="", energy_dwh=0, amount_mfen=meant.amount_mfen or 0
-        )
+        meant = structs.replace(meant, fault=GunFault.NONE, order="", energy_dwh=0, amount_mfen=meant.amount_mfen or 0)
     assert found == meant
 
 
@@ -147,7 +144,7 @@ def test_it_sums_a_bill_up_from_its_periods() -> None:
 
 @pytest.mark.parametrize("reason", StopReason)
 def test_it_has_a_code_for_every_stop_reason(reason: StopReason) -> None:
-    bill = read_back(End.PILE, dataclasses.replace(BILL, stop_reason=reason))
+    bill = read_back(End.PILE, structs.replace(BILL, stop_reason=reason))
     assert isinstance(bill, Bill)
     assert bill.stop_reason is reason
 
@@ -155,11 +152,11 @@ def test_it_has_a_code_for_every_stop_reason(reason: StopReason) -> None:
 UNBUILDABLE: list[tuple[End, Message, str]] = [
     (End.PILE, Hello(firmware="V2.6.0.2x"), r"hello: software: expected at most 8 ASCII characters"),
     (End.PILE, Alive(gun=100), r"alive: gun: expected 0 to 99, found 100"),
-    (End.PILE, dataclasses.replace(BILL, periods=()), r"bill: periods: expected 4, found 0"),
-    (End.PILE, dataclasses.replace(BILL, order="9" * 33), r"order: expected at most 32 digits"),
-    (End.PILE, dataclasses.replace(BILL, meter_end_dwh=1 << 40), r"meter_end: expected 0 to 109951162\.7775"),
+    (End.PILE, structs.replace(BILL, periods=()), r"bill: periods: expected 4, found 0"),
+    (End.PILE, structs.replace(BILL, order="9" * 33), r"order: expected at most 32 digits"),
+    (End.PILE, structs.replace(BILL, meter_end_dwh=1 << 40), r"meter_end: expected 0 to 109951162\.7775"),
     (End.PILE, StartReply(order=YKC_ORDER), r"start-reply: accepted: expected a value, found None"),
-    (End.PILE, dataclasses.replace(REPORT, cable=None), r"gun-report: cable: expected a value, found None"),
+    (End.PILE, structs.replace(REPORT, cable=None), r"gun-report: cable: expected a value, found None"),
     (End.PILE, BmsDemand(order=YKC_ORDER), r"bms-demand: need_cv: expected a value, found None"),
     (End.PLATFORM, HelloReply(update=True), r"hello-reply: update: expected False, found True: no field carries it"),
     (End.PLATFORM, Stop(accepted=False), r"stop: accepted: expected True, found False"),
@@ -173,12 +170,12 @@ UNBUILDABLE: list[tuple[End, Message, str]] = [
     (End.PLATFORM, TariffTell(model="0001", asked=False), r"tariff-tell: tariff: expected one, found None"),
     (
         End.PLATFORM,
-        TariffTell(model="0001", tariff=dataclasses.replace(FLAT, energy_mfen=tuple(range(48)))),
+        TariffTell(model="0001", tariff=structs.replace(FLAT, energy_mfen=tuple(range(48)))),
         r"tariff: expected at most 4 different prices, found 48",
     ),
     (
         End.PLATFORM,
-        TariffTell(model="0001", tariff=dataclasses.replace(FLAT, energy_mfen=(1,) * 47)),
+        TariffTell(model="0001", tariff=structs.replace(FLAT, energy_mfen=(1,) * 47)),
         r"tariff: expected 48 half-hours, found 47",
     ),
     (

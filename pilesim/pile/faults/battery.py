@@ -6,8 +6,9 @@ Owns how a firmware spoils these messages. Must not know what the battery really
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import replace
 from typing import Any
+
+from msgspec import structs
 
 from pilesim.faulty import NoParameters
 from pilesim.pile.faults.fault import Fault
@@ -43,7 +44,7 @@ class SocDiffers(_Tells):
         if not isinstance(message, BmsDemand) or message.soc_percent is None:
             return message
         off = _SOC_OFF if message.soc_percent + _SOC_OFF <= 100 else -_SOC_OFF
-        return replace(message, soc_percent=message.soc_percent + off)
+        return structs.replace(message, soc_percent=message.soc_percent + off)
 
 
 class SocFalls(_Tells):
@@ -60,9 +61,9 @@ class SocFalls(_Tells):
             self._told.pop(message.gun, None)
         elif isinstance(message, BmsDemand) and message.soc_percent is not None:
             told = self._told[message.gun] = max(0, self._told.get(message.gun, message.soc_percent + 1) - 1)
-            return replace(message, soc_percent=told)
+            return structs.replace(message, soc_percent=told)
         elif isinstance(message, GunReport) and message.gun in self._told:
-            return replace(message, soc_percent=self._told[message.gun])
+            return structs.replace(message, soc_percent=self._told[message.gun])
         return message
 
 
@@ -74,7 +75,7 @@ class OutputDiffers(_Tells):
     def _tells(self, message: Message) -> Message:
         if not isinstance(message, BmsDemand) or message.out_cv is None:
             return message
-        return replace(message, out_cv=message.out_cv * 6 // 5)
+        return structs.replace(message, out_cv=message.out_cv * 6 // 5)
 
 
 class MoreThanDemanded(_Tells):
@@ -85,7 +86,7 @@ class MoreThanDemanded(_Tells):
     def _tells(self, message: Message) -> Message:
         if not isinstance(message, BmsDemand) or message.need_ca is None:
             return message
-        return replace(message, need_ca=message.need_ca * 4 // 5)
+        return structs.replace(message, need_ca=message.need_ca * 4 // 5)
 
 
 class TemperatureDiffers(_Tells):
@@ -96,8 +97,8 @@ class TemperatureDiffers(_Tells):
     def _tells(self, message: Message) -> Message:
         if not isinstance(message, BmsInfo | BmsDemand) or message.battery is None:
             return message
-        battery = replace(message.battery, hottest_c=message.battery.hottest_c + _DEGREES_OFF)
-        return replace(message, battery=battery)
+        battery = structs.replace(message.battery, hottest_c=message.battery.hottest_c + _DEGREES_OFF)
+        return structs.replace(message, battery=battery)
 
 
 class SummaryDiffers(_Tells):
@@ -108,7 +109,7 @@ class SummaryDiffers(_Tells):
     def _tells(self, message: Message) -> Message:
         if not isinstance(message, ChargeSummary):
             return message
-        return replace(message, energy_dwh=message.energy_dwh + _ENERGY_OFF_DWH)
+        return structs.replace(message, energy_dwh=message.energy_dwh + _ENERGY_OFF_DWH)
 
 
 class VinDiffers(_Tells):
@@ -119,7 +120,7 @@ class VinDiffers(_Tells):
     def _tells(self, message: Message) -> Message:
         if not isinstance(message, BmsHandshake) or not message.vin:
             return message
-        return replace(message, vin=message.vin[:-1] + ("0" if message.vin[-1] != "0" else "1"))
+        return structs.replace(message, vin=message.vin[:-1] + ("0" if message.vin[-1] != "0" else "1"))
 
 
 GROUP: tuple[type[Fault[Any]], ...] = (

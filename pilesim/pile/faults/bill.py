@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
 import msgspec
+from msgspec import structs
 
 from pilesim.chance import Chance
 from pilesim.faulty import NoParameters
@@ -206,7 +207,7 @@ class BillEmptyOrder(Fault[NoParameters]):
 
     def written(self, record: Record, bill: Bill) -> Bill:
         self.happened(f"the bill of order {bill.order!r} leaves without its number", bill.order)
-        return replace(self.inner.written(record, bill), order="")
+        return structs.replace(self.inner.written(record, bill), order="")
 
 
 class BillChanges(Fault[NoParameters]):
@@ -218,8 +219,8 @@ class BillChanges(Fault[NoParameters]):
         self.happened(f"the bill of order {bill.order!r} is changed, having left {times_left} times", bill.order)
         bill = self.inner.rewritten(bill, times_left)
         if bill.amount_mfen is not None:
-            return replace(bill, amount_mfen=bill.amount_mfen + FEN_MFEN)
-        return replace(bill, charge_fee_mfen=(bill.charge_fee_mfen or 0) + FEN_MFEN)
+            return structs.replace(bill, amount_mfen=bill.amount_mfen + FEN_MFEN)
+        return structs.replace(bill, charge_fee_mfen=(bill.charge_fee_mfen or 0) + FEN_MFEN)
 
 
 class BillNotResent(Fault[NoParameters]):
@@ -375,7 +376,7 @@ class OccupancyFromWrongEnd(Fault[By]):
         late = format_duration(late_ns)
         text = f"order {bill.order!r} shows its end {late} after the one its occupancy is counted from"
         self.happened(text, bill.order, late_ns)
-        return replace(bill, end=Stamp(shown_ns), charge_minutes=(shown_ns - start.epoch_ns) // MINUTE)
+        return structs.replace(bill, end=Stamp(shown_ns), charge_minutes=(shown_ns - start.epoch_ns) // MINUTE)
 
 
 class Near(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -398,7 +399,7 @@ class LeaveADayLate(Fault[Near]):
         if min(since_midnight_ns, DAY - since_midnight_ns) > self.params.near:
             return bill
         self.happened(f"order {bill.order!r} is left a day late", bill.order)
-        return replace(bill, leave=Stamp(bill.leave.epoch_ns + DAY))
+        return structs.replace(bill, leave=Stamp(bill.leave.epoch_ns + DAY))
 
 
 class WrongStopReason(Fault[NoParameters]):
@@ -411,7 +412,7 @@ class WrongStopReason(Fault[NoParameters]):
         bill = self.inner.written(record, bill)
         told = StopReason.PLATFORM if bill.stop_reason is StopReason.UNEXPECTED else StopReason.UNEXPECTED
         self.happened(f"order {bill.order!r} ended by {bill.stop_reason} and says {told}", bill.order)
-        return replace(bill, stop_reason=told)
+        return structs.replace(bill, stop_reason=told)
 
 
 GROUP: tuple[type[Fault[Any]], ...] = (

@@ -5,10 +5,10 @@ Owns how a firmware spoils its end of the conversation. Must not know any layout
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Any
 
 import msgspec
+from msgspec import structs
 
 from pilesim.faulty import NoParameters
 from pilesim.pile.faults.fault import Fault
@@ -107,7 +107,7 @@ class WrongGun(Fault[NoParameters]):
         message = self.inner.outgoing(message)
         if not isinstance(message, _REPLIES):
             return message
-        wrong = replace(message, gun=message.gun + _GUNS_OFF)
+        wrong = structs.replace(message, gun=message.gun + _GUNS_OFF)
         self.happened(f"{message.name} of gun {message.gun} names gun {wrong.gun}")
         return wrong
 
@@ -122,7 +122,7 @@ class WrongEnum(Fault[NoParameters]):
         message = self.inner.outgoing(message)
         if isinstance(message, Bill) and message.stop_reason is not None:
             self.happened(f"the bill of order {message.order!r} carries an unlisted stop reason")
-            return replace(message, stop_reason=StopReason.UNKNOWN, stop_code=_NO_CODE)
+            return structs.replace(message, stop_reason=StopReason.UNKNOWN, stop_code=_NO_CODE)
         return message
 
 

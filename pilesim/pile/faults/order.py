@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from pilesim.contract.contract import Refusal
 from pilesim.faulty import NoParameters
@@ -138,7 +139,7 @@ class RefusesAndCharges(Fault[NoParameters]):
         if not isinstance(message, StartReply) or not message.accepted:
             return message
         self.happened(f"the start of order {message.order!r} is refused, and carried out")
-        return replace(message, accepted=False, reason=message.reason or _SOME_REASON)
+        return structs.replace(message, accepted=False, reason=message.reason or _SOME_REASON)
 
 
 class InWhich(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -165,7 +166,7 @@ class OrderDiffers(Fault[InWhich]):
             return message
         other = message.order[:-1] + ("0" if message.order[-1] != "0" else "1")
         self.happened(f"{message.name} of order {message.order!r} carries {other!r}", message.order)
-        return replace(message, order=other)
+        return structs.replace(message, order=other)
 
 
 class DoubleStart(Fault[NoParameters]):

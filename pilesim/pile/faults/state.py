@@ -5,10 +5,10 @@ Owns how a firmware misreports. Must not know what the gun really does.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
 import msgspec
+from msgspec import structs
 
 from pilesim.faulty import NoParameters
 from pilesim.pile.faults.fault import Fault
@@ -26,7 +26,7 @@ class IdleWhileCabled(Fault[NoParameters]):
     def report(self, report: GunReport) -> GunReport | None:
         if report.state.occupied:
             self.happened(f"gun {report.gun}: order {report.order!r}: idle is reported for {report.state}")
-            report = replace(report, state=GunState.IDLE)
+            report = structs.replace(report, state=GunState.IDLE)
         return self.inner.report(report)
 
 
@@ -54,7 +54,7 @@ class FaultBlip(Fault[BlipAt]):
             if beat == self.params.beat:
                 state, fault = self.told
                 self.happened(f"gun {report.gun}: order {report.order!r}: one heartbeat says {state}")
-                report = replace(report, state=state, fault=fault)
+                report = structs.replace(report, state=state, fault=fault)
         return self.inner.report(report)
 
 
@@ -188,7 +188,7 @@ class OldStartTime(Fault[Old]):
         if report.state is GunState.CHARGING and start is not None and start.epoch_ns is not None:
             old = format_duration(self.params.by)
             self.happened(f"gun {report.gun}: order {report.order!r}: the start is told {old} too early")
-            report = replace(report, start=Stamp(start.epoch_ns - self.params.by))
+            report = structs.replace(report, start=Stamp(start.epoch_ns - self.params.by))
         return self.inner.report(report)
 
 
@@ -202,7 +202,7 @@ class FaultNotTold(Fault[NoParameters]):
         if report.fault not in (None, GunFault.NONE):
             self.happened(f"gun {report.gun}: fault {report.fault} is not told")
             state = GunState.OCCUPIED_NOT_FULL if report.cable and report.order else GunState.IDLE
-            report = replace(report, state=state, fault=GunFault.NONE)
+            report = structs.replace(report, state=state, fault=GunFault.NONE)
         return self.inner.report(report)
 
 
