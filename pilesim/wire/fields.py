@@ -107,11 +107,11 @@ class Layout:
         assert self.packed is not None, "asked of headers, which are numbers, texts and bytes"
         return self.packed.items(data)
 
-    def pack(self, name: str, *items: Any) -> bytes:
-        """As `write`, of values in the order of the fields; of a packed layout."""
+    def pack(self, number: int, *items: Any) -> bytes:
+        """As `write`, of values in the order of the fields, for message `number`; of a packed layout."""
         assert self.packed is not None, "as above"
         data = self.packed.pack(*items)
-        return data if data is not None else self.write(name, dict(zip(self.by_name, items, strict=True)))
+        return data if data is not None else self.write(f"0x{number:02X}", dict(zip(self.by_name, items, strict=True)))
 
     def problems(self, values: Values) -> list[Problem]:
         """What is wrong with values that were read, field by field."""

@@ -91,7 +91,7 @@ def seal(
         raise EncodingError(f"0x{number:02X}: data: expected at most {_LONGEST_BODY} bytes, found {len(body)}")
     platform_sequence, pile_sequence = (answers, sequence) if direction is Direction.UP else (sequence, answers)
     header = HEADER.pack(
-        f"0x{number:02X}",
+        number,
         EvlinkEnvelope.start,
         _UNCOUNTED + len(body),
         version.number,

@@ -9,7 +9,6 @@ frame only where the whole body looks right.
 from __future__ import annotations
 
 import struct
-from array import array
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
@@ -61,14 +60,19 @@ def _crc_table() -> tuple[int, ...]:
 
 
 _CRC = _crc_table()
-_TWO = struct.Struct("<H")
+
+
+@cache
+def _twos(count: int) -> struct.Struct:
+    """So many numbers of two bytes; a frame has no more than 127."""
+    return struct.Struct(f"<{count}H")
 
 
 @cache
 def _crc_of_two() -> Sequence[int]:
     """What two bytes more make of a CRC, by the two and the CRC in one; made when a first frame needs it."""
     low = [once >> 8 ^ _CRC[once & 0xFF] for once in _CRC]
-    return array("H", [of_high ^ of_low for of_high in _CRC for of_low in low])
+    return [of_high ^ of_low for of_high in _CRC for of_low in low]
 
 
 def crc_of(data: bytes) -> int:
@@ -77,7 +81,7 @@ def crc_of(data: bytes) -> int:
     table = _crc_of_two()
     if len(data) % 2:
         crc = crc >> 8 ^ _CRC[(crc ^ data[0]) & 0xFF]
-    for (two,) in _TWO.iter_unpack(memoryview(data)[len(data) % 2 :]):
+    for two in _twos(len(data) // 2).unpack_from(data, len(data) % 2):
         crc = table[crc ^ two]
     return crc
 
@@ -87,7 +91,7 @@ def seal(crc_order: str, *, sequence: int, number: int, body: bytes) -> bytes:
     longest = LONGEST_LENGTH - SHORTEST_LENGTH
     if len(body) > longest:
         raise EncodingError(f"0x{number:02X}: data: expected at most {longest} bytes, found {len(body)}")
-    header = HEADER.pack(f"0x{number:02X}", YkcEnvelope.start, SHORTEST_LENGTH + len(body), sequence, PLAIN, number)
+    header = HEADER.pack(number, YkcEnvelope.start, SHORTEST_LENGTH + len(body), sequence, PLAIN, number)
     counted = header[2:] + body
     return header[:2] + counted + crc_of(counted).to_bytes(2, "big" if crc_order == BIG else "little")
 

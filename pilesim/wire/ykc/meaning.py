@@ -129,19 +129,20 @@ _MEASURED: Mapping[str, str] = {
 _DEGREES: Mapping[str, str] = {"cable_c": "cable_temperature", "battery_c": "battery_temperature"}
 
 
+def _fault_of(bits: int) -> GunFault:
+    lowest = (bits & -bits).bit_length() - 1
+    return codes.FAULTS[lowest][0] if lowest < len(codes.FAULTS) else GunFault.UNKNOWN
+
+
 def _report_attributes(values: Values) -> Mapping[str, Any]:
     """A gun that does not charge measures nothing, and sends zeros for it. Of several faults the first is told."""
-    silent = codes.GUN_STATE.meaning(values["state"]) is not GunState.CHARGING
-    silent = silent and not any(values[name] for name in _MEASURED.values())
-    degrees = {attribute: values[name] for attribute, name in _DEGREES.items()}
-    bits = values["faults"]
-    lowest = (bits & -bits).bit_length() - 1
-    fault = codes.FAULTS[lowest][0] if 0 <= lowest < len(codes.FAULTS) else GunFault.UNKNOWN
-    return {
-        **{attribute: None if silent else values[name] for attribute, name in _MEASURED.items()},
-        **{attribute: None if value == _NO_DEGREES else value for attribute, value in degrees.items()},
-        "fault": fault if bits else GunFault.NONE,
-    }
+    told: dict[str, Any] = {attribute: values[name] for attribute, name in _MEASURED.items()}
+    if not any(told.values()) and codes.GUN_STATE.meaning(values["state"]) is not GunState.CHARGING:
+        told = dict.fromkeys(told)
+    for attribute, name in _DEGREES.items():
+        told[attribute] = None if values[name] == _NO_DEGREES else values[name]
+    told["fault"] = _fault_of(values["faults"]) if values["faults"] else GunFault.NONE
+    return told
 
 
 # --------------------------------------------------------------------------------------------------------- a card

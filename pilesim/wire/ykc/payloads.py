@@ -16,7 +16,6 @@ from pilesim.units import FEN_MFEN
 from pilesim.wire import gbt27930 as gbt
 from pilesim.wire.codec import (
     Amiss,
-    AnyAdapter,
     AnyConstruct,
     ByHalfHour,
     Codec,
@@ -40,6 +39,7 @@ from pilesim.wire.cp56 import TIME
 from pilesim.wire.fields import Field, Layout, rows
 from pilesim.wire.frame import ProblemKind
 from pilesim.wire.messages import NO_TIME
+from pilesim.wire.packed import InSource
 from pilesim.wire.ykc import codes
 
 HALF_HOURS = 48
@@ -62,12 +62,14 @@ _MOST_CA = 1000 * 100
 _MOST_CELL_CV = 24 * 100
 
 
-class _Current(AnyAdapter):
+class _Current(InSource):
     """0.1 A with an offset of 400 A, as a magnitude in 0.01 A."""
 
     def __init__(self, subcon: AnyConstruct, sign: int) -> None:
         super().__init__(subcon)
         self._sign = sign
+        self.decoding = "abs(10 * value - 40000)"
+        self.encoding = f"4000 + {sign} * ((value + 5) // 10)"
 
     def _decode(self, obj: int, context: Any, path: str) -> int:
         return abs(10 * obj - 40_000)
@@ -101,7 +103,14 @@ def _current(sign: int) -> Codec:
         return f"expected 0 to {highest / 100:.1f}, found {value!r}"
 
     shown = Own(_show_current, _CURRENT_LUA)
-    return Codec(_Current(Int16ul, sign), shown, misfit, swapped=_Current(Int16ub, sign), most=_MOST_CA)
+    return Codec(
+        _Current(Int16ul, sign),
+        shown,
+        misfit,
+        swapped=_Current(Int16ub, sign),
+        most=_MOST_CA,
+        fits=f"type(value) is int and 0 <= value <= {highest}",
+    )
 
 
 _CURRENT = _current(+1)
