@@ -168,6 +168,8 @@ class LengthFramer(Framer):
         self._direction = direction
         self._start = envelope.start[0]
         self._held = b""
+        self._wanted = 0
+        """So many bytes those that are held must have become before more can be said of them."""
         self._garbage = bytearray()
         self._reason = ""
         self._last_ns: int | None = None
@@ -183,7 +185,11 @@ class LengthFramer(Framer):
             found += self.gap()
         if data:
             self._last_ns = now_ns
-            self._search(self._held + data, found, more=True)
+            held = self._held + data
+            if len(held) < self._wanted:
+                self._held = held
+            else:
+                self._search(held, found, more=True)
         return found
 
     def gap(self) -> list[Frame | Garbage]:
@@ -200,7 +206,7 @@ class LengthFramer(Framer):
 
     def _search(self, data: bytes, found: list[Frame | Garbage], more: bool) -> None:
         """Judge candidate after candidate; `more` bytes may come, so one that is not whole is held."""
-        at = 0
+        at = self._wanted = 0
         while at < len(data):
             begin = data.find(self._envelope.start, at)
             if begin < 0:
@@ -214,25 +220,27 @@ class LengthFramer(Framer):
                 self._flush(found)
                 found.append(verdict)
                 at += len(verdict.raw)
-            elif verdict is None and more:
+            elif isinstance(verdict, int) and more:
+                self._wanted = verdict
                 break
             else:
-                reason = verdict or f"expected a whole frame, found {len(data) - at} bytes of it and then nothing"
+                found_of_it = f"expected a whole frame, found {len(data) - at} bytes of it and then nothing"
+                reason = verdict if isinstance(verdict, str) else found_of_it
                 self._discard(data[at : at + 1], reason, found)
                 at += 1
         self._held = data[at:]
 
-    def _judge(self, data: bytes, at: int) -> Frame | str | None:
-        """What the candidate at `at` is: a frame, a false start (why), or not whole."""
+    def _judge(self, data: bytes, at: int) -> Frame | str | int:
+        """What the candidate at `at` is: a frame, a false start (why), or not whole: it must have so many bytes."""
         head = data[at : at + self._envelope.head_size]
         if len(head) < self._envelope.head_size:
-            return None
+            return self._envelope.head_size
         total = self._envelope.total(head)
         if isinstance(total, str):
             return total
         raw = data[at : at + total]
         if len(raw) < total:
-            return None
+            return total
         return self._envelope.examine(raw, self._direction)
 
     def _discard(self, data: bytes, reason: str, found: list[Frame | Garbage]) -> None:

@@ -217,6 +217,16 @@ def test_it_tells_noise_and_what_was_cut_off_apart_at_a_gap(line: Line) -> None:
 
 
 @of_each
+def test_it_gives_noise_before_the_frame_that_comes_in_a_chunk_of_its_own(line: Line) -> None:
+    one = framer(line.name)
+    assert one.feed(b"\r\n", 0) == []
+    noise, whole = one.feed(line.good, 0)
+    assert isinstance(noise, Garbage) and noise.raw == b"\r\n"
+    assert isinstance(whole, Frame) and whole.raw == line.good
+    assert one.feed(line.good, 0) == [whole]
+
+
+@of_each
 def test_it_gives_out_long_noise_in_pieces(line: Line) -> None:
     one = framer(line.name)
     parts = one.feed(bytes(2 * GARBAGE_LIMIT + 5), 0)
