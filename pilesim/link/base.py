@@ -53,6 +53,8 @@ class Link(ABC):
     """Whether `dial()` is what brings it up."""
     connectionless: bool = False
     """A serial line: there is no hanging up, only bytes that come or do not."""
+    has_news: bool = True
+    """False: `events` would give nothing. A link that has to be asked before it knows says True."""
     wire_ns_per_byte: int = 0
     """How long a byte is under way beyond this end, by the line's baud rate; 0 where the line keeps no such pace."""
 

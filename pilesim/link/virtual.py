@@ -20,6 +20,7 @@ class VirtualLink(Link):
         self._connected = False
         self._refusing = False
         self._inbox: list[LinkEvent] = []
+        self.has_news = False
 
     def join(self, peer: VirtualLink) -> None:
         """Make `peer` the other end."""
@@ -30,7 +31,12 @@ class VirtualLink(Link):
 
     def events(self) -> list[LinkEvent]:
         inbox, self._inbox = self._inbox, []
+        self.has_news = False
         return inbox
+
+    def _tell(self, event: LinkEvent) -> None:
+        self._inbox.append(event)
+        self.has_news = True
 
     def dial(self) -> None:
         if not self.dials or self._connected:
@@ -39,22 +45,22 @@ class VirtualLink(Link):
             raise InternalError(f"{self.name} was dialled before it was opened")
         peer = self._peer
         if not peer._opened or peer._refusing:
-            self._inbox.append(Down("connection refused"))
+            self._tell(Down("connection refused"))
             return
         for end in (self, peer):
             end._connected = True
-            end._inbox.append(Up(""))
+            end._tell(Up(""))
 
     def send(self, data: bytes) -> None:
         if self._connected and data:
-            self._peer._inbox.append(Data(data))
+            self._peer._tell(Data(data))
 
     def hang_up(self) -> None:
         self._inbox.clear()
         if self._connected:
             self._connected = False
             self._peer._connected = False
-            self._peer._inbox.append(Down("the peer hung up"))
+            self._peer._tell(Down("the peer hung up"))
 
     def refuse(self, refusing: bool) -> None:
         self._refusing = refusing and not self.dials

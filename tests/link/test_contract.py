@@ -39,7 +39,9 @@ class Ear:
         self.events: list[LinkEvent] = []
 
     def listen(self) -> None:
-        self.events += self.link.events()
+        # A link that has something to tell must not say that it has no news: nobody would ask it.
+        if self.link.has_news:
+            self.events += self.link.events()
 
     @property
     def data(self) -> bytes:

@@ -76,6 +76,43 @@ def test_it_gives_turns_by_time_and_within_an_instant_in_order() -> None:
     ]
 
 
+class Counting(Ticking):
+    """Counts its turns, whether they are for anything or not."""
+
+    def __init__(self, name: str, period_ns: int, log: list[tuple[str, int]], link: Link | None = None) -> None:
+        super().__init__(name, period_ns, log)
+        self.turns = 0
+        self._links = [link] if link is not None else []
+
+    def step(self, now_ns: int) -> bool:
+        self.turns += 1
+        for link in self._links:
+            link.events()
+        return super().step(now_ns)
+
+    def links(self) -> Sequence[Link]:
+        return self._links
+
+
+def test_it_gives_a_turn_at_the_line_to_who_is_due_has_news_or_was_touched() -> None:
+    near, far = virtual_pair()
+    near.open()
+    far.open()
+    busy, idle = Counting("busy", 10, []), Counting("idle", 1000, [], far)
+    pump = Pump(VirtualClock(), [busy, idle])
+    pump.run_until(lambda: False, 100)
+    # Whoever calls may have touched anybody, so the first round is everybody's.
+    assert (busy.turns, idle.turns) == (11, 1)
+    near.dial()
+    pump.run_until(lambda: False, 199)
+    assert idle.turns == 2
+    touching = Counting("touching", 250, [])
+    pump.add(touching)
+    pump.run_until(lambda: False, 250)
+    assert idle.turns == 4, "once since it was called, once since somebody beside the line did something"
+    assert touching.turns > 5, "it looks whenever anybody had a turn"
+
+
 def test_it_stops_at_the_first_instant_at_which_the_predicate_holds() -> None:
     log: list[tuple[str, int]] = []
     pump = Pump(VirtualClock(), [Ticking("only", 5, log)])
