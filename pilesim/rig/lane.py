@@ -58,6 +58,11 @@ class Lane:
 
     # ------------------------------------------------------------------------------------------- coming in
 
+    @property
+    def passes_at_once(self) -> bool:
+        """What comes now leaves now, as it is: nobody looks at it, and nothing is before it."""
+        return not (self._armed or self._queue) and self._framer is None
+
     def feed(self, data: bytes, now_ns: int) -> None:
         """Bytes that came at `now_ns`."""
         if not self._armed and self._framer is None:

@@ -43,17 +43,18 @@ class Recorder:
         self.events: list[AnyEvent] = []
         self.heralds: list[Herald] = []
         self.observers: list[Observer] = []
-        self._sink = sink
+        self._sink = _lines_to(sink)
         self._keep = keep
         self._last_ns = 0
         self._waiting: deque[AnyEvent] = deque()
         self._recording = False
         self._deferred = False
-        self._write(encode_header(header))
+        if self._sink is not None:
+            self._sink(encode_header(header) + "\n")
 
-    def record(self, event: AnyEvent) -> None:
-        """Take down `event`; the file has it when this returns, unless `defer` was called. Times never go back."""
-        self._waiting.append(event)
+    def record(self, *events: AnyEvent) -> None:
+        """Take down `events`; the file has them when this returns, unless `defer` was called. Times never go back."""
+        self._waiting.extend(events)
         if not self._deferred:
             self.settle()
 
@@ -69,15 +70,13 @@ class Recorder:
         self._recording = True
         try:
             while self._waiting:
-                self._take(self._waiting.popleft())
+                event = self._waiting.popleft()
+                for herald in tuple(self.heralds):
+                    for before in herald(event):
+                        self._take_down(before)
+                self._take_down(event)
         finally:
             self._recording = False
-
-    def _take(self, event: AnyEvent) -> None:
-        for herald in tuple(self.heralds):
-            for before in herald(event):
-                self._take_down(before)
-        self._take_down(event)
 
     def _take_down(self, event: AnyEvent) -> None:
         if event.t_ns < self._last_ns:
@@ -86,21 +85,24 @@ class Recorder:
         if self._keep:
             self.events.append(event)
         if self._sink is not None:
-            self._write(encode_event(event))
+            self._sink(encode_event(event) + "\n")
         for observer in tuple(self.observers):
             observer(event)
-
-    def _write(self, line: str) -> None:
-        match self._sink:
-            case None:
-                return
-            case sink if callable(sink):
-                sink(line + "\n")
-            case sink:
-                sink.write(line + "\n")
-                # A recording that is killed keeps all but the line it was writing.
-                sink.flush()
 
     def trace(self) -> Trace:
         """What has been recorded so far."""
         return Trace(self.header, tuple(self.events))
+
+
+def _lines_to(sink: Sink | None) -> Callable[[str], object] | None:
+    """Takes one line at a time, with its end."""
+    if sink is None or callable(sink):
+        return sink
+    file = sink
+
+    def write(line: str) -> None:
+        file.write(line)
+        # A recording that is killed keeps all but the line it was writing.
+        file.flush()
+
+    return write

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from toys import BEAT, BEAT_REPLY, DIAL, HANG_UP, LHC, START, Bench, Toy, bench, header
+from toys import BEAT, BEAT_2, BEAT_REPLY, DIAL, HANG_UP, LHC, START, Bench, Toy, bench, header
 
 from pilesim.link.base import Link
 from pilesim.link.pty import PtyLink
@@ -16,7 +16,7 @@ from pilesim.rig.clock import RealClock, VirtualClock
 from pilesim.rig.driver import Driver
 from pilesim.rig.line import QUEUED_LIMIT_BYTES, Line
 from pilesim.rig.pump import Pump
-from pilesim.trace.events import Chunk, LineDown, LineUp, Note
+from pilesim.trace.events import AnyEvent, Chunk, LineDown, LineUp, Note
 from pilesim.trace.recorder import Recorder
 from pilesim.units import MS, S
 from pilesim.wire.actions import Action
@@ -216,3 +216,18 @@ def test_it_notes_a_second_pile_that_dials_in() -> None:
     for dial in dials:
         dial.close()
     tap.close()
+
+
+def test_it_records_the_same_whether_it_hands_bytes_on_or_looks_at_them_first() -> None:
+    """An impairment that never finds its message has every byte framed and queued, and changes none."""
+    up: dict[float, list[bytes | Action]] = {1: [BEAT], 2: [BEAT, BEAT_2], 3: [HANG_UP], 3.5: [DIAL], 5: [BEAT_2]}
+    down: dict[float, list[bytes | Action]] = {2: [START], 4: [START], 5: [START]}
+
+    def recorded(impair: dict[float, str]) -> list[AnyEvent]:
+        made = bench(up=up, down=down, impair=impair, answers=lambda data: BEAT_REPLY)
+        made.run(10)
+        return made.recorder.events
+
+    handed_on = recorded({})
+    assert len([event for event in handed_on if isinstance(event, Chunk)]) > 10
+    assert handed_on == recorded({0: "drop message=bill"})
