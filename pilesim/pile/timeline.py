@@ -35,13 +35,25 @@ class Activity:
 
 
 class _Environment(simpy.Environment):
-    """One whose time goes on without an event: `run(until=t)` makes one, and an exception to stop at it."""
+    """One whose time goes on without an event: `run(until=t)` makes one, and an exception to stop at it.
+
+    It looks into SimPy's queue by itself, since `peek` is asked at every instant of every pile.
+    """
 
     def reach(self, t_ns: int) -> None:
         """Run every event before `t_ns`, and let it be `t_ns`."""
         while self._queue and self._queue[0][0] < t_ns:
             self.step()
         self._now = max(self._now, t_ns)
+
+    def run_through(self, t_ns: int) -> None:
+        """Run every event up to and including `t_ns`, and let it be `t_ns`."""
+        while self._queue and self._queue[0][0] <= t_ns:
+            self.step()
+        self._now = max(self._now, t_ns)
+
+    def next_ns(self) -> int | None:
+        return int(self._queue[0][0]) if self._queue else None
 
 
 class Timeline:
@@ -74,11 +86,8 @@ class Timeline:
 
     def run_through(self, t_ns: int) -> None:
         """Run every event up to and including `t_ns`."""
-        self.reach(t_ns)
-        while self._env.peek() <= t_ns:
-            self._env.step()
+        self._env.run_through(t_ns)
 
     def next_event_ns(self) -> int | None:
         """When the next event is due; None when nothing is under way."""
-        due = self._env.peek()
-        return None if due == float("inf") else int(due)
+        return self._env.next_ns()

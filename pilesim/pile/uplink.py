@@ -178,6 +178,7 @@ class Uplink:
             decoded = self._protocol.decode(item)
             if item.pile not in (None, self._number) or not 1 <= (item.gun or 1) <= self._guns:
                 continue
-            if decoded.message is None or any(p.kind in _DISBELIEVED for p in decoded.problems):
+            if decoded.problems and any(p.kind in _DISBELIEVED for p in decoded.problems):
                 continue
-            self._heard(decoded.message, item)
+            if decoded.message is not None:
+                self._heard(decoded.message, item)

@@ -271,13 +271,14 @@ class OrderBook:
         return self.running(pile, report.gun)
 
     def _watched(self, pile: str, gun: int) -> tuple[Order, ...]:
-        return tuple(self._orders[pile, number] for number in self._gun(pile, gun).watched)
+        watched = self._gun(pile, gun).watched
+        return tuple([self._orders[pile, number] for number in watched]) if watched else ()
 
     def _gun(self, pile: str, gun: int) -> _Gun:
-        guns = self._guns.setdefault(pile, {})
-        if gun not in guns:
-            guns[gun] = _Gun()
-        return guns[gun]
+        try:
+            return self._guns[pile][gun]
+        except KeyError:
+            return self._guns.setdefault(pile, {}).setdefault(gun, _Gun())
 
 
 def _shows_left(report: GunReport) -> bool:

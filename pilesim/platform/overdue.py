@@ -45,6 +45,9 @@ class Overdue:
 
     def wake(self, now_ns: int) -> None:
         """Do what is due by `now_ns`."""
+        next_ns = self.next_ns()
+        if next_ns is None or next_ns > now_ns:
+            return
         for order in self._open():
             due_ns = self._due_ns(order)
             if due_ns is not None and due_ns <= now_ns:
