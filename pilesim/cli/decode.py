@@ -63,15 +63,16 @@ def command(data: tuple[str, ...], protocol: str | None, direction: str | None, 
         for trouble in troubles():
             click.echo(visible(trouble), err=True)
         told = tell_protocol(list(protocols().values()), loose, goes)
-        spoken, described = told.protocol, told.described
+        spoken = told.protocol
         # JSON on standard output stays nothing but JSON.
         click.echo(_choice(told), err=as_json)
     else:
         spoken = protocol_named(protocol)
-        described = describe_frames(spoken, loose, goes)
     if guess:
         _show_guesses(spoken, [(frame, None) for frame in frames_in(spoken, loose, goes)], protocol, as_json)
-    elif as_json:
+        return
+    described = describe_frames(spoken, loose, goes)
+    if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(described), indent=1))
     else:
         print_frames(console(), spoken, described)

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from pilesim.wire.cp56 import show_time
-from pilesim.wire.frame import Direction, Frame, ProblemKind
+from pilesim.wire.frame import Direction, Frame
 from pilesim.wire.messages import Message, Stamp
 from pilesim.wire.protocol import Protocol
 
@@ -99,7 +99,6 @@ class Told:
 
     protocol: Protocol
     equals: tuple[str, ...]
-    described: list[Described]
 
 
 def tell_protocol(known: Sequence[Protocol], data: bytes, direction: Direction | None) -> Told:
@@ -111,10 +110,8 @@ def tell_protocol(known: Sequence[Protocol], data: bytes, direction: Direction |
     best_rank = (0, 0, 0)
     for protocol in known:
         ways = dict.fromkeys((protocol, protocol.tolerant))
-        tried = [(way, describe_frames(way, data, direction)) for way in ways]
-        way, described = max(tried, key=lambda one: _rank(one[1]))
-        rank = _rank(described)
-        found = Told(way, (way.name,) if rank[1] else (), described)
+        rank, way = max(((_rank(way, data, direction), way) for way in ways), key=lambda one: one[0])
+        found = Told(way, (way.name,) if rank[1] else ())
         if best is None or rank > best_rank:
             best, best_rank = found, rank
         elif rank == best_rank:
@@ -123,10 +120,11 @@ def tell_protocol(known: Sequence[Protocol], data: bytes, direction: Direction |
     return best
 
 
-def _rank(described: Sequence[Described]) -> tuple[int, int, int]:
-    frames = [part for part in described if part.part is Part.FRAME]
-    damaged = [frame for frame in frames if any(p.kind == ProblemKind.CHECKSUM for p in frame.problems)]
-    return len(frames) - len(damaged), len(frames), -sum(len(frame.problems) for frame in frames)
+def _rank(protocol: Protocol, data: bytes, direction: Direction | None) -> tuple[int, int, int]:
+    frames = frames_in(protocol, data, direction)
+    damaged = sum(not frame.sound for frame in frames)
+    problems = sum(len(protocol.decode(frame).problems) for frame in frames)
+    return len(frames) - damaged, len(frames), -problems
 
 
 def plain(message: Message) -> dict[str, Any]:

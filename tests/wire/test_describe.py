@@ -116,4 +116,3 @@ def test_it_takes_the_protocol_that_explains_the_bytes_best(data: bytes, equals:
     found = told(data)
     assert found.equals == equals
     assert found.protocol.name == (equals or ("lhc",))[0]
-    assert found.described == describe_frames(found.protocol, data, None)

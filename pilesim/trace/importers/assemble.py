@@ -13,7 +13,7 @@ from pilesim.trace.events import AnyEvent, Chunk, Finish, Header, LineDown, Line
 from pilesim.trace.importers.clock import SAMPLE_PIECES, Clock, Timed
 from pilesim.trace.importers.imported import Ledger, Opened, Wishes
 from pilesim.trace.importers.pieces import Mark, Piece
-from pilesim.trace.importers.sample import Sampled, directions_of, natural, pile_of, sampled, told_vantage
+from pilesim.trace.importers.sample import Sampled, directions_of, natural, numbers_of, pile_of, sampled, told_vantage
 from pilesim.trace.importers.source import Source
 from pilesim.units import S, local_datetime
 from pilesim.wire.frame import Direction, End, Frame, Garbage
@@ -237,6 +237,7 @@ class _Connections:
 
     def __init__(self, protocol: Protocol, near: End, ledger: Ledger) -> None:
         self._protocol = protocol
+        self._hellos = numbers_of(protocol, Hello)
         self._framer = protocol.framer(Direction.UP)
         self._near = near
         self._ledger = ledger
@@ -295,7 +296,9 @@ class _Connections:
             self._silent = self._up_ns is None or chunk.t_ns - self._up_ns >= SILENCE_NS
         self._up_ns = chunk.t_ns
         found = [item for item in self._framer.feed(chunk.data, chunk.t_ns) if isinstance(item, Frame)]
-        hellos = [isinstance(self._protocol.decode(frame).message, Hello) for frame in found]
+        hellos = [
+            frame.number in self._hellos and isinstance(self._protocol.decode(frame).message, Hello) for frame in found
+        ]
         begins = self._silent and self._spoken and bool(hellos) and hellos[0]
         self._spoken = (self._spoken and not begins) or not all(hellos)
         return begins

@@ -92,8 +92,8 @@ class Clock:
         if needs_year:
             if wishes.year is not None:
                 return date(wishes.year, 1, 1)
-            if told.dated:
-                year = told.dated.most_common(1)[0][0]
+            if years := told.years():
+                year = years.most_common(1)[0][0]
                 ledger.remark(f"the year is {year}, as the frames name it (--year)")
                 return date(year, 1, 1)
             ledger.remark(f"the year is {fallback.year}: {written} (--year)")

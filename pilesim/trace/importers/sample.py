@@ -37,8 +37,18 @@ class Sampled:
     piles: Counter[str]
     told: tuple[tuple[int, int], ...]
     """Times that the platform told: index of the piece in the sample, and ns since 1970."""
-    dated: Counter[int]
-    """Years that the frames name."""
+    frames: tuple[Frame, ...]
+    """Those whose way is known, read as going up."""
+
+    def years(self) -> Counter[int]:
+        """The years that the frames name: a look at each field of them all, which few logs need."""
+        return Counter(
+            local_datetime(value.epoch_ns).year
+            for frame in self.frames
+            for message in _meant(self.protocol, frame)
+            for value in (getattr(message, name, None) for name in getattr(message, "__slots__", ()))
+            if isinstance(value, Stamp) and value.epoch_ns is not None
+        )
 
 
 # What the frames tell -----------------------------------------------------------------------------------------
@@ -71,6 +81,12 @@ def _way(protocol: Protocol, number: int) -> Direction | None:
     return ways[0] if len(ways) == 1 else None
 
 
+@lru_cache(64)
+def numbers_of(protocol: Protocol, kind: type[Message]) -> frozenset[int]:
+    """The numbers of the messages that mean `kind`."""
+    return frozenset(row.number for row in protocol.catalogue if row.means is kind)
+
+
 def sampled(source: Source, sample: list[Piece], wishes: Wishes, ledger: Ledger) -> Sampled:
     streams: dict[Mark, list[tuple[int, bytes]]] = {}
     for index, piece in enumerate(sample):
@@ -82,7 +98,8 @@ def sampled(source: Source, sample: list[Piece], wishes: Wishes, ledger: Ledger)
     ways: dict[Mark, Counter[Direction]] = {}
     piles: Counter[str] = Counter()
     told: list[tuple[int, int]] = []
-    dated: Counter[int] = Counter()
+    frames: list[Frame] = []
+    times = numbers_of(protocol, TimeTell)
     for mark, parts in streams.items():
         ways[mark] = Counter()
         framer = protocol.framer(Direction.UP)
@@ -96,12 +113,21 @@ def sampled(source: Source, sample: list[Piece], wishes: Wishes, ledger: Ledger)
                 ways[mark][way] += 1
                 if frame.pile:
                     piles[frame.pile] += 1
-                # The framer reads it as going up, so one that goes down is read anew.
-                for again in [frame] if way is Direction.UP else protocol.framer(way).feed(frame.raw, 0):
-                    message = protocol.decode(again).message if isinstance(again, Frame) else None
-                    if message is not None:
-                        _note_times(message, index, told, dated)
-    return Sampled(protocol, ways, piles, tuple(sorted(told)), dated)
+                frames.append(frame)
+                if frame.number not in times:
+                    continue
+                for message in _meant(protocol, frame):
+                    if isinstance(message, TimeTell) and message.platform_time.epoch_ns is not None:
+                        told.append((index, message.platform_time.epoch_ns))
+    return Sampled(protocol, ways, piles, tuple(sorted(told)), tuple(frames))
+
+
+def _meant(protocol: Protocol, frame: Frame) -> list[Message]:
+    """What a frame that was read as going up means; one that goes down is read anew."""
+    goes_down = natural(protocol, frame) is Direction.DOWN
+    again = protocol.framer(Direction.DOWN).feed(frame.raw, 0) if goes_down else [frame]
+    decoded = [protocol.decode(each).message for each in again if isinstance(each, Frame)]
+    return [message for message in decoded if message is not None]
 
 
 def _up_to(size: int, parts: Iterable[bytes]) -> bytes:
@@ -111,15 +137,6 @@ def _up_to(size: int, parts: Iterable[bytes]) -> bytes:
         if len(joined) >= size:
             break
     return bytes(joined)
-
-
-def _note_times(message: Message, index: int, told: list[tuple[int, int]], dated: Counter[int]) -> None:
-    if isinstance(message, TimeTell) and message.platform_time.epoch_ns is not None:
-        told.append((index, message.platform_time.epoch_ns))
-    for name in getattr(message, "__slots__", ()):
-        value = getattr(message, name, None)
-        if isinstance(value, Stamp) and value.epoch_ns is not None:
-            dated[local_datetime(value.epoch_ns).year] += 1
 
 
 def pile_of(source: Source, told: Sampled, wishes: Wishes, ledger: Ledger) -> tuple[str, bool]:
