@@ -62,6 +62,9 @@ class Moment(msgspec.Struct, frozen=True, gc=False):
     """How it was guessed."""
 
 
+_PARTINGS = frozenset(" \t])}|>;")
+"""No time goes on with one of these, but for a zone after a space, which is none where bytes follow."""
+
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _CLOCK = (
     r"(?P<h>[01]?\d|2[0-3])(?::|时|点)(?P<mi>[0-5]\d)"
@@ -107,6 +110,55 @@ def form_at(text: str, begin: int) -> Form | None:
         if match is not None and form.read(match) is not None:
             return form
     return None
+
+
+class Hour:
+    """The times of one hour, as one log writes them, by which most of its lines are read without a pattern.
+
+    A time is read by it only where it is the same as one that was read before, but for its minutes, seconds and
+    decimals, and where what follows cannot be of it: then the pattern would find the same.
+    """
+
+    def __init__(self, match: re.Match[str], moment: Moment) -> None:
+        """As `of` says, which sees that they fit."""
+        begin, minutes, seconds = match.start(), match.start("mi") - match.start(), match.start("s") - match.start()
+        text = match[0]
+        self.head = text[:minutes]
+        """All that stands before the minutes."""
+        self.size = match.end() - begin
+        self._parting = text[minutes + 2 : seconds]
+        self._sign = text[seconds + 2 : seconds + 3]
+        self._moment = moment
+        past_ns = int(match["mi"]) * MINUTE + int(match["s"]) * S + _fraction_ns(text[seconds + 3 :])
+        self._hour_ns = moment.ns - past_ns
+        self._decimal_ns = 10 ** (9 - moment.digits)
+
+    @staticmethod
+    def of(match: re.Match[str], moment: Moment) -> Hour | None:
+        """The hour of a time that was read; None where it is not of that kind."""
+        if "mi" not in match.re.groupindex or match["s"] in (None, "60") or moment.tells is Tells.INSTANT:
+            return None
+        after = match.end("s")
+        decimals = [match.span(name) for name in ("f", "c") if match.re.groupindex.get(name) and match[name]]
+        ends = decimals == [(after + 1, match.end())] if decimals else match.end() == after
+        return Hour(match, moment) if ends and match.start("s") == match.end("mi") + 1 else None
+
+    def read(self, text: str, begin: int) -> Moment | None:
+        """The time that begins there; None where it is not of this hour, or written otherwise."""
+        end = begin + self.size
+        if not text.startswith(self.head, begin) or text[end : end + 1] not in _PARTINGS:
+            return None
+        at = begin + len(self.head)
+        minutes, seconds, decimals = text[at : at + 2], text[at + 3 : at + 5], text[at + 6 : end]
+        digits = minutes + seconds + decimals
+        known = text[at + 2] == self._parting and (not decimals or text[at + 5] == self._sign)
+        if not known or not digits.isdigit() or not digits.isascii() or minutes > "59" or seconds > "59":
+            return None
+        ns = self._hour_ns + int(minutes) * MINUTE + int(seconds) * S
+        if decimals:
+            ns += int(decimals) * self._decimal_ns
+        told = self._moment
+        return Moment(told.tells, ns, told.digits, told.year, told.month, told.day, told.swapped, told.day_first)
 
 
 def find_moment(text: str) -> tuple[Moment, int, int] | None:

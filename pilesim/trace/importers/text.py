@@ -15,7 +15,7 @@ from functools import lru_cache
 from pilesim.trace.importers.imported import Ledger
 from pilesim.trace.importers.pieces import NO_MARK, Mark, Piece
 from pilesim.trace.importers.source import LINE_BYTES, Source
-from pilesim.trace.importers.stamps import Form, Moment, find_moment, form_at
+from pilesim.trace.importers.stamps import Form, Hour, Moment, find_moment, form_at
 from pilesim.wire.frame import Direction
 
 # Marks ------------------------------------------------------------------------------------------------------
@@ -247,6 +247,8 @@ class _Layout:
     def __init__(self, prefix: str, form: Form) -> None:
         self.prefix = prefix
         self.form = form
+        self._hour: Hour | None = None
+        """That of the last line."""
         self.middles: dict[str, Mark] = {}
         """What stood between the time and the bytes, with the mark in it."""
 
@@ -254,12 +256,19 @@ class _Layout:
         """The line's time, mark and bytes; None where it is not of this kind."""
         if not text.startswith(self.prefix):
             return None
-        match = self.form.pattern.match(text, len(self.prefix))
-        if match is None:
+        begin, hour = len(self.prefix), self._hour
+        moment = hour.read(text, begin) if hour is not None else None
+        if hour is not None and moment is not None:
+            return self._after(text, moment, begin + hour.size)
+        match = self.form.pattern.match(text, begin)
+        moment = self.form.read(match) if match is not None else None
+        if match is None or moment is None:
             return None
-        moment, end = self.form.read(match), match.end()
-        if moment is None:
-            return None
+        self._hour = Hour.of(match, moment)
+        return self._after(text, moment, match.end())
+
+    def _after(self, text: str, moment: Moment, end: int) -> tuple[Moment, Mark, bytes] | None:
+        """What stands behind the time, which ends there."""
         for middle, mark in self.middles.items():
             if text.startswith(middle, end):
                 data = _pairs(text[end + len(middle) :])
