@@ -101,6 +101,10 @@ class Story:
     timed: bool
 
 
+TELLING = frozenset({Stop, Ended, GunReport, Bill})
+"""What tells something of a life without naming an order."""
+
+
 class StoryReader(Reader):
     """Reads along with the judge; `story` is what it has read once that is done.
 
@@ -188,6 +192,8 @@ class StoryReader(Reader):
 
     def _message(self, seen: Seen, message: Message) -> None:
         order = self.near.at.order
+        if order is None and type(message) not in TELLING:
+            return
         known = order is not None and order.number in self.lives
         if order is not None and not known:
             self._begun(order)

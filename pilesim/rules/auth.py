@@ -23,6 +23,7 @@ class Kept(Rule):
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
         self._started: dict[int, Order] = {}
+        self.matters = self._started
 
     def on_seen(self, seen: Seen, message: Message) -> None:
         order = self.facts.at.order
@@ -155,6 +156,7 @@ class SecondScan(Rule):
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
         self._scans: dict[int, tuple[str, str]] = {}
+        self.matters = self._scans
 
     def on_seen(self, seen: Seen, message: Message) -> None:
         new = self.facts.at.order

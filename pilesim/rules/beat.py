@@ -211,6 +211,7 @@ class LegalPath(Rule):
         super().__init__(row, scene)
         self._ended: dict[int, Order] = {}
         """By gun: the order whose charge an idle report has ended."""
+        self.matters = self._ended
 
     def on_seen(self, seen: Seen, message: Message) -> None:
         assert isinstance(message, GunReport)

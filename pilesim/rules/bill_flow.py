@@ -60,6 +60,8 @@ class OnePerCharge(Rule):
         super().__init__(row, scene)
         self._missing: dict[str, Order] = {}
         self._changed: WeakSet[Order] = WeakSet()
+        # A report is its matter only where it shows that an occupancy is over.
+        self.matters = ()
 
     def on_seen(self, seen: Seen, message: Message) -> None:
         left = self.facts.at.left
@@ -149,6 +151,7 @@ class _AfterLeave(Rule):
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
         self._bills: dict[str, Duty] = {}
+        self.matters = self._bills
 
     def on_seen(self, seen: Seen, message: Message) -> None:
         if isinstance(message, Bill) and self.facts.at.order is not None:
@@ -249,6 +252,7 @@ class AfterUnplug(Rule):
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
         self._early: dict[int, tuple[Order, Seen]] = {}
+        self.matters = self._early
 
     def on_line(self, event: LineUp | LineDown | Reachable) -> None:
         if self.facts.acts_known or not self._early:
@@ -342,6 +346,7 @@ class NoneUnstarted(Rule):
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
         self._watched: dict[int, _Watch] = {}
+        self.matters = self._watched
         self._known: WeakSet[Order] = WeakSet()
 
     def on_seen(self, seen: Seen, message: Message) -> None:
@@ -412,6 +417,7 @@ class Begun(Rule):
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
         self._waiting: dict[str, Duty] = {}
+        self.matters = self._waiting
 
     def on_seen(self, seen: Seen, message: Message) -> None:
         order = self.facts.at.order
@@ -445,6 +451,7 @@ class NotStale(Rule):
         super().__init__(row, scene)
         self._prints: OrderedDict[str, _Print] = OrderedDict()
         self._acked: dict[int, Order] = {}
+        self.matters = self._acked
 
     def on_seen(self, seen: Seen, message: Message) -> None:
         order = self.facts.at.order

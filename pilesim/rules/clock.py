@@ -5,7 +5,7 @@ Owns what is expected of times that are "now". Must not know the times in bills.
 
 from __future__ import annotations
 
-from pilesim.rules.rule import Rule
+from pilesim.rules.rule import Rule, RuleRow, Scene
 from pilesim.trace.decoder import Seen
 from pilesim.units import format_duration, format_local
 from pilesim.wire.messages import GunReport, Message, Stamp, TimeAsk, TimeTell, TimeTold
@@ -22,6 +22,10 @@ class Synced(Rule):
     """Once told the time the pile's clock stays with the platform's."""
 
     wants = (TimeAsk, TimeTold, GunReport)
+
+    def __init__(self, row: RuleRow, scene: Scene) -> None:
+        super().__init__(row, scene)
+        self.matters = None if scene.protocol.tells(GunReport, "time") else ()
 
     def on_seen(self, seen: Seen, message: Message) -> None:
         stamp = message.pile_time if isinstance(message, TimeAsk | TimeTold) else None

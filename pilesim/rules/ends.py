@@ -85,9 +85,7 @@ class Ends:
             self._impaired = False
 
     def see(self, item: Seen | Noise) -> None:
-        """A frame, or bytes that are none, passed an end."""
-        if not self.compared:
-            return
+        """A frame, or bytes that are none, passed an end; only where the ends are `compared`."""
         way = self._ways[item.direction]
         if isinstance(item, Noise):
             if item.end is item.direction.receiver:

@@ -69,6 +69,8 @@ class Context(msgspec.Struct):
     """The order whose occupancy this event ends."""
     over: Order | None = None
     """The order whose charge this report shows to be over."""
+    goes_on: bool = False
+    """A report that says of its gun what the one before it said, as far as the gun's life goes, and ends nothing."""
 
 
 NOTHING = Context()
@@ -648,6 +650,14 @@ class Facts:
             self._rests(gun, gun.running, report)
         if message.meter_dwh is not None:
             gun.metered = report
+        self.at.goes_on = gun.steady and self._goes_on(gun, message)
+
+    def _goes_on(self, gun: Gun, message: GunReport) -> bool:
+        at, was = self.at, gun.previous.message if gun.previous is not None else None
+        if was is None or was.state is not message.state or was.cable is not message.cable:
+            return False
+        pulled = message.state is GunState.CHARGING and (message.cable is False or gun.cable is False)
+        return at.over is None and at.left is None and at.ended is None and not pulled
 
     def _gap(self, last: Report, report: Report) -> bool:
         """Whether a report is missing between two."""

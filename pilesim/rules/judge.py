@@ -5,7 +5,7 @@ Owns the order in which facts, duties and rules see an event. Must not know any 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -19,7 +19,7 @@ from pilesim.trace.decoder import Decoder, Noise, Seen
 from pilesim.trace.events import AnyEvent, Chunk, Header, LineDown, LineUp, Note, Reachable, Stimulus
 from pilesim.units import MS
 from pilesim.wire.frame import End
-from pilesim.wire.messages import Message
+from pilesim.wire.messages import GunReport, Message
 
 NOTES_KEPT = 16
 """The last notes of the harness that rules may look back at."""
@@ -88,6 +88,10 @@ class Watch:
         return fresh
 
 
+Asked = tuple[Rule, Callable[[Seen, Message], None]]
+"""A rule, and its handler: to look it up by its name for every message costs as much as many a handler."""
+
+
 class _Side:
     """One end: what is known there, what is due of it, and the rules that judge it, by what they want to see."""
 
@@ -99,20 +103,29 @@ class _Side:
     def ask(self, rules: list[Rule]) -> None:
         """From now on these are its rules."""
         self.rules = rules
-        self.on_frame = _overriding(rules, "on_frame")
+        self.on_frame = [(rule, rule.on_frame) for rule in _overriding(rules, "on_frame")]
         self.on_noise = _overriding(rules, "on_noise")
         self.on_line = _overriding(rules, "on_line")
         self.on_stimulus = _overriding(rules, "on_stimulus")
         self.on_bill = _overriding(rules, "on_bill")
         self.on_forgotten = _overriding(rules, "on_forgotten")
-        self._wanting: dict[type[Message], list[Rule]] = {}
+        self._wanting: dict[type[Message], list[Asked]] = {}
+        reported = self.wanting(GunReport)
+        self._always = [asked for asked in reported if asked[0].matters is None]
+        self._busy = [(asked, asked[0].matters) for asked in reported if asked[0].matters is not None]
 
-    def wanting(self, kind: type[Message]) -> list[Rule]:
+    def wanting(self, kind: type[Message]) -> list[Asked]:
         """Those that want to see messages of `kind`."""
         rules = self._wanting.get(kind)
         if rules is None:
-            rules = self._wanting[kind] = [r for r in self.rules if kind in r.wants or Message in r.wants]
+            rules = self._wanting[kind] = [
+                (rule, rule.on_seen) for rule in self.rules if kind in rule.wants or Message in rule.wants
+            ]
         return rules
+
+    def concerned(self) -> list[Asked]:
+        """Those that want to see a report of a gun that goes on as the one before it."""
+        return [*self._always, *[asked for asked, matters in self._busy if matters]]
 
 
 def _overriding(rules: list[Rule], handler: str) -> list[Rule]:
@@ -122,7 +135,8 @@ def _overriding(rules: list[Rule], handler: str) -> list[Rule]:
 class _Bench:
     def __init__(self, scene: Scene, readers: Sequence[Reader] = ()) -> None:
         self._scene = scene
-        self._readers = readers
+        self._taking = [reader for reader in readers if type(reader).take is not Reader.take]
+        self._passing = [reader for reader in readers if type(reader).passed is not Reader.passed]
         self._ends = scene.ends
         self._decoder = Decoder(scene.protocol)
         self._line = LineWatch(scene.facts[End.PILE].end, scene.protocol, scene.ends)
@@ -147,22 +161,23 @@ class _Bench:
         return self._rules.values()
 
     def feed(self, event: AnyEvent) -> None:
-        self._now_ns = max(self._now_ns, event.t_ns)
+        now_ns = self._now_ns = max(self._now_ns, event.t_ns)
         if self._ends.gone:
             self._line.compare()
-        if not isinstance(event, Chunk):
-            self._ends.feed(event)
+        other = None if isinstance(event, Chunk) else event
+        if other is not None:
+            self._ends.feed(other)
         for transit in self._paced:
             transit.take(event)
         for side in self._sides:
-            side.facts.clear(self._now_ns)
-            if side.duties.next_ns < self._now_ns:
-                side.duties.run(self._now_ns)
+            side.facts.clear(now_ns)
+            if side.duties.next_ns < now_ns:
+                side.duties.run(now_ns)
         for item in self._decoder.feed(event):
             self._item(item)
-        if not isinstance(event, Chunk):
-            self._other(event)
-        for reader in self._readers:
+        if other is not None:
+            self._other(other)
+        for reader in self._passing:
             reader.passed(event)
         for side in self._sides:
             if side.facts.unsettled or len(side.facts.orders) > ORDERS_KEPT:
@@ -209,7 +224,8 @@ class _Bench:
         )
 
     def _item(self, item: Seen | Noise) -> None:
-        self._ends.see(item)
+        if self._ends.compared:
+            self._ends.see(item)
         for side in self._seeing[item.end]:
             if isinstance(item, Seen):
                 self._seen(side, item)
@@ -228,21 +244,21 @@ class _Bench:
             deaf = self._deaf(side, seen)
         if message is not None:
             facts.take(seen, message)
-            for reader in self._readers:
+            for reader in self._taking:
                 reader.take(facts, seen, message)
         elif facts.judges is End.PILE:
             self._undecoded += 1
         # As `guarded` does, without its call: half of a judgement's time is spent between these lines.
-        for rule in side.on_frame:
+        for rule, on_frame in side.on_frame:
             try:
-                rule.on_frame(seen)
+                on_frame(seen)
             except Exception as error:
                 rule.broke(error)
         if message is not None:
-            wanting = side.wanting(type(message))
-            for rule in [rule for rule in wanting if rule not in deaf] if deaf else wanting:
+            wanting = side.concerned() if facts.at.goes_on else side.wanting(type(message))
+            for rule, on_seen in [asked for asked in wanting if asked[0] not in deaf] if deaf else wanting:
                 try:
-                    rule.on_seen(seen, message)
+                    on_seen(seen, message)
                 except Exception as error:
                     rule.broke(error)
         side.duties.prove(seen)

@@ -151,6 +151,7 @@ class FlapKeepsOrder(Rule):
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
         self._flaps: dict[int, _Flap] = {}
+        self.matters = self._flaps
 
     def on_line(self, event: LineUp | LineDown | Reachable) -> None:
         if not isinstance(event, LineDown) or event.by == "end" or not self.facts.powered:

@@ -77,6 +77,7 @@ class WaitsForOutcome(Rule):
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
         self._started: dict[int, tuple[int, Order | None]] = {}
+        self.matters = self._started
 
     def on_seen(self, seen: Seen, message: Message) -> None:
         if isinstance(message, Start):

@@ -8,7 +8,7 @@ expectation.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
@@ -350,6 +350,9 @@ class Rule:
         self._tightest: int | None = None
         self._error = ""
         missing = scene.header.missing
+        self.matters: Collection[object] | None = None
+        """What it is busy with, the same object all the time: while there is none of that, a gun's report that goes on
+        as the one before it (`Context.goes_on`) does not concern the rule. None: every report concerns it."""
         self.blind = lacking(row.needs, missing)
         """Why nothing more can be said, in a sentence; "" as long as there is all that the rule needs."""
         self._unfailing = lacking(row.needs_to_fail, missing)
@@ -404,8 +407,8 @@ class Rule:
             self.open(self.blind)
             return
         self._passes += 1
-        if measured is not None:
-            self._measure(measured)
+        if measured is not None and (self._tightest is None or measured > self._tightest):
+            self._tightest = measured
 
     def open(self, reason: str) -> None:
         """One trigger that cannot be decided."""
@@ -457,8 +460,8 @@ class Rule:
         if self.blind or self._unfailing:
             self.open(self.blind or self._unfailing)
             return
-        if measured is not None:
-            self._measure(measured)
+        if measured is not None and (self._tightest is None or measured > self._tightest):
+            self._tightest = measured
         self._failures += 1
         self._musts += 1
         if len(self._findings) >= FINDINGS_KEPT:
@@ -555,10 +558,6 @@ class Rule:
             measured=now_ns - duty.since_ns if duty.limit_ns == self.limit.value else None,
             hint=f"a recording at the {self.row.judges} would tell" if unproven else "",
         )
-
-    def _measure(self, measured: int) -> None:
-        if self._tightest is None or measured > self._tightest:
-            self._tightest = measured
 
     # Verdict ------------------------------------------------------------------------------------------------
 

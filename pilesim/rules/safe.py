@@ -19,6 +19,7 @@ class UnplugStops(Rule):
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
         self._pulled: dict[int, int] = {}
+        self.matters = self._pulled
 
     def on_stimulus(self, event: Stimulus) -> None:
         if event.kind == "plug":

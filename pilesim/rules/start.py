@@ -44,6 +44,7 @@ class Outcome(Rule):
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
         self._waiting: dict[int, Duty] = {}
+        self.matters = self._waiting
         self._stopped_ns: dict[int, int] = {}
         self._refused: dict[int, Request] = {}
         """By gun: the start that was refused, and may be accepted yet."""
@@ -118,6 +119,7 @@ class FailureTold(Rule):
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
         self._hopeless: dict[int, _Hopeless] = {}
+        self.matters = self._hopeless
 
     def on_seen(self, seen: Seen, message: Message) -> None:
         if isinstance(message, Start):
@@ -199,6 +201,7 @@ class Delayed(Rule):
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
         self._late: dict[int, Order] = {}
+        self.matters = self._late
 
     def on_seen(self, seen: Seen, message: Message) -> None:
         order = self.facts.at.order
@@ -281,6 +284,7 @@ class Once(Rule):
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
         self._twice: dict[int, _Twice] = {}
+        self.matters = self._twice
 
     def on_seen(self, seen: Seen, message: Message) -> None:
         at = self.facts.at
@@ -334,6 +338,7 @@ class NeedsOrder(Rule):
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
         self._orderless: dict[int, Seen] = {}
+        self.matters = self._orderless
 
     def on_seen(self, seen: Seen, message: Message) -> None:
         gun = self.facts.gun(message.gun)

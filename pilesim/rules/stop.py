@@ -26,6 +26,8 @@ class EndsCharge(Rule):
         """By gun: the order that was stopped while it was being started, and when."""
 
     def on_seen(self, seen: Seen, message: Message) -> None:
+        if isinstance(message, GunReport) and not self._waiting and not self._in_start:
+            return
         gun = self.facts.gun(message.gun)
         if isinstance(message, Start):
             self._in_start.pop(gun.number, None)
@@ -130,6 +132,7 @@ class FaultTold(Rule):
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
         self._waiting: dict[int, tuple[Duty, frozenset[GunFault]]] = {}
+        self.matters = self._waiting
 
     def on_stimulus(self, event: Stimulus) -> None:
         faults = _faults_of(event)

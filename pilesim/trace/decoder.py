@@ -137,9 +137,15 @@ class Decoder:
         if chunk.altered:
             lane.touched = True
         old, size = lane.held, len(chunk.data)
+        found = lane.framer.feed(chunk.data, chunk.t_ns)
+        if not old and not lane.touched and len(found) == 1 and len(found[0].raw) == size:
+            # What most chunks are: one frame, and nothing beside it.
+            lane.last_ns = self._now_ns
+            told.append(self._passed(lane, found[0], self._now_ns, False, chunk.line))
+            return
         held = old + size
         lane.came_from(size, chunk.line)
-        for item in lane.framer.feed(chunk.data, chunk.t_ns):
+        for item in found:
             size = len(item.raw)
             old -= size
             held -= size
@@ -171,7 +177,10 @@ class Decoder:
         return told
 
     def _item(self, lane: _Lane, item: Frame | Garbage, t_ns: int, broken_off: bool) -> Seen | Noise:
-        end, direction, touched, line = lane.end, lane.direction, lane.touched, lane.line_of(len(item.raw))
+        return self._passed(lane, item, t_ns, broken_off, lane.line_of(len(item.raw)))
+
+    def _passed(self, lane: _Lane, item: Frame | Garbage, t_ns: int, broken_off: bool, line: int) -> Seen | Noise:
+        end, direction, touched = lane.end, lane.direction, lane.touched
         if isinstance(item, Garbage):
             return Noise(t_ns, end, direction, item, touched, broken_off, line)
         index = self._counts[end] = self._counts[end] + 1
