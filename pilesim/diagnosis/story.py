@@ -181,7 +181,8 @@ class StoryReader(Reader):
 
     def take(self, facts: Facts, seen: Seen, message: Message) -> None:
         if facts is self.near:
-            self._message(seen, message)
+            if facts.at.order is not None or type(message) in TELLING:
+                self._message(seen, message)
         elif self.both and facts.at.order is not None:
             self._seen_at_pile(facts.at.order)
 
@@ -192,8 +193,6 @@ class StoryReader(Reader):
 
     def _message(self, seen: Seen, message: Message) -> None:
         order = self.near.at.order
-        if order is None and type(message) not in TELLING:
-            return
         known = order is not None and order.number in self.lives
         if order is not None and not known:
             self._begun(order)

@@ -210,7 +210,7 @@ class Facts:
             # A recording may begin in the middle of a connection.
             self._connect(seen.t_ns)
         request = self.pairs.answered_by(seen, message, self.began_ns or 0)
-        at = self.at = Context(request=request, asked=request is not None and seen.direction is Direction.DOWN)
+        at = self.at = Context(None, request, request is not None and seen.direction is Direction.DOWN)
         if not at.asked:
             self.pairs.asks(seen, message)
         taker = self._take.get(type(message))
@@ -639,7 +639,7 @@ class Facts:
         assert isinstance(message, GunReport)
         gun = self.gun(message.gun)
         gun.heard_ns = seen.t_ns
-        report = Report(seen, message)
+        report = Report(seen, message, seen.t_ns)
         gun.previous, gun.report = gun.report, report
         gun.steady = gun.previous is not None and not gun.broken and not self._gap(gun.previous, report)
         gun.broken = False

@@ -169,6 +169,7 @@ class SurvivesGarbage(Rule):
         self._dirty = False
         self._bad_answers: dict[int, int] = {}
         self._last_ns: int | None = None
+        """When it last heard anything, as long as there is anything to watch for."""
         self._waiting: dict[int, Duty] = {}
         self._hung_up = False
 
@@ -184,7 +185,7 @@ class SurvivesGarbage(Rule):
                 self._hung_up = False
                 self.passed()
             return
-        if seen.decoded.frame.sound:
+        if not seen.decoded.problems or seen.decoded.frame.sound:
             return
         self._dirty = True
         self._last_ns = seen.t_ns
@@ -193,6 +194,8 @@ class SurvivesGarbage(Rule):
             self._bad_answers[row.reply] = seen.t_ns
 
     def on_seen(self, seen: Seen, message: Message) -> None:
+        if not (self._dirty or seen.touched or self._waiting or self._bad_answers):
+            return
         if seen.direction is self._hears:
             silence = seen.t_ns - self._last_ns if self._last_ns is not None else SILENCE_NS
             self._last_ns = seen.t_ns

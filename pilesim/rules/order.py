@@ -26,10 +26,8 @@ class Report(msgspec.Struct, frozen=True, gc=False):
 
     seen: Seen
     message: GunReport
-
-    @property
-    def t_ns(self) -> int:
-        return self.seen.t_ns
+    t_ns: int
+    """When it was seen."""
 
 
 class Request(msgspec.Struct, eq=False):

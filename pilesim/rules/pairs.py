@@ -44,16 +44,24 @@ _NAMED_BY: tuple[tuple[str, tuple[type[Message], ...]], ...] = (
     ("order", (Start, StartReply)),
 )
 
+_NAMED_ALIKE: dict[tuple[type[Message], type[Message]], tuple[str, ...]] = {}
+"""By kinds of two messages that were asked for: what both are named by."""
+
 
 def identities(one: Message, other: Message) -> tuple[str | None, str | None]:
     """Whom or what two messages are about, by what both tell: the order of bills and locks, the account of the rest,
     the order of starts that do not both carry an account. None twice where they tell nothing in common.
     """
-    for name, kinds in _NAMED_BY:
-        if isinstance(one, kinds) and isinstance(other, kinds):
-            told = getattr(one, name), getattr(other, name)
-            if None not in told:
-                return told
+    kinds = type(one), type(other)
+    names = _NAMED_ALIKE.get(kinds)
+    if names is None:
+        names = _NAMED_ALIKE[kinds] = tuple(
+            name for name, named in _NAMED_BY if isinstance(one, named) and isinstance(other, named)
+        )
+    for name in names:
+        told = getattr(one, name), getattr(other, name)
+        if None not in told:
+            return told
     return None, None
 
 
@@ -98,10 +106,11 @@ class Pairs:
             for request in self._waiting.get(kind, ())
             if request.seen.direction is not direction
         ]
-        if not waiting or self._doubled(waiting, seen):
+        if not waiting or (self._remote and self._doubled(waiting, seen)):
             return None
         chosen = _choose(waiting, seen, message)
-        if chosen is None or self._of_before(seen, chosen, began_ns):
+        begins = self._imported and seen.t_ns - began_ns <= BEGINNING_NS
+        if chosen is None or (begins and _of_before(seen, chosen)):
             return None
         chosen.answered_ns = seen.t_ns
         self._answered_numbers.append(_number(chosen))
@@ -119,16 +128,15 @@ class Pairs:
     def _doubled(self, waiting: list[Request], seen: Seen) -> bool:
         """At the far end: by its number it is once more the reply to a request that has been answered already."""
         answers = seen.decoded.frame.answers
-        if not self._remote or not answers or answers not in self._answered_numbers:
+        if not answers or answers not in self._answered_numbers:
             return False
         return all(_number(request) != answers for request in waiting)
 
-    def _of_before(self, seen: Seen, request: Request, began_ns: int) -> bool:
-        """A log that begins in the middle: by its number the reply is to a request from before the log."""
-        answers = seen.decoded.frame.answers
-        if not self._imported or not answers or seen.t_ns - began_ns > BEGINNING_NS:
-            return False
-        return 0 < _number(request) - answers <= REQUESTS_KEPT
+
+def _of_before(seen: Seen, request: Request) -> bool:
+    """A log that begins in the middle: by its number the reply is to a request from before the log."""
+    answers = seen.decoded.frame.answers
+    return answers is not None and answers > 0 and 0 < _number(request) - answers <= REQUESTS_KEPT
 
 
 def _choose(waiting: list[Request], seen: Seen, message: Message) -> Request | None:

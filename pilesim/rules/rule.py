@@ -159,7 +159,7 @@ class Duties:
         if seen.direction is not self._sends:
             return
         silent_ns, self._heard_ns = self.silent_ns(seen.t_ns), seen.t_ns
-        if not seen.decoded.frame.sound:
+        if seen.decoded.problems and not seen.decoded.frame.sound:
             self._damaged_ns = seen.t_ns
         for duty in [d for d in self._open.values() if d.overdue_ns is not None] if self._overdue else ():
             if duty.waits is Waits.UP or duty.arrived:
