@@ -34,7 +34,7 @@ from construct import (
 
 from pilesim.units import round_half_up
 from pilesim.wire.frame import ProblemKind
-from pilesim.wire.packed import InSource
+from pilesim.wire.packed import InSource, said
 
 if TYPE_CHECKING:
     # construct's classes take type arguments in its stubs only.
@@ -543,7 +543,15 @@ def series(item: Codec, count: str | int, show: Callable[[Any, bytes], str] | No
     length: Any = count if isinstance(count, int) else lambda context: context[count]
     each = 0 if isinstance(count, int) else item.subcon.sizeof()
     counter = "" if isinstance(count, int) else count
-    return Codec(_Tuple(Array(length, item.subcon)), show or Listed(item), misfit, each=each, counter=counter)
+    fits = f"type(value) is tuple and len(value) == {count} and all([{said(item.fits, 'one')} for one in value])"
+    return Codec(
+        _Tuple(Array(length, item.subcon)),
+        show or Listed(item),
+        misfit,
+        each=each,
+        counter=counter,
+        fits=fits if item.fits and isinstance(count, int) else "",
+    )
 
 
 def count_of(name: str) -> Codec:

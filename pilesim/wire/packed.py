@@ -19,7 +19,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from construct import Adapter, Array, Bytes, BytesInteger, FormatField
+from construct import Adapter, Array, Bytes, BytesInteger, FormatField, Struct
 
 if TYPE_CHECKING:
     # construct's classes take type arguments in its stubs only.
@@ -179,6 +179,8 @@ def _item(subcon: Any) -> _Item | None:
             return _long_number(subcon.length, "little" if subcon.swapped else "big", signed=bool(subcon.signed))
         case Array() if isinstance(subcon.count, int):
             return _array(subcon.count, _item(subcon.subcon))
+        case Struct():
+            return _record(subcon.subcons)
         case Adapter():
             return _adapted(subcon, _item(subcon.subcon))
         case _:
@@ -214,6 +216,14 @@ def _array(count: int, item: _Item | None) -> _Item | None:
 
     size = count * struct.calcsize(_LOW_FIRST + item.format)
     return _Item(f"{size}s", ((decode, ""),), ((encode, ""),))
+
+
+def _record(fields: Sequence[Any]) -> _Item | None:
+    """Fields within one, by their names."""
+    run = packed([(field.name, field.subcon) for field in fields])
+    if run is None:
+        return None
+    return _Item(f"{run.form.size}s", ((run.read, ""),), ((run.write, ""),))
 
 
 def _adapted(adapter: Any, item: _Item | None) -> _Item | None:

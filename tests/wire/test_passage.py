@@ -21,12 +21,12 @@ from pilesim.wire.tabled import Entry, TabledProtocol
 
 PROTOCOLS = {name: each for name, each in own_protocols().items() if isinstance(each, TabledProtocol)}
 LEFT = {
-    "evlink-2.5": {0x09, 0x0F, 0x16},
-    "evlink-2.6": {0x09, 0x0F, 0x16},
-    "lhc": {0x09, 0x0F, 0x16},
+    "evlink-2.5": {0x09, 0x16},
+    "evlink-2.6": {0x09, 0x16},
+    "lhc": {0x09, 0x16},
     "ykc-1.6": set(),
 }
-"""Those of no fixed size, and EV-Link's with a Struct within a field."""
+"""Those of no fixed size."""
 SMALL = bytes(range(5))
 WEIGHTS = "small", "any", "digits", "none"
 

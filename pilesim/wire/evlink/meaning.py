@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from pilesim.errors import EncodingError
@@ -76,6 +77,7 @@ TARIFF_EPOCH_S = 1_577_836_800
 _TARIFF_SPAN_S = 365 * 86_400
 
 
+@lru_cache
 def tariff_version(prices: object) -> int:
     """A version that differs where the prices do, so that a pile that keeps tariffs by version takes a new one."""
     return TARIFF_EPOCH_S + zlib.crc32(repr(prices).encode()) % _TARIFF_SPAN_S

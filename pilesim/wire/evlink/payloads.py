@@ -270,7 +270,7 @@ class _Slot(AnyAdapter):
         super().__init__(Struct("start" / Bytes(3), "end" / Bytes(3), "rate" / Int32ul))
 
     def _decode(self, obj: Any, context: Any, path: str) -> Slot:
-        return Slot(tuple(obj.start), tuple(obj.end), obj.rate)
+        return Slot(tuple(obj["start"]), tuple(obj["end"]), obj["rate"])
 
     def _encode(self, obj: Slot, context: Any, path: str) -> dict[str, object]:
         return {"start": bytes(obj.start), "end": bytes(obj.end), "rate": obj.rate_mfen}
@@ -316,7 +316,7 @@ def _slots_amiss(value: Sequence[Slot]) -> Amiss | None:
 
 def _slots() -> Codec:
     slots = series(Codec(_Slot(), _show_slot, _slot_misfit), BAND_SLOTS, _show_slots)
-    return Codec(slots.subcon, Own(_show_slots, _SLOTS_LUA), slots.misfit, _slots_amiss)
+    return replace(slots, show=Own(_show_slots, _SLOTS_LUA), amiss=_slots_amiss)
 
 
 _PRICES = series(_PRICE, HALF_HOURS, ByHalfHour(_PRICE))
