@@ -12,7 +12,7 @@ from typing import Any
 from pilesim.contract.contract import Contract, Limit
 from pilesim.contract.needs import changed
 from pilesim.strictyaml import Document
-from pilesim.wire.dialect import Overlay, perhaps, read_overlay
+from pilesim.wire.overlay import Overlay, perhaps, read_overlay
 from pilesim.wire.protocol import Protocol
 
 PERIODS: Mapping[str, str] = {

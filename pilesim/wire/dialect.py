@@ -1,291 +1,58 @@
 """A dialect: a known protocol with its tables revised by a YAML overlay, and no code.
 
-Owns the form of the overlay and what it makes of the base's entries. Must not know any one protocol, where the file
-lies, or what the other parts of it (deadlines, periods) mean: they are the contract's. Layouts stay the only source of
-decoder, builder and views, so that a dialect is whatever its base is. FileError names the line of what does not fit.
+Owns what an overlay, of which `wire.overlay` has the form, makes of the base's entries. Must not know any one protocol,
+where the file lies, or what the other parts of it (deadlines, periods) mean: they are the contract's. Layouts stay the
+only source of decoder, builder and views, so that a dialect is whatever its base is. FileError names the line of what
+does not fit.
 
 A field's meaning goes by its name: one that is added under the name of one that is removed takes its place.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from decimal import Decimal
-from difflib import get_close_matches
 from enum import Enum
 from fractions import Fraction
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_type_hints
 
-import msgspec
-from construct import Bytes
-
 from pilesim import strictyaml
 from pilesim.errors import UsageError
-from pilesim.quantities import Duration, quantity
+from pilesim.quantities import quantity
 from pilesim.strictyaml import Document, Path
-from pilesim.units import LOCAL, epoch_ns, format_local, local_datetime
-from pilesim.wire.codec import Amiss, AnyAdapter, Codec, Own, all_but, bcd, before_tail, blob, measured, text
+from pilesim.wire.codec import Codec, before_tail, blob, measured
 from pilesim.wire.codes import Codes, Names
-from pilesim.wire.cp56 import NO_TIME_SHOWN, TIME
 from pilesim.wire.fields import Field, Layout, Values, takes_all
-from pilesim.wire.frame import Direction, ProblemKind
+from pilesim.wire.frame import ProblemKind
 from pilesim.wire.meaning import Meaning
-from pilesim.wire.messages import NO_TIME, Message, Stamp
+from pilesim.wire.messages import Message
+from pilesim.wire.overlay import (
+    LARGER,
+    NEXT,
+    NUMBERS,
+    SIZED,
+    TOLD_IN,
+    TYPES,
+    Added,
+    Change,
+    Number,
+    Overlay,
+    Revised,
+    Value,
+    edition,
+    layers,
+    perhaps,
+    read_overlay,
+)
 from pilesim.wire.protocol import Protocol, Row, Trust
 from pilesim.wire.tabled import Entry, Revision, Shape, TabledProtocol
 
 T = TypeVar("T")
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _FIELD = re.compile(r"[a-z][a-z0-9_]*")
-_EDITION_DIGITS = 8
-_NEXT = "\n---\n"
-"""Between an overlay and the one that lies on it."""
-_WITH_CENTURY = 7
-"""Bytes of a time in decimal digits whose year has four."""
-
-# ------------------------------------------------------------------------------------------------ the overlay's form
-
-
-class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a number of an enumeration is called, and which of the known meanings it has."""
-
-    name: str
-    means: str | bool | None = None
-
-
-class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is said of a field; what is not said stays as it is."""
-
-    type: str = ""
-    size: int | None = None
-    scale: Any = None
-    minus: Any = None
-    unit: str | None = None
-    values: dict[str, Any] = {}
-    """Number to its name, or to a `Value`."""
-    called: str = ""
-    note: str | None = None
-    trust: Trust | None = None
-
-
-class Added(Change, frozen=True, kw_only=True):
-    """A field that the base lacks: after which field, or at which offset of the body, else at the end."""
-
-    name: str
-    after: str = ""
-    at: int | None = None
-    like: str = ""
-    """A field of the base in its place: `bill.order`."""
-    means: str = ""
-    """The attribute of the message that it tells, where its name does not say so."""
-
-
-class Revised(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is said of a message: of a known one, or of a new one (number, direction, fields)."""
-
-    number: int | str | None = None
-    """A new one's, or another than a known one has in the base."""
-    direction: Direction | None = None
-    called: str = ""
-    chinese: str = ""
-    answers: str | int | None = None
-    """The request that it is the answer to."""
-    remove: tuple[str, ...] = ()
-    change: dict[str, Any] = {}
-    """Field to a `Change`."""
-    add: tuple[Added, ...] = ()
-    fields: tuple[Added, ...] = ()
-
-
-class Overlay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The file's keys."""
-
-    protocol: str
-    """The base, with its options."""
-    name: str
-    title: str = ""
-    provisional: str | None = None
-    """What of the dialect is not known for sure, in a sentence; None: as of the base."""
-    messages: dict[str, Any] = {}
-    """By name or number, each a `Revised`; they are converted one by one, so that a mistake is told by its own line."""
-    deadlines: dict[str, Any] = {}
-    """By rule id: the contract reads them."""
-    periods: dict[str, Duration] = {}
-
-
-def layers(overlay: str) -> tuple[str, str]:
-    """The text of an overlay, apart from that of what it lies on: "" where that is no dialect."""
-    below, _, top = overlay.rpartition(_NEXT)
-    return below, top
-
-
-def read_overlay(overlay: str, file: str) -> tuple[Document, Overlay]:
-    """The topmost overlay in a text; FileError names the line, what was expected and what was found."""
-    document = strictyaml.read(layers(overlay)[1], file)
-    said = strictyaml.convert(document, (), document.data, Overlay, quantity)
-    if not _NAME.fullmatch(said.name):
-        raise document.error(
-            ("name",), f"expected a name of small letters, digits, dots and hyphens, found {said.name!r}"
-        )
-    return document, said
-
-
-def edition(overlay: str, name: str) -> str:
-    """The name of the dialect, with what tells this edition of its overlay from every other."""
-    return f"{name}~{hashlib.sha256(overlay.encode()).hexdigest()[:_EDITION_DIGITS]}"
-
-
-def dialect_of(overlay: str, document: Document, said: Overlay, base: object) -> TabledProtocol:
-    """The protocol that `overlay` makes of `base`; FileError where it does not fit it."""
-    if not isinstance(base, TabledProtocol):
-        raise document.error(("protocol",), f"expected a protocol that is made of tables, found {said.protocol!r}")
-    if base.overlay and not layers(overlay)[0]:
-        # A recording keeps one text, and that has to hold all that was laid on the first base.
-        overlay = f"{base.overlay}{_NEXT}{overlay}"
-    entries = _Reviser(document, said, base).entries()
-    revision = Revision(
-        name=edition(overlay, said.name),
-        title=said.title or f"{said.name}, a dialect of {base.title}",
-        provisional=base.provisional if said.provisional is None else said.provisional,
-        text=overlay,
-        # A choice of the base's options makes other entries, which are then revised in the same way.
-        revise=lambda others: entries if others is base.entries else _Reviser(document, said, base, others).entries(),
-    )
-    return base.revised(revision)
-
-
-def perhaps(word: str, known: Iterable[str]) -> str:
-    """`; perhaps X`, where something that is known is much like `word`."""
-    close = get_close_matches(word, list(known), 1)
-    return f"; perhaps {close[0]}" if close else ""
-
-
-# ---------------------------------------------------------------------------------------------------- kinds of field
-
-
-class _BcdTime(AnyAdapter):
-    """A local time as decimal digits: year (two digits or four), month, day, hour, minute, second."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__(Bytes(size))
-        self._size = size
-
-    def _decode(self, obj: bytes, context: Any, path: str) -> Stamp:
-        return read_bcd_time(obj)
-
-    def _encode(self, obj: Stamp, context: Any, path: str) -> bytes:
-        if obj.epoch_ns is None:
-            return obj.bad or bytes(self._size)
-        return bytes.fromhex(f"{local_datetime(obj.epoch_ns):%Y%m%d%H%M%S}"[-2 * self._size :])
-
-
-def read_bcd_time(raw: bytes) -> Stamp:
-    """The time in six bytes of digits, or in seven with the century; all zero is no time, other misfits are kept."""
-    if not any(raw):
-        return NO_TIME
-    century = "20" if len(raw) < _WITH_CENTURY else ""
-    try:
-        return Stamp(epoch_ns(datetime.strptime(century + raw.hex(), "%Y%m%d%H%M%S").replace(tzinfo=LOCAL)))
-    except ValueError:
-        return Stamp(None, raw)
-
-
-def _bcd_time(size: int) -> Codec:
-    def show(value: Stamp, raw: bytes) -> str:
-        if value.is_none:
-            return NO_TIME_SHOWN
-        return f"bad time {value.bad.hex(' ')}" if value.epoch_ns is None else format_local(value.epoch_ns)
-
-    def misfit(value: object) -> str:
-        if isinstance(value, Stamp) and len(value.bad) in (0, size):
-            return ""
-        return f"expected a time, found {value!r}"
-
-    def amiss(value: Stamp) -> Amiss | None:
-        return (ProblemKind.TIME, f"expected a date, found {show(value, b'')}") if value.bad else None
-
-    return Codec(_BcdTime(size), Own(show, _BCD_TIME_LUA), misfit, amiss)
-
-
-_BCD_TIME_LUA = """
-local digits, first = {}, #bytes - 6
-for i = 1, #bytes do
-  local high, low = math.floor(bytes[i] / 16), bytes[i] % 16
-  digits[i] = (high < 10 and low < 10) and 10 * high + low or 99
-end
-local year = 100 * (first == 1 and digits[1] or 20) + digits[first + 1]
-return moment(bytes, year, table.unpack(digits, first + 2))
-"""
-"""As the text of such a time."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Number:
-    size: int
-    signed: bool = False
-    high_first: bool = False
-
-
-_NUMBERS: Mapping[str, _Number] = {
-    **{f"u{8 * size}": _Number(size) for size in (1, 2, 3, 4, 5)},
-    **{f"i{8 * size}": _Number(size, signed=True) for size in (1, 2, 4)},
-    **{f"u{8 * size}be": _Number(size, high_first=True) for size in (2, 3, 4, 5)},
-}
-"""Low byte first, but for those that say otherwise."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Sized:
-    """A kind of field that is no number. `sizes` is what its size may be; one alone need not be said."""
-
-    sizes: Sequence[int]
-    codec: Any
-    gives: type
-    blank: Any
-
-
-_SIZED: Mapping[str, _Sized] = {
-    "time": _Sized((7,), lambda size: TIME, Stamp, lambda size: NO_TIME),
-    "bcd-time": _Sized((6, 7), _bcd_time, Stamp, lambda size: NO_TIME),
-    "ascii": _Sized(range(1, 256), text, str, lambda size: ""),
-    "bcd": _Sized(range(1, 33), lambda size: bcd(size, decimal=False), str, lambda size: "0" * 2 * size),
-    "bytes": _Sized(range(1, 1025), blob, bytes, bytes),
-    "rest": _Sized((0,), lambda size: all_but(0, ""), bytes, lambda size: b""),
-}
-TYPES = (*_NUMBERS, *_SIZED)
-
-_TOLD_IN: Mapping[str, tuple[str, int]] = {
-    "dwh": ("kWh", 10_000),
-    "mfen": ("yuan", 100_000),
-    "dv": ("V", 10),
-    "cv": ("V", 100),
-    "da": ("A", 10),
-    "ca": ("A", 100),
-    "cah": ("Ah", 100),
-    "minutes": ("min", 1),
-    "percent": ("%", 1),
-    "cpercent": ("%", 100),
-    "c": ("°C", 1),
-}
-"""The end of an attribute's name: the unit it is told in, and how many of ours make one."""
-_LARGER: Mapping[str, tuple[str, Fraction]] = {
-    "Wh": ("kWh", Fraction(1, 1000)),
-    "fen": ("yuan", Fraction(1, 100)),
-    "mV": ("V", Fraction(1, 1000)),
-    "mA": ("A", Fraction(1, 1000)),
-    "s": ("min", Fraction(1, 60)),
-    "h": ("min", Fraction(60)),
-}
-"""Units beside those: what one of them is in one of those."""
-
-
-# ------------------------------------------------------------------------------------------------------ the revision
 
 
 class _Reviser:
@@ -537,9 +304,9 @@ class _Reviser:
         codec, blank = field.codec, field.blank
         unit = field.unit if said.unit is None else said.unit
         gives: type | None = None
-        if said.type in _SIZED:
+        if said.type in SIZED:
             codec, blank, gives = self._sized(path, said)
-        elif said.type and said.type not in _NUMBERS:
+        elif said.type and said.type not in NUMBERS:
             raise self._wrong((*path, "type"), f"expected one of {', '.join(TYPES)}", said.type, TYPES)
         elif said.type or said.scale is not None or said.minus is not None or said.unit is not None:
             codec, gives = self._number(path, field, said, unit, attribute), int
@@ -561,7 +328,7 @@ class _Reviser:
         )
 
     def _sized(self, path: Path, said: Change) -> tuple[Codec, Any, type]:
-        kind = _SIZED[said.type]
+        kind = SIZED[said.type]
         for key in ("scale", "minus"):
             if getattr(said, key) is not None:
                 raise self._document.error((*path, key), f"expected none, since {said.type} is no number")
@@ -576,9 +343,9 @@ class _Reviser:
     def _number(self, path: Path, field: Field, said: Change, unit: str, attribute: str) -> Codec:
         old = field.codec
         if said.type:
-            kind = _NUMBERS[said.type]
+            kind = NUMBERS[said.type]
         elif old.per_unit:
-            kind = _Number(old.subcon.sizeof())
+            kind = Number(old.subcon.sizeof())
         else:
             text = f"expected a type of number beside the scale, since {field.name} is none; found none"
             raise self._document.error(path, text)
@@ -595,15 +362,15 @@ class _Reviser:
 
     def _per_unit(self, path: Path, field: Field, unit: str, attribute: str) -> int:
         """How many of ours make one of the unit that is shown; 0 where nobody above the wire reads the field."""
-        told = _TOLD_IN.get(attribute.rpartition("_")[2]) if attribute else None
+        told = TOLD_IN.get(attribute.rpartition("_")[2]) if attribute else None
         if told is None and field.codec.per_unit and field.unit:
             told = (field.unit, field.codec.per_unit)
         if told is None:
             return 1 if attribute else field.codec.per_unit
         known_unit, ours = told
-        larger, part = _LARGER.get(unit, (unit, Fraction(1)))
+        larger, part = LARGER.get(unit, (unit, Fraction(1)))
         if larger != known_unit:
-            units = [known_unit, *(small for small, (large, _) in _LARGER.items() if large == known_unit)]
+            units = [known_unit, *(small for small, (large, _) in LARGER.items() if large == known_unit)]
             raise self._wrong((*path, "unit"), f"expected a unit of {field.name}, one of {', '.join(units)}", unit)
         per_unit = ours * part
         if per_unit.denominator != 1:
@@ -753,6 +520,25 @@ def _shapes(entry: Entry, layout: Layout, base: str) -> tuple[Shape, ...]:
             kind = ProblemKind.SHORT if shape.layout.least < layout.least else ProblemKind.LONG
             shapes.append(Shape(shape.layout, kind, shape.whose.partition(":")[0], believed=False))
     return tuple(shapes)
+
+
+def dialect_of(overlay: str, document: Document, said: Overlay, base: object) -> TabledProtocol:
+    """The protocol that `overlay` makes of `base`; FileError where it does not fit it."""
+    if not isinstance(base, TabledProtocol):
+        raise document.error(("protocol",), f"expected a protocol that is made of tables, found {said.protocol!r}")
+    if base.overlay and not layers(overlay)[0]:
+        # A recording keeps one text, and that has to hold all that was laid on the first base.
+        overlay = f"{base.overlay}{NEXT}{overlay}"
+    entries = _Reviser(document, said, base).entries()
+    revision = Revision(
+        name=edition(overlay, said.name),
+        title=said.title or f"{said.name}, a dialect of {base.title}",
+        provisional=base.provisional if said.provisional is None else said.provisional,
+        text=overlay,
+        # A choice of the base's options makes other entries, which are then revised in the same way.
+        revise=lambda others: entries if others is base.entries else _Reviser(document, said, base, others).entries(),
+    )
+    return base.revised(revision)
 
 
 def load_dialect(overlay: str, file: str, base_of: Callable[[str], Protocol]) -> TabledProtocol:

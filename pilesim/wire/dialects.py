@@ -72,7 +72,8 @@ def remember(overlay: str, file: str) -> Protocol:
 
 @cache
 def _made(overlay: str, file: str) -> Protocol:
-    from pilesim.wire.dialect import layers, load_dialect  # noqa: PLC0415 (much to read, and most runs speak none)
+    from pilesim.wire.dialect import load_dialect  # noqa: PLC0415 (much to read, and most runs speak none)
+    from pilesim.wire.overlay import layers  # noqa: PLC0415 (as above)
 
     below, _ = layers(overlay)
 

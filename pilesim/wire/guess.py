@@ -23,9 +23,9 @@ from typing import Any, Literal
 from pilesim.units import DAY, HOUR, LOCAL, MINUTE, S, epoch_ns, format_local, local_datetime
 from pilesim.wire.cp56 import SIZE as CP56_SIZE
 from pilesim.wire.cp56 import read_time
-from pilesim.wire.dialect import read_bcd_time
 from pilesim.wire.frame import Direction, Frame, ProblemKind
 from pilesim.wire.messages import Opaque
+from pilesim.wire.overlay import read_bcd_time
 from pilesim.wire.protocol import Protocol
 
 
