@@ -9,7 +9,7 @@ frame only where the whole body looks right.
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from functools import cache
 
@@ -60,6 +60,8 @@ def _crc_table() -> tuple[int, ...]:
 
 
 _CRC = _crc_table()
+_CRC_AGAIN = tuple(once >> 8 ^ _CRC[once & 0xFF] for once in _CRC)
+"""What a byte has come to once another has passed; one table for two bytes would not stay in a processor's cache."""
 
 
 @cache
@@ -68,21 +70,14 @@ def _twos(count: int) -> struct.Struct:
     return struct.Struct(f"<{count}H")
 
 
-@cache
-def _crc_of_two() -> Sequence[int]:
-    """What two bytes more make of a CRC, by the two and the CRC in one; made when a first frame needs it."""
-    low = [once >> 8 ^ _CRC[once & 0xFF] for once in _CRC]
-    return [of_high ^ of_low for of_high in _CRC for of_low in low]
-
-
 def crc_of(data: bytes) -> int:
     """CRC-16/MODBUS: reflected 0xA001 from 0xFFFF."""
     crc = 0xFFFF
-    table = _crc_of_two()
     if len(data) % 2:
         crc = crc >> 8 ^ _CRC[(crc ^ data[0]) & 0xFF]
     for two in _twos(len(data) // 2).unpack_from(data, len(data) % 2):
-        crc = table[crc ^ two]
+        crc ^= two
+        crc = _CRC[crc >> 8] ^ _CRC_AGAIN[crc & 0xFF]
     return crc
 
 
