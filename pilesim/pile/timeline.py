@@ -24,7 +24,7 @@ class Activity:
         if self.over:
             return
         for wait_ns in steps:
-            yield env.timeout(wait_ns)
+            yield simpy.Timeout(env, wait_ns)
             if self.over:
                 return
         self.over = True

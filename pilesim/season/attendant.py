@@ -123,18 +123,16 @@ class Attendant:
 
     def step(self, now_ns: int) -> bool:
         self._now_ns = now_ns
-        moved = [self._go_on(place) for place in self._places]
-        self.done = all(place.over for place in self._places) and now_ns >= self._end_ns and self._line_up
-        return any(moved)
-
-    def _go_on(self, place: _Place) -> bool:
-        moved = False
-        while not place.over and self._is_over(place.wait):
-            moved = True
-            try:
-                place.wait = next(place.script)
-            except StopIteration:
-                place.over = True
+        moved, over = False, True
+        for place in self._places:
+            while not place.over and self._is_over(place.wait):
+                moved = True
+                try:
+                    place.wait = next(place.script)
+                except StopIteration:
+                    place.over = True
+            over = over and place.over
+        self.done = over and self._line_up and now_ns >= self._end_ns
         return moved
 
     def _is_over(self, wait: _Wait) -> bool:
