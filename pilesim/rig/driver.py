@@ -17,8 +17,6 @@ class Driver:
     def __init__(self, core: Core, link: Link) -> None:
         self._core = core
         self._link = link
-        self._due_ns: int | None = None
-        """When `core` next wants to be woken, as of the last step; who tells it something has it stepped again."""
         self._port_stands = False
         """A serial line only: its port is there."""
 
@@ -26,11 +24,7 @@ class Driver:
         """Bring `core` to `now_ns`; whether it did anything. What it only takes in is nobody else's business."""
         for event in self._link.events():
             self._deliver(event, now_ns)
-        due_ns = self._core.next_wakeup_ns()
-        if due_ns is not None and due_ns <= now_ns:
-            self._core.advance(now_ns)
-            due_ns = self._core.next_wakeup_ns()
-        self._due_ns = due_ns
+        self._core.advance(now_ns)
         actions = self._core.take_actions()
         for action in actions:
             self._perform(action, now_ns)
@@ -63,7 +57,7 @@ class Driver:
                 self._core.line_down(now_ns)
 
     def next_wakeup_ns(self) -> int | None:
-        return self._due_ns
+        return self._core.next_wakeup_ns()
 
     def links(self) -> list[Link]:
         return [self._link]
