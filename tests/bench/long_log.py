@@ -123,7 +123,7 @@ def _dated(protocol: TabledProtocol, chunk: Chunk) -> tuple[tuple[int, Callable[
     assert isinstance(frame, Frame), "in virtual time each frame is a chunk of its own"
     message = protocol.decode(frame).message
     found: list[tuple[int, Callable[[int], bytes]]] = []
-    for name in getattr(message, "__slots__", ()):
+    for name in getattr(message, "__struct_fields__", ()):
         value = getattr(message, name)
         if isinstance(value, Stamp) and value.epoch_ns is not None:
             epoch_ns = value.epoch_ns

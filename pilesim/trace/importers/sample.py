@@ -46,7 +46,7 @@ class Sampled:
             local_datetime(value.epoch_ns).year
             for frame in self.frames
             for message in _meant(self.protocol, frame)
-            for value in (getattr(message, name, None) for name in getattr(message, "__slots__", ()))
+            for value in (getattr(message, name) for name in message.__struct_fields__)
             if isinstance(value, Stamp) and value.epoch_ns is not None
         )
 
