@@ -13,6 +13,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from pilesim.trace.importers.imported import Wishes
+
 
 def bytes_bar() -> Progress:
     """A bar that counts bytes, gone when they are read."""
@@ -28,8 +30,11 @@ def bytes_bar() -> Progress:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[Callable[[int], None]]:
-    """Is to be told how many bytes of the file at `path` have been read, while it is."""
+def reading(path: Path, wishes: Wishes) -> Iterator[Callable[[int], None]]:
+    """Is to be told how many bytes of the file at `path`, and of the one beside it, have been read, while they are."""
+    files = [each for each in (path, wishes.other) if each is not None]
     with bytes_bar() as progress:
-        task = progress.add_task(path.name, total=path.stat().st_size if path.is_file() else None)
+        whole = all(each.is_file() for each in files)
+        total = sum(each.stat().st_size for each in files) if whole else None
+        task = progress.add_task(" and ".join(each.name for each in files), total=total)
         yield lambda size: progress.update(task, completed=size)

@@ -67,7 +67,7 @@ def command(
     if json_file is not None:
         writable(json_file)
     out = console()
-    print_import(out, str(log), imported)
+    print_import(out, imported)
     story = story_of(imported.trace)
     meant = {order.number for order in chosen_orders(story, Choice(orders=orders, gun=gun))}
     known = [one for one in reckonings(story, tariff) if one.order in meant]
@@ -80,7 +80,7 @@ def command(
     if rest:
         out.print(f"{rest} of {len(known)} orders have nothing wrong about their bills: --all shows them")
     if json_file is not None:
-        result = Bills(log=log.name, pile=imported.trace.header.pile, bills=tuple(shown))
+        result = Bills(log=imported.called, pile=imported.trace.header.pile, bills=tuple(shown))
         write_whole(json_file, msgspec.json.format(msgspec.json.encode(result)) + b"\n")
 
 

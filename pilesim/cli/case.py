@@ -52,10 +52,10 @@ def command(
     suspect = _target(firmware) if firmware is not None else None
     imported = load_log(log, dated(log, wishes))
     out = console()
-    print_import(out, str(log), imported)
+    print_import(out, imported)
     story = story_of(imported.trace)
     choice = Choice(orders=orders, gun=gun)
-    case = _proven(story, choice, scenario_file, log.name)
+    case = _proven(story, choice, scenario_file, imported.called)
     writable(scenario_file)
     write_whole(scenario_file, case.text.encode())
     _print_case(out, story, case, scenario_file)

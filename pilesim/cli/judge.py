@@ -26,7 +26,7 @@ from pilesim.rules.reading import Reader
 from pilesim.rules.verdict import Verdict
 from pilesim.trace.decoder import Seen
 from pilesim.trace.importers.imported import Wishes
-from pilesim.trace.importers.load import StreamedLog, load_log
+from pilesim.trace.importers.load import StreamedLog
 from pilesim.units import format_duration, format_local, parse_world_start_ns
 from pilesim.wire.frame import Direction, End
 from pilesim.wire.messages import Hello, Message
@@ -70,7 +70,7 @@ def command(
     """
     _only_together(
         capture.is_dir(),
-        {"--strict": strict, "--rules": all_rules, "--junit": junit_file, "--html": html_file},
+        {"--strict": strict, "--rules": all_rules, "--junit": junit_file, "--html": html_file, "OTHER": wishes.other},
         {"--csv": csv_file, "--jobs": jobs},
     )
     if capture.is_dir():
@@ -78,11 +78,11 @@ def command(
 
         return judge_all(capture, wishes, jobs=jobs, json_file=json_file, csv_file=csv_file)
     wishes = dated(capture, wishes)
-    with reading(capture) as told:
+    with reading(capture, wishes) as told:
+        source = StreamedLog(capture, wishes, told)
         # A page shows every event, and so do the reports that quote the run; a verdict alone needs none of them kept.
-        streamed = None if html_file or junit_file else StreamedLog(capture, wishes, told)
-        recording: Recording = streamed or (kept := load_log(capture, wishes, told)).trace
-        own = (streamed or kept).own
+        kept = source.kept() if html_file or junit_file else None
+        recording: Recording = kept or source
         writable(junit_file, html_file, json_file)
         header = recording.header
         heard = _Heard(header.ends[-1])
@@ -90,17 +90,17 @@ def command(
             recording,
             title="",
             # The steps that were recorded have the lines of their scenario, and none of the recording.
-            file=f"{header.scenario}.yaml" if header.scenario else _lines_of(capture, header.source, own),
+            file=f"{header.scenario}.yaml" if header.scenario else _lines_of(source),
+            files=source.files,
             strict=strict,
-            repeat=shlex.join(["pilesim", "judge", str(capture), *(["--strict"] if strict else []), *_said(wishes)]),
+            repeat=shlex.join(["pilesim", "judge", *source.names, *(["--strict"] if strict else []), *_said(wishes)]),
             explain=True,
             readers=[heard],
         )
-    imported = streamed.imported() if streamed is not None else kept
-    trace = imported.trace
+    imported = source.imported()
     result = replace(result, heard=heard.told, log=log_worth(imported))
     out = console()
-    print_import(out, str(capture), imported)
+    print_import(out, imported)
     print_scenario(out, result, strict)
     _print_line(out, result, parse_world_start_ns(header.start))
     for sentence in result.diagnosis:
@@ -113,7 +113,7 @@ def command(
     run = RunResult(
         pilesim=__version__,
         seed=header.seed,
-        pile=header.target or header.pile or str(capture),
+        pile=header.target or header.pile or imported.called,
         protocol=header.protocol,
         dialect=header.dialect,
         provisional=protocol_named(header.protocol).provisional,
@@ -121,14 +121,14 @@ def command(
         verdict=result.verdict,
         scenarios=(result,),
         facts={
-            "recording": str(capture),
+            "recording": imported.called,
             "recorded at the": " and the ".join(header.ends) if header.vantage is None else header.vantage,
             **heard_facts([result]),
         },
     )
     if json_file is not None:
         write_whole(json_file, encode_result(run))
-    write_reports([run], lambda run, result: trace, junit_file=junit_file, html_file=html_file)
+    write_reports([run], lambda run, result: kept, junit_file=junit_file, html_file=html_file)
     return EXIT_CODES[result.verdict]
 
 
@@ -177,9 +177,9 @@ def _print_line(out: Console, result: ScenarioResult, start_ns: int) -> None:
         out.print(f"    ... and {len(deeds) - DEEDS_SHOWN} more: --json has them")
 
 
-def _lines_of(capture: Path, source: str, own: bool) -> str:
+def _lines_of(log: StreamedLog) -> str:
     """The file whose lines the findings name: a capture that was imported keeps the lines of its log."""
-    return source if own and source else str(capture)
+    return log.header.source if log.own and log.header.source else " and ".join(log.names)
 
 
 def _said(wishes: Wishes) -> list[str]:
@@ -199,4 +199,4 @@ def _said(wishes: Wishes) -> list[str]:
     ):
         if value != default:
             words += [f"--{option}", str(value)]
-    return words
+    return [*words, "--mask"] if wishes.mask is not None else words

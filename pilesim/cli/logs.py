@@ -6,10 +6,11 @@ Owns the words of those options, and the form in which an import is told. Light,
 from __future__ import annotations
 
 import functools
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,14 @@ from rich.console import Console
 from pilesim.conformance.result import LogWorth
 from pilesim.errors import UsageError
 from pilesim.report.text import printable
-from pilesim.trace.events import Vantage
+from pilesim.trace.events import Header, Vantage
 from pilesim.trace.importers.imported import Imported, LineOrder, Opened, UnreadLine, Wishes, vantage_of
 from pilesim.trace.importers.load import IMPORTERS
+from pilesim.trace.importers.source import written_on
 
 UNREAD_SHOWN = 10
 UNREAD_IN_RESULT = 100
+MASK_KEY_BYTES = 32
 
 _ZONE = re.compile(r"(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>\d{2}))?")
 
@@ -35,7 +38,7 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "vantage",
         {
             "type": click.Choice([v.value for v in Vantage if v is not Vantage.BOTH]),
-            "help": "Where the log was made, so which side TX is; else by the frames.",
+            "help": "Where the log was made, so which side TX is; of two the first. Else by the frames.",
         },
     ),
     ("pile", {"metavar": "NUMBER|IP", "help": "The pile that is meant, where the log has several."}),
@@ -53,18 +56,29 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
             "help": "Lines that are not in order: by their times, or as they stand in the file.",
         },
     ),
+    (
+        "mask",
+        {
+            "is_flag": True,
+            "help": "Replace the numbers of orders, accounts, cards, cars and piles by others, in all that is told.",
+        },
+    ),
+    ("mask-key", {"metavar": "TEXT", "help": "With --mask: the same text gives the same masks in another run."}),
 )
 
 
 def log_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of a log, which `function` gets as one argument, `wishes`."""
+    """The options of a log, and a second log from the other end, which `function` gets as one argument, `wishes`."""
 
     @functools.wraps(function)
     def with_wishes(**given: Any) -> Any:
-        said = {name: given.pop(name) for name, _ in _OPTIONS}
+        said = {name: given.pop(name.replace("-", "_")) for name, _ in (*_OPTIONS, ("other", {}))}
         return function(wishes=_wishes(said), **given)
 
     decorated: Callable[..., Any] = with_wishes
+    decorated = click.argument(
+        "other", metavar="[OTHER]", required=False, type=click.Path(dir_okay=False, path_type=Path)
+    )(decorated)
     for name, settings in reversed(_OPTIONS):
         decorated = click.option(f"--{name}", **settings)(decorated)
     return decorated
@@ -81,7 +95,18 @@ def _wishes(said: dict[str, Any]) -> Wishes:
         day=_day(said["day"]) if said["day"] else None,
         zone=_zone(said["tz"]),
         order=LineOrder(said["lines"]),
+        other=said["other"],
+        mask=_mask_key(said["mask"], said["mask-key"]),
     )
+
+
+def _mask_key(mask: bool, key: str | None) -> bytes | None:
+    if key is not None and not mask:
+        raise UsageError("--mask-key: expected --mask with it")
+    if not mask:
+        return None
+    # Without a key nobody has it, and it is gone with this run.
+    return key.encode() if key is not None else os.urandom(MASK_KEY_BYTES)
 
 
 def _day(text: str) -> date:
@@ -103,24 +128,27 @@ def _zone(text: str) -> timezone:
 
 def dated(path: Path, wishes: Wishes) -> Wishes:
     """`wishes` with the day on which the file was written, for a log that tells none."""
-    try:
-        written = datetime.fromtimestamp(path.stat().st_mtime, wishes.zone).date()
-    except (OSError, ValueError, OverflowError):
-        return wishes
-    return replace(wishes, written=written)
+    return replace(wishes, written=written_on(path, wishes.zone))
 
 
-def print_head(console: Console, name: str, opened: Opened) -> None:
+def print_head(console: Console, opened: Opened) -> None:
     """What a log is that is still to be read."""
     header = opened.header
     if opened.own and not header.source:
         return
-    came = f"{name}, imported from {header.source}" if opened.own else f"{name}: read as {opened.form}"
+    came = (
+        f"{opened.called}, imported from {header.source}" if opened.own else f"{opened.called}: read as {opened.form}"
+    )
     tell = functools.partial(console.print, soft_wrap=True, markup=False)
     tell(f"{printable(came)}, from {header.start}")
     tell(f"  recorded at: {vantage_of(header)}; times: {opened.ledger.clock}")
     if header.missing:
         tell(f"  does not hold: {', '.join(header.missing)}")
+
+
+def _is_whole(own: bool, header: Header, remarks: Sequence[str]) -> bool:
+    """It is a recording of this program's own as it was made: there is nothing to say of it."""
+    return own and not header.source and not remarks
 
 
 def print_tail(console: Console, opened: Opened) -> None:
@@ -129,15 +157,15 @@ def print_tail(console: Console, opened: Opened) -> None:
     tell = functools.partial(console.print, soft_wrap=True, markup=False)
     for remark in ledger.sentences():
         tell(f"  {printable(remark)}")
-    _print_unread(tell, ledger.unread, ledger.unread_count)
+    _print_unread(tell, ledger.unread_lines(), ledger.all_unread())
 
 
-def print_import(console: Console, name: str, imported: Imported) -> None:
+def print_import(console: Console, imported: Imported) -> None:
     """What a log is, what it is worth, and what of it was not read."""
-    if imported.own and not imported.trace.header.source:
+    if _is_whole(imported.own, imported.trace.header, imported.remarks):
         return
     source = imported.trace.header.source if imported.own else ""
-    came = f"{name}, imported from {source}" if source else f"{name}: read as {imported.form}"
+    came = f"{imported.called}, imported from {source}" if source else f"{imported.called}: read as {imported.form}"
     start, events = imported.trace.header.start, imported.count
     tell = functools.partial(console.print, soft_wrap=True, markup=False)
     tell(f"{printable(came)}, {events} events from {start}")
@@ -161,7 +189,7 @@ def _print_unread(tell: Callable[[str], None], unread: Sequence[UnreadLine], cou
 
 def log_worth(imported: Imported) -> LogWorth | None:
     """The same for a result; None for a recording of this program's own, which holds all that there was."""
-    if imported.own and not imported.trace.header.source:
+    if _is_whole(imported.own, imported.trace.header, imported.remarks):
         return None
     return LogWorth(
         form=imported.form,
@@ -176,4 +204,5 @@ def log_worth(imported: Imported) -> LogWorth | None:
 
 def _unread(line: UnreadLine) -> str:
     parts = [part for part in (line.why, line.text.strip()) if part]
-    return printable(f"{line.line}: {': '.join(parts)}")
+    where = f"{line.file}:{line.line}" if line.file else str(line.line)
+    return printable(f"{where}: {': '.join(parts)}")

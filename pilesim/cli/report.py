@@ -5,7 +5,7 @@ Owns where a scenario's capture is looked for: as the result names it, then besi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from pilesim.cli.options import F, console
 from pilesim.conformance.result import RunResult, ScenarioResult, decode_result
-from pilesim.errors import UsageError
+from pilesim.errors import PilesimError, UsageError
 from pilesim.report.text import print_summary
 from pilesim.trace.capture import read_capture
 from pilesim.trace.events import Trace
@@ -129,17 +129,28 @@ def _touch(path: Path) -> None:
         raise _unwritable(path, error) from None
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes | Iterable[bytes]) -> None:
     """All of it or, where this is broken off, what was there before. UsageError where it cannot be written."""
+    pieces = [content] if isinstance(content, bytes) else content
     beside = path.with_name(path.name + ".part")
     try:
         if path.exists() and not path.is_file():
-            path.write_bytes(content)  # a pipe, or /dev/stdout
+            _write(path, pieces)  # a pipe, or /dev/stdout
             return
-        beside.write_bytes(content)
+        _write(beside, pieces)
         beside.replace(path)
     except OSError as error:
         raise _unwritable(path, error) from None
+    except PilesimError:
+        # What was to be written has come to nothing.
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _write(path: Path, pieces: Iterable[bytes]) -> None:
+    with path.open("wb") as file:
+        for piece in pieces:
+            file.write(piece)
 
 
 def _unwritable(path: Path, error: OSError) -> UsageError:

@@ -81,7 +81,7 @@ def command(
         to_ns=_time("--to", until, start_ns),
     )
     numbered = not opened.own or bool(header.source)
-    print_head(out, str(log), opened)
+    print_head(out, opened)
     printer = Printer(out, header.protocol, with_fields=fields, with_raw=raw, numbered=numbered)
     shower = Shower(header, filters, _known(log, wishes) if findings and _is_short(log) and not follow else ())
     watch = Watch(header) if findings and (follow or not _is_short(log)) else None

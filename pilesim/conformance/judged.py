@@ -22,6 +22,7 @@ from pilesim.units import format_since_start
 from pilesim.wire.frame import End
 
 NONE_EXPECTED: Mapping[str, str] = MappingProxyType({})
+ONE_FILE: Mapping[End, str] = MappingProxyType({})
 
 
 class Recording(Protocol):
@@ -63,8 +64,11 @@ def judged(
     expected: Mapping[str, str] = NONE_EXPECTED,
     explain: bool = False,
     readers: Sequence[Reader] = (),
+    files: Mapping[End, str] = ONE_FILE,
 ) -> ScenarioResult:
     """Judge `trace` by every rule. `file` is where findings point to, `repeat` the command that runs it again.
+
+    `files`: where each end's findings point to, if that is not one file for both.
 
     `expected`: the rules that are known to fail here, with the reason. `explain`: say what known field cases and faults
     explain the findings. `readers` read along.
@@ -77,7 +81,8 @@ def judged(
             result,
             result.id in trace.header.proves,
             tuple(
-                FindingRow.of(finding, finding.line or _step_line(steps, finding.t_ns)) for finding in result.findings
+                FindingRow.of(finding, finding.line or _step_line(steps, finding.t_ns), files.get(finding.end, ""))
+                for finding in result.findings
             ),
             expected.get(result.id, ""),
         )

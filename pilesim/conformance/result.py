@@ -12,6 +12,7 @@ gives the same file. What comes from the bench instead (a port, a baud rate) lie
     3   heard
     4   files, dialect
     5   of a log: what it is worth, and a diagnosis
+    6   a finding's file, where there are several
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from pilesim.rules.verdict import Blame, Finding, Level, Margin, RuleResult, Ver
 from pilesim.wire.dialects import remember
 from pilesim.wire.frame import End
 
-RESULT_SCHEMA = 5
+RESULT_SCHEMA = 6
 
 _WORST_FIRST = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.NOT_APPLICABLE)
 
@@ -57,9 +58,11 @@ class FindingRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     raw: str
     """The frame's bytes, hexadecimal."""
     hint: str
+    file: str = ""
+    """The file that the line is of, where it is not the scenario's: of two logs one."""
 
     @classmethod
-    def of(cls, finding: Finding, scenario_line: int) -> FindingRow:
+    def of(cls, finding: Finding, scenario_line: int, file: str = "") -> FindingRow:
         return cls(
             blame=finding.blame,
             t_ns=finding.t_ns,
@@ -73,6 +76,7 @@ class FindingRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             title=finding.title,
             raw=finding.raw.hex(),
             hint=finding.hint,
+            file=file,
         )
 
 

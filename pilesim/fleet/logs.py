@@ -100,8 +100,8 @@ def _surveyed(path: Path, wishes: Wishes) -> Log:
         vantage=vantage_of(header),
         start_ns=world_ns + (first_ns or 0),
         end_ns=world_ns + last_ns,
-        missing=tuple(opened.ledger.missing),
-        unread_count=opened.ledger.unread_count,
+        missing=opened.ledger.all_missing(),
+        unread_count=opened.ledger.all_unread(),
         remarks=opened.ledger.sentences(),
     )
 

@@ -312,7 +312,8 @@ def log_view(log: LogWorth) -> LogView:
 def finding_view(
     result: ScenarioResult, row: RuleRow, finding: FindingRow, protocol: Protocol, number: int
 ) -> FindingView:
-    step = f"{result.file}:{finding.scenario_line}" if finding.scenario_line else result.file
+    file = finding.file or result.file
+    step = f"{file}:{finding.scenario_line}" if finding.scenario_line else file
     frame = f"frame {finding.frame} at the {finding.end}" if finding.frame is not None else f"at the {finding.end}"
     about = [f"gun {finding.gun}" if finding.gun else "", f"order {finding.order}" if finding.order else ""]
     return FindingView(

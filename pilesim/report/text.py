@@ -75,6 +75,7 @@ def _print_failure(console: Console, result: ScenarioResult, row: RuleRow) -> No
 
 def finding_text(file: str, finding: FindingRow) -> str:
     """`start-lost.yaml:9 t=+12.304s frame 57: expected ..., actual ...`"""
+    file = finding.file or file
     where = f"{file}:{finding.scenario_line}" if finding.scenario_line else file
     frame = f" frame {finding.frame} at the {finding.end}" if finding.frame is not None else f" at the {finding.end}"
     about = "".join(f" {name} {value}" for name, value in (("gun", finding.gun), ("order", finding.order)) if value)

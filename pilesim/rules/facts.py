@@ -89,7 +89,7 @@ class Facts:
         """Nothing was recorded at the judged end: what left it may have been lost on its way."""
         self.lone = len(set(header.ends)) < 2 or header.between
         """Only one end was recorded: nobody knows whether the line could be had, nor what it lost on its way."""
-        self.acts_known = header.stimuli or not self.lone
+        self.acts_known = header.stimuli
         """What was done at the pile is in the trace, as far as anybody knows it."""
         self.cuts_known = Missing.CONNECTIONS not in header.missing
         """When the line came up and went down is in the trace; else a silence may have been an outage."""

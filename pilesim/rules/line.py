@@ -12,12 +12,15 @@ import msgspec
 
 from pilesim.rules.ends import Ends, Gone
 from pilesim.trace.events import AnyEvent, Impaired, LineDown, LineUp
-from pilesim.units import MINUTE
+from pilesim.units import MINUTE, S
 from pilesim.wire.frame import Direction, End, Frame
 from pilesim.wire.protocol import Protocol
 
 FLAP_NS = 2 * MINUTE
 """An outage up to this long is a flap: what a pile must live through without loss."""
+
+ENDING_NS = 1 * S
+"""A log often ends with the connection: a loss so shortly before its end is none."""
 
 DEEDS_KEPT = 200
 """What the line did is told piece by piece so often; all of it is counted."""
@@ -140,11 +143,11 @@ class LineWatch:
         self._outages[2] = max(self._outages[2], lasted_ns)
 
     def verdict(self, now_ns: int) -> LineVerdict:
-        """What the line did up to `now_ns`; an outage that lasts counts as one."""
+        """What the line did up to `now_ns`; an outage that lasts counts as one, the end of a log does not."""
         self.compare()
-        if self._down_ns is not None:
+        if self._down_ns is not None and now_ns - self._down_ns >= ENDING_NS:
             self._count_outage(now_ns - self._down_ns)
-            self._down_ns = None
+        self._down_ns = None
         count = self._counts.get
         return LineVerdict(
             lost=count("lost", 0),

@@ -12,7 +12,7 @@ from pilesim.rules.auth import can_start
 from pilesim.rules.order import Order, Report
 from pilesim.rules.rule import Duty, Rule, RuleRow, Scene, Waits
 from pilesim.trace.decoder import Seen
-from pilesim.trace.events import LineDown, LineUp, Reachable, Stimulus
+from pilesim.trace.events import LineDown, LineUp, Missing, Reachable, Stimulus
 from pilesim.units import HOUR, format_duration
 from pilesim.wire.frame import Direction
 from pilesim.wire.messages import Ended, GunReport, GunState, Message, Start
@@ -81,6 +81,11 @@ class Reconnects(Rule):
         else:
             # Neither end hung up. Where something was sent that has not arrived, the line is what was broken.
             by_line = self.scene.ends.took(self._lost_ns) > 0
+            if not by_line and Missing.ACTS in self.scene.header.missing:
+                self.open(
+                    "neither end had hung up: a recording of whether the line could be had and the pile had power tells"
+                )
+                return
             self.failed(
                 f"{duty.expected} within {format_duration(duty.limit_ns)}",
                 f"nothing in {format_duration(now_ns - duty.since_ns)}, and neither end had hung up",

@@ -96,7 +96,7 @@ class WaitsForOutcome(Rule):
             del self._started[message.gun]
             if self.facts.at.asked or self.scene.asked_by_scenario(seen.t_ns, message.name):
                 self.open(f"the user asked for the {message.name}")
-            elif self.facts.lone and not self.scene.header.scenario:
+            elif (self.facts.lone or self.scene.header.source) and not self.scene.header.scenario:
                 self.open(f"perhaps the user asked for the {message.name}: the platform's own log would tell")
             else:
                 self.failed(

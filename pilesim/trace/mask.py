@@ -3,24 +3,25 @@
 Owns which fields are masked, and how. Must not know any protocol's layout. The same number has the same mask wherever
 it stands, of the same length and kind of digits, so that frames keep their size and their verdict; the mask is drawn by
 a keyed hash (HMAC-SHA256), and who lacks the key cannot turn it back. What no field explains (garbage, messages without
-a layout) has the numbers masked that are known from elsewhere, whole or cut off, and its other long runs of digits.
+a layout) has the numbers masked that are known from elsewhere, whole or cut off, and its other long runs of digits. A
+recording is read twice, since a step may name an order before any frame does; what is kept of it is its numbers.
 """
 
 from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum, auto
 from typing import Any
 
 from msgspec.structs import replace
 
 from pilesim.errors import UsageError
-from pilesim.trace.events import AnyEvent, Chunk, Finish, Impaired, LineDown, LineUp, Mention, Note, Stimulus, Trace
+from pilesim.trace.events import AnyEvent, Chunk, Finish, Header, Impaired, LineDown, LineUp, Mention, Note, Stimulus
 from pilesim.wire.frame import Direction, End, FieldView, Frame, Garbage
-from pilesim.wire.protocol import Framer, Protocol, protocol_named
+from pilesim.wire.protocol import GAP_NS, Framer, protocol_named
 from pilesim.wire.tabled import TabledProtocol
 
 
@@ -52,26 +53,54 @@ _TIME = re.compile(
 _RUN = re.compile(rf"\d{{{_LONG},}}")
 
 
-@dataclass(frozen=True, slots=True)
+HELD_EVENTS = 1024
+"""So many events are held at most until bytes are known to be a frame or none."""
+FRAMES_KEPT = 4096
+"""Frames whose masks are remembered: of a recording at both ends each comes twice."""
+
+
 class Masked:
-    """A masked recording. `numbers`: so many different ones have a mask; `unread`: bytes that no frame explains;
-    `encrypted`: frames whose bodies cannot be read, and stay as they are."""
+    """A recording with its numbers masked. What it has to say of that is complete once its events have been taken."""
 
-    trace: Trace
-    numbers: int
-    unread: int
-    encrypted: int
-
-
-def masked(trace: Trace, key: bytes) -> Masked:
-    """`trace` with its numbers masked; the same `key` gives the same masks. UsageError where the checksums of its
-    protocol cannot be made right again."""
-    protocol = protocol_named(trace.header.protocol)
-    if not isinstance(protocol, TabledProtocol) or protocol.envelope.outline is None:
-        raise UsageError(
-            f"--mask: expected a protocol made of tables, found {protocol.name}, which only its code knows"
+    def __init__(self, header: Header, events: Iterable[AnyEvent], key: bytes) -> None:
+        """`events` are read for their numbers. The same `key` gives the same masks. UsageError where the checksums of
+        the protocol cannot be made right again."""
+        protocol = protocol_named(header.protocol)
+        if not isinstance(protocol, TabledProtocol) or protocol.envelope.outline is None:
+            raise UsageError(
+                f"--mask: expected a protocol made of tables, found {protocol.name}, which only its code knows"
+            )
+        self._masks = _Masks(key)
+        self._masker = _Masker(protocol, self._masks)
+        self._masks.field(header.pile, Kind.PILE)
+        for _ in self._masker.masked(events):
+            pass
+        self._masks.settle()
+        self.header = replace(
+            header,
+            pile=self._masks.field(header.pile, Kind.PILE),
+            source=self._masks.text(header.source),
+            target=self._masks.text(header.target),
         )
-    return _Masker(trace, protocol, _Masks(key)).masked()
+
+    def events(self, events: Iterable[AnyEvent]) -> Iterator[AnyEvent]:
+        """`events`, masked: those that were read for their numbers, and whatever comes after them."""
+        self._masker = _Masker(self._masker.protocol, self._masks)
+        return self._masker.masked(events)
+
+    def text(self, text: str) -> str:
+        """What is said of the recording, with its numbers masked."""
+        return self._masks.text(text)
+
+    def sentences(self) -> Iterator[str]:
+        """What was masked, and what nobody can say of."""
+        yield f"masked: {len(self._masks.known)} numbers of orders, accounts, cards and piles"
+        if self._masker.unread:
+            yield (
+                f"{self._masker.unread} bytes are no frame: masked there is what is known from frames, and what is long"
+            )
+        if self._masker.encrypted:
+            yield f"{self._masker.encrypted} frames are encrypted, and stay as they are"
 
 
 class _Masks:
@@ -82,6 +111,8 @@ class _Masks:
         self.known: dict[str, str] = {}
         self._given: set[str] = set()
         self.piles: list[str] = []
+        self._gathered: dict[str, Kind] | None = {}
+        """What was found, as long as more of it is looked for: an order may have a pile's number in it."""
         self._pattern: re.Pattern[str] | None = None
 
     def field(self, text: str, kind: Kind) -> str:
@@ -89,9 +120,22 @@ class _Masks:
         core = text.lstrip("0")
         if not any(char.isalnum() for char in core) or set(core) <= {"F"}:
             return text
+        if self._gathered is not None:
+            self._gathered.setdefault(core, kind)
+            return text
         if core not in self.known:
             self._give(core, kind)
         return text[: len(text) - len(core)] + self.known[core]
+
+    @property
+    def gathering(self) -> bool:
+        return self._gathered is not None
+
+    def settle(self) -> None:
+        """All has been looked at: each number that was found gets its mask, those of piles first."""
+        gathered, self._gathered = self._gathered or {}, None
+        for core, kind in sorted(gathered.items(), key=lambda found: found[1] is not Kind.PILE):
+            self._give(core, kind)
 
     def _give(self, core: str, kind: Kind) -> None:
         keep = self._kept(core) if kind is Kind.ORDER else {}
@@ -170,80 +214,92 @@ def _like(char: str, drawn: int, first: bool) -> str:
 
 
 class _Lane:
-    """One direction at one end: what passed there, in its parts."""
+    """One direction at one end: its framer, and the masked bytes of what it has given out."""
 
     def __init__(self, framer: Framer) -> None:
         self.framer = framer
-        self.parts: list[Frame | Garbage] = []
+        self.done = bytearray()
+        self.last_ns = 0
 
 
 class _Masker:
-    def __init__(self, trace: Trace, protocol: TabledProtocol, masks: _Masks) -> None:
-        self._trace = trace
-        self._protocol: Protocol = protocol
+    """One reading of a recording."""
+
+    def __init__(self, protocol: TabledProtocol, masks: _Masks) -> None:
+        self.protocol = protocol
         self._envelope = protocol.envelope
         self._masks = masks
-        self._unread = 0
-        self._encrypted = 0
+        self._lanes: dict[tuple[End, Direction], _Lane] = {}
+        self._sealed_frames: OrderedDict[bytes, bytes] = OrderedDict()
+        self.unread = 0
+        self.encrypted = 0
 
-    def masked(self) -> Masked:
-        lanes = self._lanes()
-        header = self._trace.header
-        frames = [part for lane in lanes.values() for part in lane.parts if isinstance(part, Frame)]
-        # Piles first: an order may have its pile's number in it.
-        for pile in dict.fromkeys([header.pile, *(frame.pile for frame in frames if frame.pile)]):
-            self._masks.field(pile, Kind.PILE)
-        fielded = {frame.raw: self._fields(frame) for frame in frames}
-        for event in self._trace.events:
-            if isinstance(event, Mention):
-                self._masks.field(event.order or "", Kind.ORDER)
-                self._masks.field(event.account or "", Kind.ACCOUNT)
-        streams = {
-            key: b"".join(
-                self._sealed(fielded[part.raw], part.raw) if isinstance(part, Frame) else self._garbage(part.raw)
-                for part in lane.parts
-            )
-            for key, lane in lanes.items()
-        }
-        at = dict.fromkeys(streams, 0)
+    def masked(self, events: Iterable[AnyEvent]) -> Iterator[AnyEvent]:
+        """The events, each as soon as it is known whether its bytes are a frame."""
+        held: deque[AnyEvent] = deque()
+        for event in events:
+            self._take(event)
+            held.append(event)
+            if len(held) > HELD_EVENTS:
+                self._over(list(self._lanes.values()))
+            while held and self._is_done(held[0]):
+                yield self._event(held.popleft())
+        self._over(list(self._lanes.values()))
+        while held:
+            yield self._event(held.popleft())
 
-        def taken(chunk: Chunk) -> bytes:
-            key = (chunk.end, chunk.direction)
-            at[key] += len(chunk.data)
-            return streams[key][at[key] - len(chunk.data) : at[key]]
-
-        events = tuple(self._event(event, taken) for event in self._trace.events)
-        told = replace(
-            header,
-            pile=self._masks.field(header.pile, Kind.PILE),
-            source=self._masks.text(header.source),
-            target=self._masks.text(header.target),
+    def _take(self, event: AnyEvent) -> None:
+        """Cut what passed into frames and what is none, as the decoder does."""
+        if isinstance(event, LineUp | LineDown):
+            self._over([lane for (end, _), lane in self._lanes.items() if end is event.end])
+        self._over(
+            [lane for lane in self._lanes.values() if lane.framer.pending and lane.last_ns + GAP_NS < event.t_ns]
         )
-        return Masked(Trace(told, events), len(self._masks.known), self._unread, self._encrypted)
+        if isinstance(event, Chunk):
+            lane = self._lanes.setdefault((event.end, event.direction), _Lane(self.protocol.framer(event.direction)))
+            lane.last_ns = event.t_ns
+            self._parts(lane, lane.framer.feed(event.data, event.t_ns))
+        elif isinstance(event, Mention):
+            self._masks.field(event.order or "", Kind.ORDER)
+            self._masks.field(event.account or "", Kind.ACCOUNT)
 
-    def _lanes(self) -> dict[tuple[End, Direction], _Lane]:
-        """What passed, cut into frames and what is none, as the decoder cuts it."""
-        lanes: dict[tuple[End, Direction], _Lane] = {}
-        for event in self._trace.events:
-            match event:
-                case Chunk():
-                    key = (event.end, event.direction)
-                    if key not in lanes:
-                        lanes[key] = _Lane(self._protocol.framer(event.direction))
-                    lanes[key].parts += lanes[key].framer.feed(event.data, event.t_ns)
-                case LineUp() | LineDown():
-                    for (end, _), lane in lanes.items():
-                        if end is event.end:
-                            lane.parts += lane.framer.gap()
-        for lane in lanes.values():
-            lane.parts += lane.framer.gap()
-        return lanes
+    def _over(self, lanes: list[_Lane]) -> None:
+        for lane in lanes:
+            self._parts(lane, lane.framer.gap())
+
+    def _parts(self, lane: _Lane, parts: Iterable[Frame | Garbage]) -> None:
+        for part in parts:
+            lane.done += self._frame(part) if isinstance(part, Frame) else self._garbage(part.raw)
+
+    def _is_done(self, event: AnyEvent) -> bool:
+        if not isinstance(event, Chunk):
+            return True
+        return len(self._lanes[event.end, event.direction].done) >= len(event.data)
+
+    def _taken(self, chunk: Chunk) -> bytes:
+        done = self._lanes[chunk.end, chunk.direction].done
+        data = bytes(done[: len(chunk.data)])
+        del done[: len(chunk.data)]
+        return data
+
+    def _frame(self, frame: Frame) -> bytes:
+        self.encrypted += frame.encrypted
+        if frame.pile:
+            self._masks.field(frame.pile, Kind.PILE)
+        sealed = self._sealed_frames.get(frame.raw)
+        if sealed is None:
+            fielded = self._fields(frame)
+            # As long as numbers are looked for there is nothing to make of them.
+            sealed = fielded if self._masks.gathering else self._sealed(fielded, frame.raw)
+            self._sealed_frames[frame.raw] = sealed
+            if len(self._sealed_frames) > FRAMES_KEPT:
+                self._sealed_frames.popitem(last=False)
+        return sealed
 
     def _fields(self, frame: Frame) -> bytes:
         """The frame with its fields masked, before its checksum is made anew."""
-        self._encrypted += frame.encrypted
         raw = bytearray(frame.raw)
-        for view in _flat(self._protocol.dissect(frame)):
+        for view in _flat(self.protocol.dissect(frame)):
             kind = MASKED.get(view.name)
             if kind is not None:
                 raw[view.offset : view.offset + len(view.raw)] = self._field(view, kind)
@@ -262,7 +318,7 @@ class _Masker:
         """The frame with what no field explains masked too, and its checksum as right or wrong as it was."""
         done = bytearray(raw)
         frame = self._frame_of(was)
-        for view in self._protocol.dissect(frame) if frame is not None and not frame.encrypted else ():
+        for view in self.protocol.dissect(frame) if frame is not None and not frame.encrypted else ():
             if view.name in ("data", "rest"):
                 done[view.offset : view.offset + len(view.raw)] = self._loose(view.raw)
         sealed = self._envelope.resealed(bytes(done), was)
@@ -273,7 +329,7 @@ class _Masker:
         return found if isinstance(found, Frame) else None
 
     def _garbage(self, raw: bytes) -> bytes:
-        self._unread += len(raw)
+        self.unread += len(raw)
         return self._loose(raw)
 
     def _loose(self, raw: bytes) -> bytes:
@@ -281,10 +337,10 @@ class _Masker:
         text = self._masks.loose(raw.decode("latin-1")).encode("latin-1")
         return bytes.fromhex(self._masks.text(text.hex().upper()))
 
-    def _event(self, event: AnyEvent, taken: Callable[[Chunk], bytes]) -> AnyEvent:
+    def _event(self, event: AnyEvent) -> AnyEvent:
         match event:
             case Chunk():
-                return replace(event, data=taken(event))
+                return replace(event, data=self._taken(event))
             case Mention():
                 order = event.order and self._masks.field(event.order, Kind.ORDER)
                 account = event.account and self._masks.field(event.account, Kind.ACCOUNT)

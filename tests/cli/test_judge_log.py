@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from pathlib import Path
 
@@ -65,3 +66,52 @@ def test_a_bar_tells_on_a_terminal_how_far_a_log_has_been_read(
     assert isinstance(said, io.StringIO)
     assert (LOST.name in said.getvalue()) is shown
     assert bool(said.getvalue()) is shown
+
+
+def test_two_logs_one_from_each_end_are_judged_as_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    logs = {end: str(tmp_path / f"{end}.log") for end in ("pile", "platform")}
+    for end, log in logs.items():
+        assert run(["convert", str(LOST), "--end", end, "-o", log]) == 0
+    capsys.readouterr()
+    page, result = tmp_path / "p.html", tmp_path / "r.json"
+    assert run(["judge", *logs.values(), "--html", str(page), "--json", str(result)]) == 1
+    said = capsys.readouterr().out
+    assert "recorded at: both ends" in said
+    assert "the pile's clock was equal, to within " in said
+    assert "the line itself: lost 1\n" in said
+    assert f"bill.times MUST {logs['pile']}:74 " in said
+    assert f"again: pilesim judge {logs['pile']} {logs['platform']}\n" in said
+    assert f"{logs['pile']}:74" in page.read_text(encoding="utf-8")
+    (scenario,) = msgspec.json.decode(result.read_bytes())["scenarios"]
+    files = {finding["file"] for row in scenario["rules"] for finding in row["findings"]}
+    assert files == {logs["pile"]}
+    assert run(["judge", str(tmp_path), logs["pile"]]) == 2
+    assert "OTHER: expected none with a folder" in capsys.readouterr().err
+
+
+PRIVATE = re.compile(r"44030500040000200026|20200303123645436010|00303123645436010")
+"""The pile, the order and the account of the recording."""
+
+
+@pytest.mark.parametrize("command", ["judge", "show", "case", "bill"])
+def test_nothing_that_is_said_of_a_masked_log_has_its_numbers(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "44030500040000200026.log"
+    assert run(["convert", str(LOST), "-o", str(log)]) == 0
+    with log.open("a", encoding="utf-8") as file:
+        file.write("2020-03-03 12:46:00.000 card 12345678 was held to the reader by 张三\n")
+    more = {"judge": ["--json", "r.json", "--html", "r.html"], "case": ["-o", "r.yaml"], "bill": ["--json", "r.json"]}
+    written = [tmp_path / word if "." in word else word for word in more.get(command, ())]
+    capsys.readouterr()
+    run([command, str(log), *map(str, written)])
+    plain = capsys.readouterr().out
+    assert PRIVATE.search(plain)
+    run([command, str(log), *map(str, written), "--mask"])
+    said = [capsys.readouterr().out, *(word.read_text(encoding="utf-8") for word in written if isinstance(word, Path))]
+    assert "masked: 5 numbers of orders, accounts, cards and piles" in said[0]
+    assert "1 lines could not be read" in said[0]
+    for text in said:
+        assert not PRIVATE.search(text.replace(str(tmp_path), "")), command
+        assert "12345678" not in text
+    assert plain.count("\n") == said[0].count("\n") - 1

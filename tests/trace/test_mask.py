@@ -13,7 +13,7 @@ from pilesim.rules.judge import judge
 from pilesim.trace.decoder import Decoder, Noise, Seen
 from pilesim.trace.events import Chunk, Header, LineUp, Mention, Note, Trace
 from pilesim.trace.exporters.write import EXPORTERS, export
-from pilesim.trace.mask import masked
+from pilesim.trace.mask import Masked
 from pilesim.wire.frame import Direction, End
 from pilesim.wire.messages import Opaque
 from pilesim.wire.protocol import protocol_named
@@ -39,9 +39,15 @@ def name(request: pytest.FixtureRequest, time_enough: bool) -> str:
     return str(request.param)
 
 
+def masked(trace: Trace, key: bytes) -> tuple[Trace, list[str]]:
+    """The masked recording, and what is said of it."""
+    hidden = Masked(trace.header, trace.events, key)
+    return Trace(hidden.header, tuple(hidden.events(trace.events))), list(hidden.sentences())
+
+
 @cache
 def hidden_of(name: str) -> Trace:
-    return masked(recording(name), KEY).trace
+    return masked(recording(name), KEY)[0]
 
 
 def passed(trace: Trace) -> list[Seen | Noise]:
@@ -91,7 +97,7 @@ def test_it_has_no_number_of_the_original_in_any_form(name: str) -> None:
 
 
 def test_it_gives_the_same_number_the_same_mask_by_the_same_key_only() -> None:
-    one, again, other = (masked(recording("lhc order/card"), key).trace for key in (KEY, KEY, b"another"))
+    one, again, other = (masked(recording("lhc order/card"), key)[0] for key in (KEY, KEY, b"another"))
     assert one == again
     assert numbers(one) & numbers(other) == set()
     assert {len(number) for number in numbers(one)} == {len(number) for number in numbers(recording("lhc order/card"))}
@@ -99,7 +105,7 @@ def test_it_gives_the_same_number_the_same_mask_by_the_same_key_only() -> None:
 
 def test_it_leaves_an_order_its_time_and_the_mask_of_its_pile() -> None:
     for name, form in (("lhc order/card", r"2020\d{4}"), ("ykc-1.6 order/short", r"\d{14}")):
-        was, now = recording(name), masked(recording(name), KEY).trace
+        was, now = recording(name), masked(recording(name), KEY)[0]
         orders = [
             item.decoded.message.order  # type: ignore[union-attr]
             for item in passed(now)
@@ -125,7 +131,7 @@ def test_it_masks_what_lines_and_steps_say() -> None:
     told = Mention(t_ns=2, end=End.PLATFORM, direction=Direction.UP, message="authorise-reply", account=account)
     note = Note(t_ns=3, text=f"user 00{account} of order {order}, 12 kWh")
     header = Header(start="2020-03-03T12:36:40+08:00", protocol="lhc", pile="", guns=0, source=f"{order}.log")
-    found = masked(Trace(header, (mention, told, note)), KEY).trace
+    found = masked(Trace(header, (mention, told, note)), KEY)[0]
     first, second, third = found.events
     assert isinstance(first, Mention)
     assert isinstance(second, Mention)
@@ -139,9 +145,10 @@ def test_it_masks_numbers_in_what_is_no_frame_and_counts_it() -> None:
     order = recording("lhc order/card")
     number = max(numbers(order), key=len)
     stray = Chunk(t_ns=0, end=End.PILE, direction=Direction.UP, data=b"log: " + number.encode() + b" 98765432")
-    found = masked(Trace(order.header, (stray, *order.events)), KEY)
-    assert found.unread >= len(stray.data)
-    (first, *_) = found.trace.events
+    found, said = masked(Trace(order.header, (stray, *order.events)), KEY)
+    (unread,) = [sentence for sentence in said if "bytes are no frame" in sentence]
+    assert int(unread.split(" ", 1)[0]) >= len(stray.data)
+    (first, *_) = found.events
     assert isinstance(first, Chunk)
     assert len(first.data) == len(stray.data)
     assert first.data.startswith(b"log: ")
@@ -151,7 +158,7 @@ def test_it_masks_numbers_in_what_is_no_frame_and_counts_it() -> None:
 
 def test_it_does_not_say_where_the_pile_dialled_from() -> None:
     up = LineUp(t_ns=0, end=End.PLATFORM, peer="192.0.2.77:40001")
-    found = masked(Trace(recording("lhc order/card").header, (up,)), KEY).trace
+    found = masked(Trace(recording("lhc order/card").header, (up,)), KEY)[0]
     assert found.events == (LineUp(t_ns=0, end=End.PLATFORM),)
 
 
@@ -162,7 +169,7 @@ def test_it_masks_numbers_in_records_too() -> None:
     frame = spoken.session(End.PLATFORM, pile).build(Opaque(gun=1, number=0x44, data=body))
     chunk = Chunk(t_ns=0, end=End.PILE, direction=Direction.DOWN, data=frame)
     header = Header(start="2020-03-03T12:36:40+08:00", protocol="ykc-1.6", pile=pile, guns=0)
-    (seen,) = passed(masked(Trace(header, (chunk,)), KEY).trace)
+    (seen,) = passed(masked(Trace(header, (chunk,)), KEY)[0])
     assert isinstance(seen, Seen)
     assert seen.decoded.problems == ()
     cards = [seen.decoded.frame.body[8 + at : 16 + at].hex() for at in range(0, 32, 8)]

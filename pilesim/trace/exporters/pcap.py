@@ -8,12 +8,12 @@ another window is the last that is seen of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import dpkt  # type: ignore[import-untyped]
 
-from pilesim.trace.events import Chunk, LineDown, LineUp, Trace
+from pilesim.trace.events import AnyEvent, Chunk, Header, LineDown, LineUp
 from pilesim.units import parse_world_start_ns
 from pilesim.wire.frame import End
 
@@ -85,7 +85,7 @@ class _Connection:
         return bytes(dpkt.ethernet.Ethernet(src=_MACS[sender], dst=_MACS[receiver], data=ip))
 
 
-def pcapng(trace: Trace) -> Iterator[bytes]:
+def pcapng(header: Header, events: Iterable[AnyEvent]) -> Iterator[bytes]:
     """The chunks and connections of a recording at one end, as a file's blocks, with times in ns.
 
     Bytes before the line was seen to come up are of a connection whose beginning is not in the file.
@@ -93,11 +93,11 @@ def pcapng(trace: Trace) -> Iterator[bytes]:
     yield bytes(dpkt.pcapng.SectionHeaderBlockLE(opts=_options((dpkt.pcapng.PCAPNG_OPT_SHB_USERAPPL, b"pilesim"))))
     resolution = (dpkt.pcapng.PCAPNG_OPT_IF_TSRESOL, _NANOSECONDS)
     yield bytes(dpkt.pcapng.InterfaceDescriptionBlockLE(snaplen=0, opts=_options(resolution)))
-    start_ns = parse_world_start_ns(trace.header.start)
-    near = trace.header.ends[0]
+    start_ns = parse_world_start_ns(header.start)
+    near = header.ends[0]
     dialled = 0
     connection: _Connection | None = None
-    for event in trace.events:
+    for event in events:
         packets: Iterator[bytes] = iter(())
         if isinstance(event, LineUp) or (isinstance(event, Chunk) and connection is None):
             connection = _Connection(FIRST_PORT + dialled % PORTS)

@@ -6,9 +6,9 @@ is not known, the marks say which way the bytes went (上行, 下行).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from pilesim.trace.events import Chunk, Finish, Header, LineDown, LineUp, Missing, Trace
+from pilesim.trace.events import AnyEvent, Chunk, Finish, Header, LineDown, LineUp, Missing
 from pilesim.units import MINUTE, S, local_datetime, parse_world_start_ns
 from pilesim.wire.frame import Direction
 
@@ -20,17 +20,16 @@ ENDED = f"{DISCONNECTED} (the recording ends)"
 """Lines that tell only when the line came up would leave open whether it ever went down."""
 
 
-def hex_lines(trace: Trace) -> Iterator[bytes]:
+def hex_lines(header: Header, events: Iterable[AnyEvent]) -> Iterator[bytes]:
     """The chunks and connections of a recording at one end, a line each, with its end, in UTF-8.
 
     Times are as fine as the recording's; one whose times are made up has none.
     """
-    header = trace.header
     start_ns = parse_world_start_ns(header.start)
     timeless = Missing.TIMES in header.missing
     marks = _marks(header)
     told: set[type] = set()
-    for event in trace.events:
+    for event in events:
         match event:
             case Chunk():
                 said = f"{marks[event.direction]} {event.data.hex(' ').upper()}"

@@ -7,9 +7,10 @@ Must not know any one form beyond its row.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -19,6 +20,7 @@ from pilesim.trace.events import (
     AnyEvent,
     Chunk,
     Finish,
+    Header,
     Impaired,
     LineDown,
     LineUp,
@@ -26,7 +28,6 @@ from pilesim.trace.events import (
     Note,
     Reachable,
     Stimulus,
-    Trace,
 )
 from pilesim.trace.exporters.pcap import pcapng
 from pilesim.trace.exporters.text import hex_lines
@@ -43,13 +44,23 @@ class Exporter:
     name: str
     title: str
     suffixes: frozenset[str]
-    write: Callable[[Trace], Iterator[bytes]]
+    write: Callable[[Header, Iterable[AnyEvent]], Iterator[bytes]]
     whole: bool = False
 
 
-def _capture(trace: Trace) -> Iterator[bytes]:
-    yield f"{encode_header(trace.header)}\n".encode()
-    for event in trace.events:
+class Recording(Protocol):
+    """What is written: a trace in memory, or one that is read as its events are asked for."""
+
+    @property
+    def header(self) -> Header: ...
+
+    @property
+    def events(self) -> Iterable[AnyEvent]: ...
+
+
+def _capture(header: Header, events: Iterable[AnyEvent]) -> Iterator[bytes]:
+    yield f"{encode_header(header)}\n".encode()
+    for event in events:
         yield f"{encode_event(event)}\n".encode()
 
 
@@ -77,17 +88,55 @@ _HEADER_ONLY = {
 """What only a capture's header tells, of what a verdict may hang on."""
 
 
-@dataclass(frozen=True, slots=True)
 class Export:
-    """What is written: the recording as far as it goes along, and what does not, as counts."""
+    """A recording on its way into a file: `left_out` and the counts are complete once all of it has been taken."""
 
-    exporter: Exporter
-    trace: Trace
-    left_out: dict[str, int]
+    def __init__(self, recording: Recording, exporter: Exporter, end: End | None) -> None:
+        """`end` is the one that is written; None: all of it."""
+        self.exporter = exporter
+        self.end = end
+        self.pieces = 0
+        self.mentions = 0
+        self._recording = recording
+        self._left_out: Counter[str] = Counter()
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """What does not go along, and how often."""
+        return dict(+self._left_out)
 
     @property
     def content(self) -> bytes:
-        return b"".join(self.exporter.write(self.trace))
+        """All of it."""
+        return b"".join(self.written())
+
+    def written(self) -> Iterator[bytes]:
+        """The file, piece by piece. UsageError, at its end, where the form has a place for bytes only and there were
+        none."""
+        header = self._recording.header
+        if self.end is not None:
+            header = replace(header, ends=(self.end,))
+        yield from self.exporter.write(header, self._kept(self._recording.events))
+        if self.exporter.whole:
+            return
+        if not self.pieces:
+            raise UsageError(f"expected a recording with bytes, to write {self.exporter.title}; found none")
+        self._left_out.update({said: len(getattr(header, name)) for name, said in _HEADER_ONLY.items()})
+
+    def _kept(self, events: Iterable[AnyEvent]) -> Iterator[AnyEvent]:
+        whole, left_out = self.exporter.whole, self._left_out
+        for event in events:
+            end = event.end if isinstance(event, Chunk | LineUp | LineDown | Mention) else None
+            if end is not None and self.end is not None and end is not self.end:
+                left_out[f"what passed the {end.value}"] += 1
+            elif whole or isinstance(event, Chunk | LineUp | LineDown | Finish):
+                self.pieces += isinstance(event, Chunk)
+                self.mentions += isinstance(event, Mention)
+                if not whole and isinstance(event, Chunk) and event.altered:
+                    left_out[_ALTERED] += 1
+                yield event
+            else:
+                left_out[_LEFT_OUT[type(event)]] += 1
 
 
 def exporter_of(path: PurePath, wished: str = "") -> Exporter:
@@ -101,34 +150,12 @@ def exporter_of(path: PurePath, wished: str = "") -> Exporter:
     raise UsageError(f"{path}: expected a name that ends in {known}; or --to says it")
 
 
-def export(trace: Trace, exporter: Exporter, end: End | None = None) -> Export:
-    """`trace` in that form, of a recording at both ends as it passed `end`.
-
-    UsageError where nothing was recorded at that end, or the form has a place for bytes only and there are none.
-    """
-    if end is not None and end not in trace.header.ends:
-        raise UsageError(f"--end: expected an end at which it was recorded, {_ends(trace)}; found {end.value}")
-    if exporter.whole and end is None:
-        return Export(exporter, trace, {})
-    chosen = end or (USUAL_END if USUAL_END in trace.header.ends else trace.header.ends[0])
-    kept: list[AnyEvent] = []
-    left_out: Counter[str] = Counter()
-    for event in trace.events:
-        if isinstance(event, Chunk | LineUp | LineDown | Mention) and event.end is not chosen:
-            left_out[f"what passed the {chosen.other.value}"] += 1
-        elif exporter.whole or isinstance(event, Chunk | LineUp | LineDown | Finish):
-            kept.append(event)
-            if not exporter.whole and isinstance(event, Chunk) and event.altered:
-                left_out[_ALTERED] += 1
-        else:
-            left_out[_LEFT_OUT[type(event)]] += 1
-    if not exporter.whole and not any(isinstance(event, Chunk) for event in kept):
-        raise UsageError(f"expected a recording with bytes, to write {exporter.title}; found none")
-    if not exporter.whole:
-        left_out.update({said: len(getattr(trace.header, name)) for name, said in _HEADER_ONLY.items()})
-    left_out = +left_out
-    return Export(exporter, Trace(replace(trace.header, ends=(chosen,)), tuple(kept)), dict(left_out))
-
-
-def _ends(trace: Trace) -> str:
-    return " or ".join(end.value for end in trace.header.ends)
+def export(recording: Recording, exporter: Exporter, end: End | None = None) -> Export:
+    """`recording` in that form, of one at both ends as it passed `end`. UsageError where nothing was recorded there."""
+    ends = recording.header.ends
+    if end is not None and end not in ends:
+        known = " or ".join(each.value for each in ends)
+        raise UsageError(f"--end: expected an end at which it was recorded, {known}; found {end.value}")
+    if not exporter.whole and end is None:
+        end = USUAL_END if USUAL_END in ends else ends[0]
+    return Export(recording, exporter, end)

@@ -5,20 +5,25 @@ Owns the words between the importers and whoever asks for an import. Must not kn
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, timezone
 from enum import StrEnum
+from pathlib import Path
 
 from pilesim.errors import FileError
 from pilesim.trace.events import AnyEvent, Header, Missing, Trace, Vantage
 from pilesim.units import LOCAL
+from pilesim.wire.frame import End
 
 UNREAD_KEPT = 1000
 """Unread lines that are kept with their text; more of them are counted."""
 TEXT_KEPT = 200
 """As much of a line's text."""
 REMARKS_KEPT = 100
+
+_DIGIT = re.compile(r"\d")
 
 
 class LineOrder(StrEnum):
@@ -51,6 +56,10 @@ class Wishes:
     order: LineOrder = LineOrder.TIME
     written: date | None = None
     """When the file was last changed: the day of a log that tells of none, by no line and no frame."""
+    other: Path | None = None
+    """A second log of the same pile, from the other end of its line: the two become one recording."""
+    mask: bytes | None = None
+    """The key by which the numbers of orders, accounts and piles are replaced; None leaves them as they are."""
 
 
 class SeveralPilesError(FileError):
@@ -68,6 +77,8 @@ class UnreadLine:
     line: int
     text: str
     why: str = ""
+    file: str = ""
+    """Where there are several."""
 
 
 @dataclass(slots=True)
@@ -82,6 +93,10 @@ class Ledger:
     missing: dict[Missing, None] = field(default_factory=dict)
     clock: str = ""
     """What the times are worth."""
+    parts: tuple[tuple[str, Ledger], ...] = ()
+    """The ledgers of the logs that were made one, by their names: theirs counts too."""
+    hide: Callable[[str], str] | None = None
+    """Goes over every text of a log that is told: where its numbers are masked, they are here too."""
 
     def left(self, line: int, text: str, why: str = "") -> None:
         """A line that could not be read."""
@@ -102,8 +117,30 @@ class Ledger:
 
     def sentences(self) -> tuple[str, ...]:
         """All remarks."""
-        counted = (sentence.format(n=n, line=line) for sentence, (n, line) in self.counts.items())
-        return (*self.remarks, *counted)
+        counted = [sentence.format(n=n, line=line) for sentence, (n, line) in self.counts.items()]
+        theirs = [
+            f"{name}: {sentence}" if name else sentence for name, part in self.parts for sentence in part.sentences()
+        ]
+        return tuple(map(self._hidden, (*self.remarks, *counted, *theirs)))
+
+    def unread_lines(self) -> tuple[UnreadLine, ...]:
+        """The first of the lines that could not be read, of every part."""
+        theirs = [replace(line, file=line.file or name) for name, part in self.parts for line in part.unread_lines()]
+        if self.hide is None:
+            return (*self.unread, *theirs)
+        # What no importer understands may hold a number in any form: none of its digits is told.
+        return tuple(replace(line, text=_DIGIT.sub("*", line.text)) for line in (*self.unread, *theirs))
+
+    def all_unread(self) -> int:
+        """How many lines could not be read, of every part."""
+        return self.unread_count + sum(part.all_unread() for _, part in self.parts)
+
+    def all_missing(self) -> tuple[Missing, ...]:
+        """What is missing, in any part."""
+        return tuple(dict.fromkeys([*self.missing, *(one for _, part in self.parts for one in part.all_missing())]))
+
+    def _hidden(self, text: str) -> str:
+        return text if self.hide is None else self.hide(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +153,14 @@ class Opened:
     ledger: Ledger
     own: bool = False
     """It was a capture of pilesim's own, and stays as it is."""
+    names: tuple[str, ...] = ()
+    """Of its file, or of both, as they are told: masked where its numbers are."""
+    files: Mapping[End, str] = field(default_factory=dict)
+    """Of two files, which was made at which end."""
+
+    @property
+    def called(self) -> str:
+        return " and ".join(self.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +181,7 @@ class Imported:
     """What was assumed, in sentences."""
     own: bool = False
     """It was a capture of pilesim's own, and stays as it is."""
+    called: str = ""
     count: int = 0
     """Events; of a log that was streamed `trace` holds none of them."""
 

@@ -5,8 +5,8 @@ Owns the table of importers and the choice among them. Must not know any one for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from pilesim.trace.events import AnyEvent, Header, Missing, Trace
 from pilesim.trace.importers.assemble import assembled
 from pilesim.trace.importers.clock import SAMPLE_PIECES
 from pilesim.trace.importers.imported import Imported, Ledger, Opened, Wishes, vantage_of
+from pilesim.trace.importers.joined import open_joined
 from pilesim.trace.importers.mentions import open_mentions, tells_of_messages
 from pilesim.trace.importers.packets import is_packets
 from pilesim.trace.importers.pcap import open_packets
@@ -23,7 +24,8 @@ from pilesim.trace.importers.pieces import Mark, Piece
 from pilesim.trace.importers.sample import natural
 from pilesim.trace.importers.source import HEAD_BYTES, LINE_BYTES, Source, Told
 from pilesim.trace.importers.text import decoded, pieces_of, read_pieces
-from pilesim.wire.frame import Direction, Frame
+from pilesim.trace.mask import Masked
+from pilesim.wire.frame import Direction, End, Frame
 from pilesim.wire.protocol import Protocol, protocol_named, protocols
 
 EVENTS_KEPT = 4_000_000
@@ -170,6 +172,38 @@ def open_log(path: Path, wishes: Wishes, wait: Callable[[], bool] | None = None,
     UsageError where it cannot be read, FileError where it is no log that any importer knows, does not hold what was
     wished for, or holds several piles and none was chosen.
     """
+    names = tuple(str(each) for each in (path, wishes.other) if each is not None)
+    if wishes.mask is None:
+        return replace(_open(path, wishes, wait, told), names=names)
+    plain = _open(path, wishes, None, told)
+    hidden = Masked(plain.header, plain.events, wishes.mask)
+    opened = _open(path, wishes, wait, told)
+    ledger = Ledger(clock=hidden.text(opened.ledger.clock), parts=(("", opened.ledger),), hide=hidden.text)
+
+    def events() -> Iterator[AnyEvent]:
+        yield from hidden.events(opened.events)
+        for sentence in hidden.sentences():
+            ledger.remark(sentence)
+
+    return replace(
+        opened,
+        header=hidden.header,
+        events=events(),
+        ledger=ledger,
+        names=tuple(map(hidden.text, names)),
+        files={end: hidden.text(name) for end, name in opened.files.items()},
+    )
+
+
+def _open(path: Path, wishes: Wishes, wait: Callable[[], bool] | None, told: Told | None) -> Opened:
+    if wishes.other is None:
+        return _open_one(path, wishes, wait, told)
+    if wait is not None:
+        raise UsageError(f"{wishes.other}: expected one log that grows, found a second")
+    return open_joined(path, wishes, lambda one, its, told: _open_one(one, its, None, told), told)
+
+
+def _open_one(path: Path, wishes: Wishes, wait: Callable[[], bool] | None, told: Told | None) -> Opened:
     source = Source(path, wait, told)
     importer = _named(wishes.form) if wishes.form else _surest(source, wishes)
     return importer.open(source, wishes, Ledger())
@@ -177,13 +211,9 @@ def open_log(path: Path, wishes: Wishes, wait: Callable[[], bool] | None = None,
 
 def load_log(path: Path, wishes: Wishes, told: Told | None = None) -> Imported:
     """The whole log at `path`, in memory. Errors as of `open_log`, and FileError where it is too long for that."""
-    opened = open_log(path, wishes, told=told)
-    events: list[AnyEvent] = []
-    for event in opened.events:
-        events.append(event)
-        if len(events) > EVENTS_KEPT:
-            raise FileError(str(path), None, f"expected a log of at most {EVENTS_KEPT} pieces, found more: cut it up")
-    return _imported(opened, Trace(opened.header, tuple(events)), len(events))
+    log = StreamedLog(path, wishes, told)
+    trace = log.kept()
+    return replace(log.imported(), trace=trace)
 
 
 class StreamedLog:
@@ -199,6 +229,8 @@ class StreamedLog:
         self._count = 0
         self.header: Header = self._opened.header
         self.own: bool = self._opened.own
+        self.names: tuple[str, ...] = self._opened.names
+        self.files: Mapping[End, str] = self._opened.files
 
     @property
     def events(self) -> Iterator[AnyEvent]:
@@ -208,6 +240,17 @@ class StreamedLog:
         for event in opened.events:
             self._count += 1
             yield event
+
+    def kept(self) -> Trace:
+        """All of it in memory; FileError where it is too long for that."""
+        events: list[AnyEvent] = []
+        for event in self.events:
+            events.append(event)
+            if len(events) > EVENTS_KEPT:
+                raise FileError(
+                    str(self._path), None, f"expected a log of at most {EVENTS_KEPT} pieces, found more: cut it up"
+                )
+        return Trace(self.header, tuple(events))
 
     def imported(self) -> Imported:
         """What the log is worth, by the last time that its events were taken; without the events."""
@@ -221,11 +264,13 @@ def _imported(opened: Opened, trace: Trace, count: int) -> Imported:
         trace=trace,
         vantage=vantage_of(opened.header),
         clock=ledger.clock,
-        missing=tuple(ledger.missing),
-        unread=tuple(ledger.unread),
-        unread_count=ledger.unread_count,
+        # Of two logs one may tell what the other does not.
+        missing=tuple(one for one in ledger.all_missing() if one is not Missing.ACTS or not opened.header.stimuli),
+        unread=ledger.unread_lines(),
+        unread_count=ledger.all_unread(),
         remarks=ledger.sentences(),
         own=opened.own,
+        called=opened.called,
         count=count,
     )
 

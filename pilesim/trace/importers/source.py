@@ -10,6 +10,7 @@ import gzip
 import io
 import zlib
 from collections.abc import Callable, Iterator
+from datetime import date, datetime, tzinfo
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
@@ -80,6 +81,14 @@ class Source:
 
     def error(self, line: int | None, problem: str) -> FileError:
         return FileError(str(self.path), line, problem)
+
+
+def written_on(path: Path, zone: tzinfo) -> date | None:
+    """The day on which a file was last changed; None where nobody knows."""
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, zone).date()
+    except (OSError, ValueError, OverflowError):
+        return None
 
 
 def _wide(head: bytes) -> str:

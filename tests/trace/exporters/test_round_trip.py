@@ -209,11 +209,15 @@ def test_it_takes_up_chunks_that_fit_into_no_packet(tmp_path: Path) -> None:
 def test_it_counts_what_has_no_place() -> None:
     trace = recording("robinson-gen5-0303/order-start-lost")
     kinds = [type(event).__name__ for event in trace.events]
+    of_end = [event for event in trace.events if isinstance(event, Chunk | LineUp | LineDown)]
+    kept = [event for event in of_end if event.end is End.PLATFORM]
     out = export(trace, exporter_of(PurePath("a.pcapng")))
+    assert out.content
+    assert out.pieces == sum(isinstance(event, Chunk) for event in kept)
     assert out.left_out["notes"] == kinds.count("Note")
     assert out.left_out["what was done at the pile"] == kinds.count("Stimulus")
     assert out.left_out["what was done to the line"] == kinds.count("Impaired")
-    assert sum(out.left_out.values()) + len(out.trace.events) == len(kinds)
+    assert sum(out.left_out.values()) + len(kept) + kinds.count("Finish") == len(kinds)
 
 
 def test_it_keeps_all_of_a_capture_as_it_is() -> None:
@@ -238,6 +242,6 @@ def test_it_refuses_what_it_cannot_write() -> None:
     mention = Mention(t_ns=0, end=End.PLATFORM, direction=Direction.UP, message="bill")
     words = Trace(Header(start="2020-03-11T08:00:00+08:00", protocol="lhc", pile="", guns=0), (mention,))
     with pytest.raises(UsageError, match="expected a recording with bytes"):
-        export(words, exporter_of(PurePath("a.hex")))
+        list(export(words, exporter_of(PurePath("a.hex"))).written())
     with pytest.raises(UsageError, match="--end: expected an end at which it was recorded, platform; found pile"):
         export(at_one_end(recording("lhc line/flaps"), End.PLATFORM), exporter_of(PurePath("a.hex")), End.PILE)

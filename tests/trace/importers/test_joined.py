@@ -1,0 +1,262 @@
+"""Two logs of one pile, one from each end, are one recording: whose clock is ahead, what the line did, who is to blame.
+
+The logs are made from recordings at both ends by `renderings`; the pile's clock is set off before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from logs import capture, frames_of
+from renderings import Passed, absolute, marked, passed
+
+from pilesim.errors import FileError, UsageError
+from pilesim.rules.judge import Judgement, judge
+from pilesim.trace.capture import encode_event, encode_header
+from pilesim.trace.events import Missing, Vantage
+from pilesim.trace.importers import joined
+from pilesim.trace.importers.imported import Imported, Wishes
+from pilesim.trace.importers.joined import Offset, offsets_of
+from pilesim.trace.importers.load import load_log, open_log
+from pilesim.units import HOUR, MINUTE, MS, S
+from pilesim.wire.frame import Direction, End
+
+LOST = "robinson-gen5-0303/order-start-lost"
+START = "0x14 start 启动充电"
+OFF_NS = 3 * S + 500 * MS
+TX_RX = marked("TX", "RX")
+
+Change = Callable[[list[Passed]], list[Passed]]
+
+
+def same(items: list[Passed]) -> list[Passed]:
+    return items
+
+
+def write(folder: Path, end: End, change: Change = same, name: str = LOST, ahead_ns: int = 0) -> Path:
+    """A log of what passed `end`, of a program whose clock is so much ahead."""
+    items = [replace(item, epoch_ns=item.epoch_ns + ahead_ns) for item in passed(capture(name), end)]
+    path = folder / f"{end}.log"
+    path.write_text("\n".join(TX_RX(change(items), end)) + "\n", encoding="utf-8")
+    return path
+
+
+def both(folder: Path, pile: Change = same, platform: Change = same, name: str = LOST) -> Imported:
+    """The two logs as one; the pile's clock is behind."""
+    log = write(folder, End.PILE, pile, name, -OFF_NS)
+    return load_log(log, Wishes(other=write(folder, End.PLATFORM, platform, name)))
+
+
+def judged(found: Imported) -> Judgement:
+    return judge(found.trace.header, found.trace.events)
+
+
+def another(item: Passed) -> Passed:
+    """The same message as one of another time: its two numbers differ, and the checksum is right."""
+    data = bytearray(item.data)
+    data[6] ^= 0x55
+    data[8] ^= 0x55
+    return replace(item, data=bytes(data))
+
+
+def deeds(judgement: Judgement) -> list[tuple[str, ...]]:
+    return [(deed.effect, *deed.frames) for deed in judgement.line.deeds if deed.effect != "down"]
+
+
+def test_it_tells_what_left_one_end_and_never_reached_the_other(tmp_path: Path) -> None:
+    found = both(tmp_path)
+    assert found.vantage is Vantage.BOTH
+    assert deeds(judged(found)) == [("lost", START)]
+    was = judge(capture(LOST).header, capture(LOST).events)
+    # What the scenario had done at the pile nobody has logged.
+    assert set(judged(found).failed()) <= set(was.failed())
+    assert {"bill.none-unstarted", "bill.times"} <= set(judged(found).failed())
+
+
+def test_it_says_whose_clock_was_off_and_goes_by_the_platforms(tmp_path: Path) -> None:
+    found = both(tmp_path)
+    assert "the pile's clock was 3.5s behind, to within 2" in found.clock
+    at_platform = {raw: ns for ns, way, raw in frames_of(capture(LOST)) if way is Direction.UP}
+    told = {raw: ns for ns, way, raw in frames_of(found.trace) if way is Direction.UP}
+    assert len(told) > 50
+    assert all(abs(ns - at_platform[raw]) <= 25 * MS for raw, ns in told.items())
+
+
+@pytest.mark.parametrize("first", list(End))
+def test_it_takes_the_logs_in_either_order(first: End, tmp_path: Path) -> None:
+    logs = {end: write(tmp_path, end) for end in End}
+    found = load_log(logs[first], Wishes(other=logs[first.other]))
+    assert deeds(judged(found)) == [("lost", START)]
+    assert found.trace.header.source == "pile.log and platform.log"
+
+
+def test_it_keeps_the_lines_of_each_log(tmp_path: Path) -> None:
+    found = both(tmp_path)
+    lines = {
+        (finding.end, finding.line) for row in judged(found).rules for finding in row.findings if row.id == "bill.times"
+    }
+    ((end, line),) = lines
+    text = (tmp_path / f"{end}.log").read_text(encoding="utf-8").splitlines()[line - 1]
+    assert end is End.PILE
+    assert " 01 09 " in text
+
+
+def test_it_counts_what_is_written_down_by_the_second(tmp_path: Path) -> None:
+    def to_the_second(items: list[Passed]) -> list[Passed]:
+        return [replace(item, epoch_ns=item.epoch_ns // S * S) for item in items]
+
+    for pile, platform in ((to_the_second, same), (same, to_the_second), (to_the_second, to_the_second)):
+        found = both(tmp_path, pile, platform)
+        assert deeds(judged(found)) == [("lost", START)]
+        assert found.trace.header.resolution_ns == S
+
+
+def test_it_follows_a_clock_that_was_set_in_between(tmp_path: Path) -> None:
+    items = passed(capture(LOST), End.PILE)
+    middle_ns = items[len(items) // 2].epoch_ns
+
+    def set_ahead(items: list[Passed]) -> list[Passed]:
+        later = middle_ns - OFF_NS
+        return [replace(one, epoch_ns=one.epoch_ns + (HOUR if one.epoch_ns >= later else 0)) for one in items]
+
+    found = both(tmp_path, set_ahead)
+    assert "3.5s behind" in found.clock
+    assert "59m56.5s ahead" in found.clock
+    assert deeds(judged(found)) == [("lost", START)]
+
+
+def test_it_leaves_out_what_one_log_does_not_cover(tmp_path: Path) -> None:
+    begins_ns = passed(capture(LOST), End.PILE)[0].epoch_ns
+
+    def later(items: list[Passed]) -> list[Passed]:
+        return [one for one in items if one.epoch_ns > begins_ns + 3 * MINUTE - OFF_NS]
+
+    found = both(tmp_path, later)
+    assert deeds(judged(found)) == []
+    assert [remark for remark in found.remarks if "of platform.log are left out" in remark]
+
+
+def test_it_finds_the_offset_in_a_sample_of_the_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joined, "FRAMES_SAMPLED", 30)
+    found = both(tmp_path)
+    told = int(found.clock.partition("told by ")[2].split()[0])
+    assert 3 <= told <= 30
+    assert "3.5s behind" in found.clock
+    assert deeds(judged(found)) == [("lost", START)]
+
+
+# Which is which ---------------------------------------------------------------------------------------------------
+
+
+def test_it_takes_a_log_that_does_not_tell_its_end_to_be_of_the_other(tmp_path: Path) -> None:
+    log = write(tmp_path, End.PILE)
+    unmarked = tmp_path / "unmarked.log"
+    items = passed(capture(LOST), End.PLATFORM)
+    unmarked.write_text("\n".join(absolute("上行", "下行")(items, End.PLATFORM)) + "\n", encoding="utf-8")
+    assert open_log(unmarked, Wishes(other=log)).files == {End.PILE: str(log), End.PLATFORM: str(unmarked)}
+    assert deeds(judged(load_log(unmarked, Wishes(other=log)))) == [("lost", START)]
+    other = tmp_path / "other.log"
+    other.write_bytes(unmarked.read_bytes())
+    with pytest.raises(UsageError, match="neither tells at which it was made: --vantage says it of the first"):
+        load_log(unmarked, Wishes(other=other))
+    said = open_log(unmarked, Wishes(other=other, vantage=Vantage.PILE))
+    assert said.files == {End.PILE: str(unmarked), End.PLATFORM: str(other)}
+
+
+def test_it_takes_a_recording_of_one_end(tmp_path: Path) -> None:
+    trace = capture(LOST)
+    kept = [event for event in trace.events if getattr(event, "end", End.PILE) is End.PILE]
+    log = tmp_path / "pile.jsonl"
+    header = trace.header.__class__(
+        start=trace.header.start, protocol="lhc", pile=trace.header.pile, guns=2, ends=(End.PILE,)
+    )
+    log.write_text("".join(f"{line}\n" for line in (encode_header(header), *map(encode_event, kept))), encoding="utf-8")
+    found = load_log(log, Wishes(other=write(tmp_path, End.PLATFORM)))
+    assert "equal, to within" in found.clock
+    assert found.missing == found.trace.header.missing == (Missing.CONNECTIONS,)
+    assert {"Stimulus", "Finish"} <= {type(event).__name__ for event in found.trace.events}
+
+
+def test_it_says_what_cannot_be_joined(tmp_path: Path) -> None:
+    pile = write(tmp_path, End.PILE)
+    with pytest.raises(UsageError, match="expected another log than the first"):
+        load_log(pile, Wishes(other=pile))
+    again = tmp_path / "again.log"
+    again.write_bytes(pile.read_bytes())
+    with pytest.raises(UsageError, match="found two from the pile; --vantage says"):
+        load_log(pile, Wishes(other=again))
+    for alike, said in ((0, "expected two logs of one time, with the bytes"), (9, r"found \d frames of \d+ that")):
+
+        def mostly_others(items: list[Passed], alike: int = alike) -> list[Passed]:
+            return [*items[:alike], *map(another, items[alike:])]
+
+        with pytest.raises(FileError, match=said):
+            load_log(pile, Wishes(other=write(tmp_path, End.PLATFORM, mostly_others)))
+    words = tmp_path / "words.log"
+    words.write_text("03-03 12:36:46.014 后台下发扫码鉴权0x0f,OK;\n" * 3, encoding="utf-8")
+    with pytest.raises(FileError, match="found one that does not hold the bytes of the messages"):
+        load_log(pile, Wishes(other=words))
+
+
+def test_it_takes_the_pile_of_the_one_where_the_other_has_several(tmp_path: Path) -> None:
+    pile = write(tmp_path, End.PILE)
+    platform = write(tmp_path, End.PLATFORM)
+    number = capture(LOST).header.pile.encode().hex(" ").upper()
+    lines = platform.read_text(encoding="utf-8").splitlines()
+    # Two digits that change places leave the checksum as it is.
+    other = number[:-4] + number[-1] + number[-3:-1] + number[-4]
+    others = [line.replace(number, other) for line in lines]
+    platform.write_text("\n".join(one for pair in zip(lines, others, strict=True) for one in pair), encoding="utf-8")
+    for first, second in ((pile, platform), (platform, pile)):
+        found = load_log(first, Wishes(other=second))
+        assert found.trace.header.pile == capture(LOST).header.pile
+        assert deeds(judged(found)) == [("lost", START)]
+
+
+# Clocks -----------------------------------------------------------------------------------------------------------
+
+
+def shared(*ahead: tuple[Direction, int]) -> list[joined._Both]:
+    """Frames of a second each, by how much later the platform has them than the pile."""
+    return [joined._Both(way, at * S, at * S + ahead_ns) for at, (way, ahead_ns) in enumerate(ahead)]
+
+
+UP, DOWN = Direction.UP, Direction.DOWN
+
+
+def test_it_bounds_the_offset_by_both_directions() -> None:
+    # 5 s ahead, 40 ms up and 60 ms down; one that was held for 46 s tells nothing.
+    (offset,) = offsets_of(shared((UP, 5040 * MS), (DOWN, 4940 * MS), (UP, 51 * S), (DOWN, 4900 * MS)), 0, 0)
+    assert (offset.least_ns, offset.most_ns) == (4920 * MS, 5060 * MS)
+    assert offset.words == "4.99s behind, to within 70ms"
+
+
+@pytest.mark.parametrize(("way", "words"), [(UP, "5.06s behind"), (DOWN, "5.02s behind")])
+def test_it_says_where_one_direction_alone_tells(way: Direction, words: str) -> None:
+    (offset,) = offsets_of(shared((way, 5040 * MS)), 0, 0)
+    assert offset.words == f"{words}, by frames of one direction alone: what they need on the line is not known"
+
+
+def test_it_takes_clocks_for_equal_that_may_be() -> None:
+    (offset,) = offsets_of(shared((UP, 40 * MS), (DOWN, -10 * MS)), 0, 0)
+    assert (offset.likely_ns, offset.words) == (0, "equal, to within 60ms")
+
+
+@pytest.mark.parametrize("step", [HOUR, -HOUR])
+def test_it_begins_anew_where_a_clock_was_set(step: int) -> None:
+    before, after = [(UP, 40 * MS), (DOWN, -40 * MS)] * 4, [(UP, step + 40 * MS), (DOWN, step - 40 * MS)] * 4
+    offsets = offsets_of(shared(*before, *after), 0, 0)
+    assert [offset.likely_ns for offset in offsets] == [0, step]
+
+
+def test_it_does_not_believe_one_frame_against_all_others() -> None:
+    usual = [(UP, 40 * MS), (DOWN, -40 * MS)] * 4
+    offsets = offsets_of(shared(*usual, (UP, -HOUR), *usual, (DOWN, HOUR), *usual), 0, 0)
+    assert [offset.likely_ns for offset in offsets] == [0]
+
+
+def test_an_offset_that_nothing_tells_is_none() -> None:
+    assert Offset(0).likely_ns == 0
