@@ -18,10 +18,13 @@ from pilesim.platform.orders import Order
 from pilesim.platform.shadow import Shadow, silence_ns
 from pilesim.trace.decoder import Seen
 from pilesim.trace.events import Missing
+from pilesim.units import S
 from pilesim.wire.dialects import remember
 from pilesim.wire.messages import Alive, GunReport
 from pilesim.wire.protocol import protocol_named
 
+ENDING_NS = 1 * S
+"""A loss of the line that is over with the last log so soon is none."""
 _LOST = frozenset({Anomaly.BILL_LOST, Anomaly.BILL_LOST_OFFLINE})
 
 
@@ -104,7 +107,7 @@ def _gap_words(gaps_ns: list[tuple[int, int]]) -> list[str]:
 
 def _log_row(log: Log, folder: Path, used: str) -> LogRow:
     return LogRow(
-        file=str(log.path.relative_to(folder)) if log.path.is_relative_to(folder) else str(log.path),
+        file=str(log.called.relative_to(folder)) if log.called.is_relative_to(folder) else str(log.called),
         pile=log.pile,
         form=log.form,
         protocol=log.header.protocol,
@@ -200,6 +203,9 @@ class _Watch:
                 ended = False
                 now_ns = max(begun_ns, since)
         long_enough = now_ns - begun_ns > self._limit_ns or down_ns is not None
+        if not ended and now_ns - begun_ns < ENDING_NS:
+            # A log often ends with the connection.
+            return
         if not long_enough or (gun is not None and self._was_off(begun_ns, now_ns)):
             return
         self._drops.append(

@@ -39,6 +39,8 @@ class Log:
     """One log, or one pile's part of it."""
 
     path: Path
+    called: Path
+    """As it is told: masked where its numbers are."""
     wishes: Wishes
     """With the pile that is meant, where it has several."""
     pile: str
@@ -93,6 +95,7 @@ def _surveyed(path: Path, wishes: Wishes) -> Log:
         raise FileError(str(path), None, "expected a log that tells its pile, found no frame with a pile number")
     return Log(
         path=path,
+        called=Path(opened.called),
         wishes=wishes,
         pile=pile,
         form=opened.form,
@@ -222,9 +225,8 @@ class Merged:
                 self.used[number] = "; ".join(parts)
             for other, before in enumerate(self._logs[:number]):
                 if log.rank == before.rank and log.start_ns < before.end_ns and not self._twice[number]:
-                    self.remarks.append(
-                        f"{log.path.name} and {self._logs[other].path.name} overlap and share no frame: taken together"
-                    )
+                    names = f"{log.called.name} and {self._logs[other].called.name}"
+                    self.remarks.append(f"{names} overlap and share no frame: taken together")
         if self._apart_ns > CLOCK_NS:
             self.remarks.append(f"the clocks of its logs are up to {self._apart_ns / S:.1f} s apart")
 

@@ -14,6 +14,7 @@ import re
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum, auto
+from pathlib import PurePath
 from typing import Any
 
 from msgspec.structs import replace
@@ -79,7 +80,7 @@ class Masked:
         self.header = replace(
             header,
             pile=self._masks.field(header.pile, Kind.PILE),
-            source=self._masks.text(header.source),
+            source=self._masks.loose(header.source),
             target=self._masks.text(header.target),
         )
 
@@ -91,6 +92,10 @@ class Masked:
     def text(self, text: str) -> str:
         """What is said of the recording, with its numbers masked."""
         return self._masks.text(text)
+
+    def name(self, path: str) -> str:
+        """A file's name, in which a number may stand that is nowhere in the file."""
+        return str(PurePath(self._masks.text(path)).with_name(self._masks.loose(PurePath(path).name)))
 
     def sentences(self) -> Iterator[str]:
         """What was masked, and what nobody can say of."""

@@ -69,6 +69,21 @@ def test_it_says_which_files_are_no_logs_and_why(folder: Path) -> None:
     assert "pilesim-capture" in why["torn.jsonl"]
 
 
+def test_it_counts_the_same_of_masked_logs_and_tells_no_number(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = folder / f"{PILE}.log"
+    (folder / "both.log").rename(named)
+    plain = judged_in(folder)
+    written_file = tmp_path / "r.json"
+    assert run(["judge", str(folder), "--mask", "--json", str(written_file)]) == 0
+    said = [capsys.readouterr().out, written_file.read_text(encoding="utf-8")]
+    assert [line for text in said for line in text.splitlines() if PILE in line or OTHER in line] == []
+    result = json.loads(said[1])
+    assert [row["charges"] for row in result["by_pile"]] == [row.charges for row in plain.by_pile]
+    assert {log["file"] for pile in result["piles"] for log in pile["logs"]} >= {str(Path("deep", "er", "a.jsonl"))}
+
+
 def test_several_processes_find_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = judged_in(folder)
     monkeypatch.setattr(folders, "FEW_BYTES", 0)

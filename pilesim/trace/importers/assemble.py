@@ -180,7 +180,8 @@ class _Framed:
             events += self._given(self._last_ns[mark], mark, framer.gap(), lines, now_ns=t_ns)
         self._last_ns[mark] = t_ns
         lines.append((len(piece.data), piece.line))
-        events += self._given(t_ns, mark, framer.feed(piece.data, t_ns), lines, now_ns=t_ns)
+        # The silence that ends a frame is looked at above: to the framer all of it is one instant.
+        events += self._given(t_ns, mark, framer.feed(piece.data, 0), lines, now_ns=t_ns)
         return events
 
     def finish(self, t_ns: int) -> list[AnyEvent]:

@@ -190,8 +190,8 @@ def open_log(path: Path, wishes: Wishes, wait: Callable[[], bool] | None = None,
         header=hidden.header,
         events=events(),
         ledger=ledger,
-        names=tuple(map(hidden.text, names)),
-        files={end: hidden.text(name) for end, name in opened.files.items()},
+        names=tuple(map(hidden.name, names)),
+        files={end: hidden.name(name) for end, name in opened.files.items()},
     )
 
 

@@ -146,6 +146,8 @@ _LONGEST_NUMBER = 32
 """Pile, order and account numbers have up to so many digits, and are no bytes where they stand among words."""
 _LEAST_FRAME = 6
 """Bytes: what is shorter is no second frame on a line."""
+COUNTS_LOOKED_AT = 100
+"""So many of the first lines show whether bytes have their count before them."""
 MIDDLES_KEPT = 16
 """Ways of one layout to stand between time and bytes: `TX:`, `RX:`."""
 
@@ -290,11 +292,11 @@ def _pairs(text: str) -> bytes | None:
 
 
 class _Reader:
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, counts: bool = False) -> None:
+        """`counts`: every line of bytes begins with their count."""
         self._ledger = ledger
         self._layout: _Layout | None = None
-        self._counts = True
-        """Every line of bytes so far began with their count."""
+        self._counts = counts
         self._heading: _Heading | None = None
         self._moment: Moment | None = None
         self._mark: Mark = NO_MARK
@@ -359,12 +361,8 @@ class _Reader:
             yield Piece(number, moment, column, self._uncounted(run.data))
 
     def _uncounted(self, data: bytes) -> bytes:
-        """Without their count, where every line so far had one; elsewhere it is a byte like any other."""
-        if len(data) > _LEAST_FRAME:
-            self._counts = self._counts and _is_counted(data)
-            if self._counts:
-                return data[1:]
-        return data
+        """Without their count, where lines have one; elsewhere it is a byte like any other."""
+        return data[1:] if self._counts and len(data) > _LEAST_FRAME else data
 
     def _learn(self, text: str, begin: int, middle: str) -> None:
         """The line had a time, a mark after it, and bytes to its end: others will stand like it."""
@@ -418,7 +416,7 @@ class _Reader:
 
 def read_pieces(source: Source, ledger: Ledger) -> Iterator[Piece]:
     """The pieces of a log, as it is read; what cannot be read goes to `ledger`."""
-    reader = _Reader(ledger)
+    reader = _Reader(ledger, _has_counts(source))
     with source.open() as stream:
         for number, line, cut in stream.lines():
             if cut:
@@ -432,6 +430,13 @@ def read_pieces(source: Source, ledger: Ledger) -> Iterator[Piece]:
             else:
                 yield from reader.take(number, text)
     reader.finish()
+
+
+def _has_counts(source: Source) -> bool:
+    """Whether the first lines of bytes begin with their count, and not all with one byte: that begins frames."""
+    lines = source.head.splitlines()[:COUNTS_LOOKED_AT]
+    found = [piece.data for piece in pieces_of(map(decoded, lines), Ledger()) if len(piece.data) > _LEAST_FRAME]
+    return len({data[0] for data in found}) > 1 and all(map(_is_counted, found))
 
 
 def decoded(line: bytes) -> str:

@@ -38,6 +38,8 @@ from pilesim.trace.events import Chunk, LineDown, LineUp, Missing, Vantage
 from pilesim.trace.importers.imported import LineOrder, Wishes
 from pilesim.units import DAY, HOUR, MINUTE, MS, US, S, parse_world_start_ns
 from pilesim.wire.frame import Direction, End
+from pilesim.wire.messages import Opaque
+from pilesim.wire.protocol import protocol_named
 
 MARKED: dict[str, Render] = {
     "TX RX, full date, spaced": marked("TX", "RX"),
@@ -152,6 +154,29 @@ def test_it_reads_a_frame_that_is_cut_over_two_lines_of_whole_seconds(tmp_path: 
     lines = [f"{at} TX {spaced(first.data[:20])}", f"{later} TX {spaced(first.data[20:])}"]
     found = imported(tmp_path / "a.log", lines)
     assert [raw for _, _, raw in frames_of(found.trace)] == [first.data]
+
+
+def test_a_frame_that_is_cut_over_two_seconds_is_whole_before_its_answer(tmp_path: Path) -> None:
+    first, answer = short(End.PILE)[0], next(item for item in short(End.PILE) if item.direction is Direction.DOWN)
+    at, later = (stamp(first.epoch_ns + ns, digits=0) for ns in (0, S))
+    lines = [f"{at} TX {spaced(first.data[:20])}", f"{later} TX {spaced(first.data[20:])}"]
+    found = imported(tmp_path / "a.log", [*lines, f"{later} RX {spaced(answer.data)}"])
+    chunks = [(event.line, event.data) for event in found.trace.events if isinstance(event, Chunk)]
+    assert chunks == [(1, first.data), (3, answer.data)]
+
+
+def test_it_takes_the_count_of_a_line_off_its_bytes_but_no_byte_that_begins_frames(tmp_path: Path) -> None:
+    counted = [f"TX {len(item.data)} {spaced(item.data)}" for item in short(End.PILE) if len(item.data) < 100]
+    found = imported(tmp_path / "a.log", counted)
+    assert [event.data for event in found.trace.events if isinstance(event, Chunk)] == [
+        item.data for item in short(End.PILE) if len(item.data) < 100
+    ]
+    spoken = protocol_named("ykc-1.6")
+    # 69 bytes, of which the first looks like the count of the 68 that follow it.
+    frame = spoken.session(End.PLATFORM, "44030500040001").build(Opaque(gun=1, number=0x44, data=bytes(61)))
+    assert (len(frame), frame[0]) == (68 + 1, 0x68)
+    found = imported(tmp_path / "b.log", [f"2020-03-11 10:00:0{n}.000 TX {spaced(frame)}" for n in range(3)])
+    assert [event.data for event in found.trace.events if isinstance(event, Chunk)] == [frame] * 3
 
 
 def test_it_takes_two_numbers_and_a_colon_for_no_time_where_no_date_is(tmp_path: Path) -> None:
