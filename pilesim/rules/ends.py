@@ -13,6 +13,7 @@ from pilesim.trace.decoder import Noise, Seen
 from pilesim.trace.events import AnyEvent, Chunk, Header, Impaired, LineDown, LineUp
 from pilesim.units import MINUTE, S
 from pilesim.wire.frame import Direction
+from pilesim.wire.messages import Message
 
 UNDER_WAY_KEPT = 1024
 """Frames of one direction that may be under way at a time."""
@@ -22,6 +23,8 @@ HELD_NS = 5 * S
 """What was under way for so long was held up."""
 ENDING_NS = 5 * S
 """What was sent so shortly before the recording ended may have arrived after it."""
+LOST_KEPT = 3
+"""Frames of one kind that are told where a rule has nothing to judge for want of them."""
 TOLD_KEPT = 64
 """Impairments that are remembered for the frames they were done to."""
 
@@ -43,6 +46,7 @@ class _Sent:
     t_ns: int
     raw: bytes
     title: str
+    kind: type[Message] | None
 
 
 @dataclass(slots=True, eq=False)
@@ -63,6 +67,8 @@ class Ends:
         self.compared = len(set(header.ends)) > 1 and not header.between
         self.gone: list[Gone] = []
         """What was found since somebody last took it from here."""
+        self.lost: dict[type[Message], list[Gone]] = {}
+        """What never arrived, by an impairment on record or without one, by its meaning: the first of each kind."""
         self.cut_ns: deque[int] = deque(maxlen=TOLD_KEPT)
         """The latest losses of the connection that neither end asked for, and that took frames with them."""
         self._ways = {way: _Way(deque(), deque(maxlen=TOLD_KEPT)) for way in Direction}
@@ -93,7 +99,9 @@ class Ends:
             return
         raw = item.decoded.frame.raw
         if item.end is item.direction.sender:
-            way.under_way.append(_Sent(item.t_ns, raw, item.decoded.title))
+            message = item.decoded.message
+            kind = type(message) if message is not None else None
+            way.under_way.append(_Sent(item.t_ns, raw, item.decoded.title, kind))
             if len(way.under_way) > UNDER_WAY_KEPT or item.t_ns - way.under_way[0].t_ns > LOST_NS:
                 self._lost(item.direction, way.under_way.popleft())
             return
@@ -133,6 +141,8 @@ class Ends:
             if event.effect not in ("held", "slowed", "doubled", "reordered"):
                 for sent in [sent for sent in way.under_way if _overlap(sent.raw, event.data)]:
                     way.under_way.remove(sent)
+                    if event.effect == "lost":
+                        self._remember(Gone(sent.t_ns, "lost", event.direction, sent.title), sent.kind)
 
     def _cut(self, down_ns: int) -> None:
         """The connection is over: what was under way on it is lost, by the line unless an end hung up on it."""
@@ -149,8 +159,16 @@ class Ends:
         if self._is_told(way, sent.raw):
             return False
         effect = "corrupted" if sent.t_ns <= way.spoilt_ns <= sent.t_ns + HELD_NS else "lost"
-        self.gone.append(Gone(sent.t_ns, effect, direction, sent.title))
+        gone = Gone(sent.t_ns, effect, direction, sent.title)
+        self.gone.append(gone)
+        self._remember(gone, sent.kind)
         return True
+
+    def _remember(self, gone: Gone, kind: type[Message] | None) -> None:
+        if kind is not None:
+            kept = self.lost.setdefault(kind, [])
+            if len(kept) < LOST_KEPT:
+                kept.append(gone)
 
     @staticmethod
     def _is_told(way: _Way, raw: bytes) -> bool:

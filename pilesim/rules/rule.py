@@ -25,7 +25,7 @@ from pilesim.rules.transit import Transit
 from pilesim.rules.verdict import Blame, Finding, Level, Margin, RuleResult, Verdict
 from pilesim.trace.decoder import Noise, Seen
 from pilesim.trace.events import Header, LineDown, LineUp, Note, Reachable, Stimulus
-from pilesim.units import KWH_DWH, YUAN_MFEN, S, format_duration
+from pilesim.units import KWH_DWH, YUAN_MFEN, S, format_duration, format_since_start
 from pilesim.wire.frame import End
 from pilesim.wire.messages import Message
 from pilesim.wire.protocol import Protocol, protocol_named
@@ -574,7 +574,9 @@ class Rule:
             verdict = Verdict.PASS
         else:
             verdict = Verdict.INCONCLUSIVE
-            reason = "; ".join(self._reasons) or self.blind or f"no trigger: no {self.row.trigger}"
+            reason = (
+                "; ".join(self._reasons) or self.blind or f"no trigger: no {self.row.trigger}{self._lost_by_line()}"
+            )
         if self._remarks:
             reason = "; ".join([*([reason] if reason else []), *(f"noted: {text}" for text in self._remarks)])
         return RuleResult(
@@ -587,6 +589,17 @@ class Rule:
             margin=self._margin(),
             findings=tuple(self._findings),
         )
+
+    def _lost_by_line(self) -> str:
+        """What was to reach the judged end and the rule would have looked at, in words."""
+        gone = [
+            one
+            for kind in self.wants
+            for one in self.scene.ends.lost.get(kind, ())
+            if one.direction.receiver is self.row.judges
+        ]
+        said = ", ".join(f"{one.title} of {format_since_start(one.t_ns)}" for one in gone)
+        return f"; the line has lost {said}" if said else ""
 
     def _margin(self) -> Margin | None:
         if self._tightest is None or not self.limit.unit:

@@ -32,6 +32,22 @@ def test_it_tells_a_frame_that_left_one_end_and_never_reached_the_other() -> Non
     assert not judgement.failed()
 
 
+@pytest.mark.parametrize("impaired", [False, True])
+def test_a_rule_that_has_nothing_to_judge_says_what_the_line_has_lost(impaired: bool) -> None:
+    world = World().wait(10).plug().wait(5).authorise().wait(5)
+    data = world.bytes_of(Start(account="13800000000000001"), Direction.DOWN)
+    world.chunk(data, Direction.DOWN, arrives=False)
+    if impaired:
+        world.events.append(
+            Impaired(t_ns=world.t_ns, impairment="x", effect="lost", direction=Direction.DOWN, data=data)
+        )
+    rules = {row.id: row for row in world.beats(60).judged().rules}
+    assert rules["start.answered"].verdict is Verdict.INCONCLUSIVE
+    assert rules["start.answered"].reason.endswith(f"; the line has lost {START} of t=+20.200s")
+    # To the platform it was never under way.
+    assert "the line has lost" not in rules["platform.waits-for-outcome"].reason
+
+
 def test_it_tells_a_frame_that_was_under_way_for_long() -> None:
     world = World().wait(10).plug().wait(5).authorise().wait(5)
     data = world.bytes_of(Start(account="13800000000000001"), Direction.DOWN)

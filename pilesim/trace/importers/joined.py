@@ -90,8 +90,9 @@ class _Log:
         return self.opened.header.ends[0]
 
     def again(self, opening: Opening) -> _Log:
-        """From its beginning."""
-        return replace(self, opened=opening(self.path, self.wishes, self.told))
+        """From its beginning; what it speaks is known by now."""
+        wishes = self.wishes if self.opened.own else replace(self.wishes, protocol=self.opened.header.protocol)
+        return replace(self, opened=opening(self.path, wishes, self.told))
 
     def placed(self, end: End, opening: Opening) -> _Log:
         """The same as made at `end`."""
@@ -288,8 +289,6 @@ def open_joined(path: Path, wishes: Wishes, opening: Opening, told: Told | None 
 
     def moved() -> Iterator[AnyEvent]:
         logs = [log.again(opening) for log in (pile, platform)]
-        # What is told from here on is what the second reading finds.
-        ledger.parts = tuple((log.path.name, log.opened.ledger) for log in logs)
         streams = {
             log.end: _moved(log, clock.platform_ns if log.end is End.PILE else None, with_acts=log.path == acts.path)
             for log in logs

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
+import msgspec
 import pytest
 from logs import capture, frames_of
-from renderings import Passed, absolute, marked, passed
+from named_recordings import recording
+from renderings import Passed, absolute, at_one_end, marked, passed
 
 from pilesim.errors import FileError, UsageError
 from pilesim.rules.judge import Judgement, judge
+from pilesim.rules.verdict import Blame
 from pilesim.trace.capture import encode_event, encode_header
-from pilesim.trace.events import Missing, Vantage
+from pilesim.trace.events import AnyEvent, Chunk, Finish, LineDown, LineUp, Missing, Trace, Vantage
+from pilesim.trace.exporters.write import export, exporter_of
 from pilesim.trace.importers import joined
 from pilesim.trace.importers.imported import Imported, Wishes
 from pilesim.trace.importers.joined import Offset, offsets_of
@@ -260,3 +264,46 @@ def test_it_does_not_believe_one_frame_against_all_others() -> None:
 
 def test_an_offset_that_nothing_tells_is_none() -> None:
     assert Offset(0).likely_ns == 0
+
+
+# Who is to blame --------------------------------------------------------------------------------------------------
+
+PLAYED = (
+    "bill/backlog",
+    "line/flaps",
+    "line/slow",
+    "line/outage-in-charge",
+    "order/start-lost",
+    "order/stopped-at-pile-offline",
+    "start/stopped-in-start",
+)
+FEW = ("bill/backlog", "line/flaps", "line/slow")
+"""The others are taken where there is time for them."""
+
+
+@pytest.mark.parametrize("cut_ns", [MS, S])
+@pytest.mark.parametrize("scenario", PLAYED)
+def test_neither_end_is_blamed_for_what_a_bad_line_did_between_two_good_ones(
+    scenario: str, cut_ns: int, time_enough: bool, tmp_path: Path
+) -> None:
+    if not time_enough and (scenario not in FEW or (cut_ns == S) is not (scenario == "line/slow")):
+        pytest.skip("a few plays are taken: the others where there is time for many seeds")
+    trace = recording(f"lhc {scenario}")
+    logs = {}
+    for end in End:
+        kept: list[AnyEvent] = []
+        for event in trace.events:
+            if isinstance(event, Chunk | LineUp | LineDown) and event.end is end and getattr(event, "by", "") != "end":
+                late_ns = 2 * S + 400 * MS if end is End.PLATFORM else 0
+                kept.append(msgspec.structs.replace(event, t_ns=(event.t_ns + late_ns) // cut_ns * cut_ns))
+        header = at_one_end(trace, end, lines=False).header
+        header = msgspec.structs.replace(header, resolution_ns=cut_ns if cut_ns == S else 0)
+        logs[end] = tmp_path / f"{end}.log"
+        ended = Trace(header, (*kept, Finish(t_ns=kept[-1].t_ns)))
+        logs[end].write_bytes(export(ended, exporter_of(PurePath("a.log"))).content)
+    found = load_log(logs[End.PILE], Wishes(protocol="lhc", other=logs[End.PLATFORM]))
+    judgement = judged(found)
+    findings = [finding for row in judgement.rules for finding in row.findings]
+    assert [finding for finding in findings if finding.blame not in (Blame.LINE, Blame.CANNOT_TELL)] == []
+    assert [finding for finding in findings if finding.blame is Blame.CANNOT_TELL and not finding.hint] == []
+    assert judgement.line.lost == judge(trace.header, trace.events).line.lost
