@@ -44,6 +44,8 @@ def command(
 ) -> None:
     """Make a scenario of a log: it waits for the other side, and each step names the line that it rests on.
 
+    OTHER is a log of the same pile from the other end of its line.
+
     `pilesim conform FILE --pile sim:NAME` plays it: on the firmware that is suspected it fails as the log does, on
     sim:reference nothing fails.
     """

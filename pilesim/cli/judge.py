@@ -63,7 +63,9 @@ def command(
     """Give the verdict on a recording: the same as the run gave that made it.
 
     LOG is a capture of pilesim's, or any other log of the line's bytes: packets (pcap, pcapng), lines of hex, a serial
-    sniffer's. What such a log is worth and what it does not hold is said first; findings name its lines.
+    sniffer's. What such a log is worth and what it does not hold is said first; findings name its lines. With OTHER, a
+    log of the same pile from the other end of its line, they become one recording at both ends, by which the line can
+    be blamed too.
 
     Of a FOLDER every log in it is read, however deep it lies, and counted as the field counts: successful charges and
     anomalies by firmware, pile and day, and the piles that drop off the line most.

@@ -64,9 +64,9 @@ def command(
 ) -> None:
     """Show a log line by line: time, gap, direction, message, what was done and what became of the line.
 
-    LOG is whatever `pilesim judge` takes. `->` goes up, `<-` down, `**` was done at the pile, `==` became of the line,
-    and a line with a cross is what a rule found. Of a long log, or one that grows, findings come when they are
-    certain, and name their frame.
+    LOG is whatever `pilesim judge` takes, and OTHER a log from the other end of its line. `->` goes up, `<-` down, `**`
+    was done at the pile, `==` became of the line, and a line with a cross is what a rule found. Of a long log, or one
+    that grows, findings come when they are certain, and name their frame.
     """
     out = console()
     wishes = dated(log, wishes)

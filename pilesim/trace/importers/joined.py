@@ -418,11 +418,11 @@ def _worth(pile: _Log, platform: _Log, clock: _PileClock, shared: int) -> str:
     each = ", ".join(f"{log.path.name} {log.opened.ledger.clock}" for log in (pile, platform))
     by = f"told by {shared} frames that both have"
     if len(offsets) == 1:
-        return f"{each}; the pile's clock was {offsets[0].words} ({by}), and the platform's is gone by"
+        return f"{each}; the pile's clock was {offsets[0].words} ({by}); times are the platform's"
     shown = [f"{offset.words} from {format_local(offset.since_ns)} on" for offset in offsets[:OFFSETS_SHOWN]]
     if len(offsets) > OFFSETS_SHOWN:
         shown.append(f"and {len(offsets) - OFFSETS_SHOWN} times more another")
-    return f"{each}; the pile's clock was {'; '.join(shown)} ({by}), and the platform's is gone by"
+    return f"{each}; the pile's clock was {'; '.join(shown)} ({by}); times are the platform's"
 
 
 def _tell_cut(log: _Log, first_ns: int, last_ns: int, begins_ns: int, ends_ns: int, ledger: Ledger) -> None:
