@@ -8,6 +8,7 @@ a mark means is found out elsewhere.
 from __future__ import annotations
 
 import re
+from ast import literal_eval
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -132,6 +133,14 @@ _RUN = re.compile(
 )
 _OFFSET = re.compile(rf"^(?P<indent>\s*)(?P<offset>{_HEX}{{4,8}})(?::\s+|h\s+|\s{{2,}}|\t)(?P<rest>{_HEX}{{2}}.*)$")
 _DUMPED = re.compile(rf"(?:{_HEX}{{2}}){{1,8}}(?:  ?(?:{_HEX}{{2}}){{1,8}})*")
+_BOXED = re.compile(rf"^\s*\|(?P<offset>{_HEX}{{8}})\|\s*(?P<rest>{_HEX}{{2}}(?: {_HEX}{{2}})*)\s*\|")
+"""A line of the dump in a box that Netty writes, which most platforms in Java are made with."""
+_BOX = re.compile(rf"^\s*(?:\+-[-+]*\+|\|(?:\s+{_HEX}){{16}}\s*\|)\s*$")
+"""What is around it."""
+_DECIMALS = re.compile(r"[\[{]\s*(-?\d{1,3}(?:\s*,\s*-?\d{1,3}){11,})\s*[\]}]")
+"""Bytes as numbers, as Java (with a sign) and C# write an array of them."""
+_LITERAL = re.compile(r"""b'(?:[^'\\]|\\.)*'|b"(?:[^"\\]|\\.)*\"""")
+"""Bytes as Python writes them."""
 _ONLY_HEX = re.compile(rf"^\s*(?:(?:0x|\\x)?{_HEX}{{2}}[\s,;:-]*)+$")
 _COUNT = re.compile(
     r"(?:(?:len(?:gth)?|size|长度)\s*[:=]?\s*)?(?<!\d)(?P<count>\d{1,5})(?!\d)\s*(?:bytes?|字节)?", re.IGNORECASE
@@ -159,6 +168,31 @@ def _bytes_of(run: str) -> bytes:
     except ValueError:
         pass
     return bytes.fromhex(_STRIP.sub("", _SINGLE.sub(r"\g<0>".replace(r"\g<0>", r"0\1"), run)))
+
+
+def _as_hex(text: str) -> str:
+    """A line whose bytes stand in another form, with hex in its place."""
+    boxed = _BOXED.match(text)
+    if boxed is not None:
+        return f"{boxed['offset']}  {boxed['rest']}  |"
+    if "b'" in text or 'b"' in text:
+        text = _LITERAL.sub(_of_literal, text)
+    return _DECIMALS.sub(_of_decimals, text)
+
+
+def _of_literal(match: re.Match[str]) -> str:
+    try:
+        data: bytes = literal_eval(match[0])
+    except (ValueError, SyntaxError):
+        return match[0]
+    return data.hex(" ") if len(data) >= _LEAST_FRAME else match[0]
+
+
+def _of_decimals(match: re.Match[str]) -> str:
+    numbers = [int(number) for number in match[1].split(",")]
+    if not all(-128 <= number <= 255 for number in numbers):
+        return match[0]
+    return bytes(number % 256 for number in numbers).hex(" ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +350,9 @@ class _Reader:
     def take(self, number: int, text: str) -> Iterator[Piece]:
         if not text.strip("-=*_# \t") or (self._dump_end >= 0 and _ends_dump(text, self._dump_end)):
             return
+        if _BOX.match(text):
+            return
+        text = _as_hex(text)
         dump = _OFFSET.match(text)
         if dump is not None:
             yield from self._dumped(number, dump)

@@ -202,6 +202,31 @@ def two_columns(items: Sequence[Passed], end: End) -> list[str]:
     ]
 
 
+def signed(data: bytes) -> str:
+    """As Java's `Arrays.toString` has bytes."""
+    return f"[{', '.join(str(byte - 256 if byte > 127 else byte) for byte in data)}]"
+
+
+def netty(items: Sequence[Passed], end: End) -> list[str]:
+    """As Netty's `LoggingHandler` has what was read and written: a dump in a box below each line."""
+    rule = "+--------+-------------------------------------------------+----------------+"
+    head = [
+        "         +-------------------------------------------------+",
+        f"         |{'':2}{'  '.join('0123456789abcdef')} |",
+    ]
+    lines: list[str] = []
+    for item in items:
+        way = "WRITE" if item.direction is end.sends else "READ"
+        lines.append(f"{stamp(item.epoch_ns)} DEBUG - [id: 0x6b2f1a00] {way}: {len(item.data)}B")
+        lines += [*head, rule]
+        for at in range(0, len(item.data), 16):
+            row = item.data[at : at + 16]
+            text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
+            lines.append(f"|{at:08x}| {row.hex(' '):<47} |{text:<16}|")
+        lines.append(rule)
+    return lines
+
+
 # Packets ------------------------------------------------------------------------------------------------------
 
 

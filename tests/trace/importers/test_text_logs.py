@@ -23,7 +23,9 @@ from renderings import (
     jpnevulator,
     listed,
     marked,
+    netty,
     portmon,
+    signed,
     socat,
     solid,
     spaced,
@@ -62,6 +64,9 @@ MARKED: dict[str, Render] = {
     "hexdump -C": dumps,
     "frames cut over lines": cut_over_lines,
     "socat -x": socat,
+    "a box of Netty's": netty,
+    "an array of Java's": marked("write", "received", signed),
+    "bytes of Python's": marked("send", "recv", repr),
 }
 """Forms whose marks are those of whoever made the log."""
 ABSOLUTE: dict[str, Render] = {
