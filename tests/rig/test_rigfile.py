@@ -100,7 +100,7 @@ MISTAKES = [
     ("platform:\n  url: tcp://h:1\n  stop: {http: {url: 'http://h/{volts}'}}", 5, "found {volts} in "),
     ("platform:\n  url: tcp://h:1\n  stop: {http: {url: h, body: '{\"gun\": 1}'}}", 5, "and braces themselves twice"),
     ("guns: 1\nguns: 2", 4, "expected each key once, found 'guns' again"),
-    ("hands: {", 4, "expected YAML: "),
+    ("hands: {", 3, "expected YAML: "),
 ]
 
 
