@@ -89,6 +89,11 @@ MAY_ROUND = ("pilesim.wire.guess", "pilesim.site", "pilesim.trace.importers.pack
 third takes powers of whole numbers."""
 
 
+CONSOLES = "pilesim.cli.console"
+"""Where consoles are made, and whatever shows something is given one: those of rich pass on what they get."""
+RICH_SHOWS = frozenset({"Live", "Progress", "Status", "track"})
+
+
 LOOKED_INTO = (ast.Import, ast.ImportFrom, ast.Call, ast.BinOp, ast.AugAssign, ast.Expr, ast.Constant)
 """The kinds of node that anything here asks about; of a module's nodes that is a third."""
 
@@ -117,6 +122,8 @@ def problems(module: str, source: str) -> list[str]:
     found += [f"{module}:{line} {what}" for line, what in _drawn_otherwise(tree)]
     if not module.startswith(MAY_ROUND):
         found += [f"{module}:{line} {what}" for line, what in _rounded_otherwise(tree)]
+    if module != CONSOLES:
+        found += [f"{module}:{line} {what}" for line, what in _consoles(tree)]
     if package not in MAY_IMPORT:
         found.append(f"{module} lies in no layer")
     if package not in CLOCK_READERS:
@@ -157,6 +164,26 @@ def _chance_and_clock(tree: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
         name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
         if name in ("Random", "SystemRandom") and not node.args:
             yield node.lineno, f"makes a {name} without a seed"
+
+
+def _consoles(tree: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
+    """Where a console is made, or taken from rich, that may pass on what a peer says as it is."""
+    shows = {
+        alias.name
+        for node in tree
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rich.")
+        for alias in node.names
+        if alias.name in RICH_SHOWS
+    }
+    for node in tree:
+        match node:
+            case ast.ImportFrom(module="rich", names=names):
+                yield from ((node.lineno, f"takes {a.name} from rich") for a in names)
+            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), keywords=words):
+                if name in ("Console", "get_console"):
+                    yield node.lineno, f"makes a {name}"
+                elif name in shows and not any(word.arg == "console" for word in words):
+                    yield node.lineno, f"shows a {name} on a console"
 
 
 def _drawn_otherwise(tree: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
@@ -283,6 +310,14 @@ def test_it_has_no_circle_among_the_layers() -> None:
         ("pilesim.pile.meter", "watts = pow(volts, 2)", ":1 takes a power by pow"),
         ("pilesim.pile.meter", "import numpy", "imports numpy"),
         ("pilesim.wire.frame", "import os\nos.urandom(4)", ":2 draws by os.urandom"),
+        ("pilesim.cli.bar", "from rich.console import Console\nConsole(file=sys.stderr)", ":2 makes a Console"),
+        ("pilesim.report.text", "import rich.console\nrich.console.Console()", ":2 makes a Console"),
+        ("pilesim.report.text", "from rich import print", ":1 takes print from rich"),
+        (
+            "pilesim.cli.bar",
+            "from rich.progress import Progress\nProgress()",
+            ":2 shows a Progress on a console",
+        ),
     ],
 )
 def test_it_finds_what_breaks_a_layer(module: str, source: str, problem: str) -> None:
@@ -299,6 +334,8 @@ def test_it_finds_what_breaks_a_layer(module: str, source: str, problem: str) ->
         ("pilesim.wire.fields", "from math import ceil\nhighest = 256**size - 1"),
         ("pilesim.wire.guess", "from math import log"),
         ("pilesim.pile.timeline", "import simpy"),
+        ("pilesim.cli.console", "from rich.console import Console\nConsole()"),
+        ("pilesim.cli.bar", "from rich.progress import Progress\nProgress(console=console(sys.stderr))"),
         ("pilesim.wire.evlink.payloads", "import construct\nfrom pilesim.wire.fields import Layout"),
     ],
 )

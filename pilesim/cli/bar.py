@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from pilesim.cli.console import console
 from pilesim.trace.importers.imported import Wishes
 
 
@@ -23,7 +23,7 @@ def bytes_bar() -> Progress:
         BarColumn(),
         DownloadColumn(),
         TimeRemainingColumn(),
-        console=Console(file=sys.stderr),
+        console=console(sys.stderr),
         disable=not sys.stderr.isatty(),
         transient=True,
     )

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pilesim.cli.console import console
 from pilesim.cli.logs import dated, log_options, print_import
-from pilesim.cli.options import console
 from pilesim.cli.report import writable, write_whole
 from pilesim.reconstruct.bill import Figure, Reckoning, Standing, Unit, reckonings
 from pilesim.reconstruct.case import Choice, chosen_orders

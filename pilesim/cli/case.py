@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from pilesim.cli.console import console
 from pilesim.cli.logs import dated, log_options, print_import
-from pilesim.cli.options import DEFAULT_SEED, console
+from pilesim.cli.options import DEFAULT_SEED
 from pilesim.cli.report import writable, write_whole
 from pilesim.cli.scenarios import rule_ids
 from pilesim.conformance.result import ScenarioResult

@@ -10,9 +10,9 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from pilesim.cli.console import console
 from pilesim.cli.options import (
     clock_rate_option,
-    console,
     impair_option,
     protocol_option,
     scheduler_option,

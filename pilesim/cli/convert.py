@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from pilesim.cli.bar import reading
+from pilesim.cli.console import console
 from pilesim.cli.logs import dated, log_options, print_import
-from pilesim.cli.options import console
 from pilesim.cli.report import write_whole
 from pilesim.report.text import printable
 from pilesim.trace.exporters.write import EXPORTERS, Export, export, exporter_of

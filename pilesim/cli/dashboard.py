@@ -50,7 +50,7 @@ class Dashboard:
         if self._console.is_terminal or now_s - self._lined_s < _LINE_EVERY_S:
             return
         self._lined_s = now_s
-        self._console.print("; ".join(f"{name} {value}" for name, value in self.rows()), soft_wrap=True)
+        self._console.print("; ".join(f"{name} {value}" for name, value in self.rows()), soft_wrap=True, markup=False)
 
     def table(self) -> Table:
         """The figures as they stand."""

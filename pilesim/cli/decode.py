@@ -9,8 +9,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from pilesim.cli.options import console
-from pilesim.cli.visible import visible
+from pilesim.cli.console import console, visible
 from pilesim.errors import UsageError
 from pilesim.report.frames import print_frames
 from pilesim.report.guesses import print_guesses

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from pilesim.cli.options import console, protocol_option
+from pilesim.cli.console import console
+from pilesim.cli.options import protocol_option
 from pilesim.cli.report import writable, write_whole
 from pilesim.errors import UsageError
 from pilesim.report.dissector import dissector_lua

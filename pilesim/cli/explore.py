@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pilesim.cli.options import console, protocol_option, scheduler_option, seed_option
+from pilesim.cli.console import console
+from pilesim.cli.options import protocol_option, scheduler_option, seed_option
 from pilesim.errors import InternalError, UsageError
 from pilesim.explore.draw import Drawing
 from pilesim.explore.explore import CRASHED, Explored, Finding, explore

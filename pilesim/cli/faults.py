@@ -10,7 +10,8 @@ import click
 import msgspec
 from rich.progress import track
 
-from pilesim.cli.options import console, protocol_option, scheduler_option
+from pilesim.cli.console import console
+from pilesim.cli.options import protocol_option, scheduler_option
 from pilesim.cli.scenarios import all_scenarios
 from pilesim.conformance.matrix import FAULTS, Proof, load_proofs, run_cells, shortcomings
 from pilesim.errors import UsageError

@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 
 from pilesim.cli.bar import bytes_bar
+from pilesim.cli.console import console
 from pilesim.cli.logs import dated
-from pilesim.cli.options import console
 from pilesim.cli.report import writable, write_whole
 from pilesim.errors import UsageError
 from pilesim.fleet.folder import files_in, judge_folder

@@ -13,8 +13,8 @@ from rich.console import Console
 
 from pilesim import __version__
 from pilesim.cli.bar import reading
+from pilesim.cli.console import console
 from pilesim.cli.logs import dated, log_options, log_worth, print_import
-from pilesim.cli.options import console
 from pilesim.cli.report import report_options, writable, write_reports, write_whole
 from pilesim.conformance.judged import Recording, judged
 from pilesim.conformance.result import EXIT_CODES, RunResult, ScenarioResult, encode_result, heard_facts

@@ -17,7 +17,8 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from pilesim.cli.options import F, clock_rate_option, console, protocol_option, seed_option
+from pilesim.cli.console import console
+from pilesim.cli.options import F, clock_rate_option, protocol_option, seed_option
 from pilesim.cli.scenarios import one_scenario
 from pilesim.conformance.judged import Recording, judged
 from pilesim.conformance.live import LiveOptions, play_live

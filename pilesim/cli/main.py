@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from pilesim import __version__
-from pilesim.cli.visible import visible
+from pilesim.cli.console import visible
 from pilesim.errors import InternalError, PilesimError
 
 COMMANDS = {

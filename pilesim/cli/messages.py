@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from pilesim.cli.options import console, protocol_option
+from pilesim.cli.console import console
+from pilesim.cli.options import protocol_option
 from pilesim.report.frames import print_catalogue
 from pilesim.wire.protocol import protocol_named
 

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import click
 from rich.markup import escape
 
+from pilesim.cli.console import console
 from pilesim.cli.live import live_options, pile_number_option, play, script_option, told_to_stop
-from pilesim.cli.options import console
 from pilesim.errors import UsageError
 
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import click
 from msgspec.structs import replace
 
-from pilesim.cli.options import F, console
+from pilesim.cli.console import console
+from pilesim.cli.options import F
 from pilesim.conformance.result import RunResult, ScenarioResult, decode_result
 from pilesim.errors import PilesimError, UsageError
 from pilesim.report.text import print_summary

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pilesim.cli.options import clock_rate_option, console, duration
+from pilesim.cli.console import console
+from pilesim.cli.options import clock_rate_option, duration
 from pilesim.conformance.asked import text_in
 from pilesim.conformance.runner import simulated_number
 from pilesim.report.text import printable

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from pilesim.cli.options import console, protocol_option
+from pilesim.cli.console import console
+from pilesim.cli.options import protocol_option
 from pilesim.cli.scenarios import all_scenarios
 from pilesim.conformance.matrix import FAULTS
 from pilesim.contract.contracts import contract_of

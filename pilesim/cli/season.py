@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pilesim.cli.options import console, scheduler_option, seed_option
+from pilesim.cli.console import console
+from pilesim.cli.options import scheduler_option, seed_option
 from pilesim.errors import InternalError, UsageError
 from pilesim.library import season_folder, season_names
 from pilesim.report.season import print_season, print_seasons
@@ -77,7 +77,7 @@ def _progress() -> Progress:
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=Console(file=sys.stderr),
+        console=console(sys.stderr),
         disable=not sys.stderr.isatty(),
         transient=True,
     )

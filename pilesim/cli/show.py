@@ -11,8 +11,8 @@ from pathlib import Path
 
 import click
 
+from pilesim.cli.console import console
 from pilesim.cli.logs import dated, log_options, print_head, print_tail
-from pilesim.cli.options import console
 from pilesim.errors import UsageError
 from pilesim.report.show import Filters, Printer, Shower
 from pilesim.rules.judge import Watch, judge

@@ -22,8 +22,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from pilesim import __version__
+from pilesim.cli.console import console
 from pilesim.cli.dashboard import Dashboard
-from pilesim.cli.options import console
 from pilesim.cli.report import find_capture, without_captures, writable, write_reports, write_whole
 from pilesim.conformance.result import RunResult, ScenarioResult, encode_result, worst
 from pilesim.conformance.runner import simulated_number

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from rich.console import Console
 
-from pilesim.cli.options import DEFAULT_SEED, PLAIN_WIDTH, impairments_said
+from pilesim.cli.console import console
+from pilesim.cli.options import DEFAULT_SEED, impairments_said
 from pilesim.cli.scenarios import rule_ids
 from pilesim.cli.terminal import ConsoleTerminal
 from pilesim.conformance.applicable import acts_asked
@@ -88,7 +88,7 @@ class Session:
 
     def operator(self) -> Terminal:
         """Where a person at a real pile is told what to do, whatever pytest captures."""
-        return ConsoleTerminal(Console(file=_Uncaptured(self._config), highlight=False, width=PLAIN_WIDTH))
+        return ConsoleTerminal(console(_Uncaptured(self._config)))
 
     def check(self) -> None:
         """Look at all that was said. pytest.UsageError says what cannot be meant."""
@@ -182,7 +182,7 @@ def scenario_text(result: ScenarioResult, strict: bool) -> str:
 
 def _text(print_: Any, *arguments: Any) -> str:
     stream = StringIO()
-    print_(Console(file=stream, highlight=False, emoji=False, width=PLAIN_WIDTH), *arguments)
+    print_(console(stream), *arguments)
     return stream.getvalue()
 
 

@@ -1,0 +1,74 @@
+"""The one way to a console: whatever is printed is text, whoever said it.
+
+Owns which characters are shown as escapes, how wide a console is, and what becomes of it when nobody reads. Must not
+know what is printed. Light, since every command imports it.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, TextIO, cast
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+PLAIN_WIDTH = 140
+"""Where there is no terminal, wide enough for the tables."""
+
+_MOVES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Control characters but for tab and line feed, and the marks that turn the direction of what follows."""
+
+
+def visible(text: str) -> str:
+    """`text` with each character that moves a cursor, or turns a line round, as a backslash escape."""
+    return _MOVES.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def console(file: TextIO | None = None, *, lasting: bool = False) -> Console:
+    """Where results go, standard output unless told otherwise; as wide as the terminal, where it is one.
+
+    `lasting`: what is told goes on when its reader does not.
+    """
+    shown = file or sys.stdout
+    # A pile named by a URL may hold `:a:`, which is no emoji.
+    return _Plain(
+        file=cast("TextIO", _Lasting(shown)) if lasting else shown,
+        highlight=False,
+        emoji=False,
+        width=None if shown.isatty() else PLAIN_WIDTH,
+    )
+
+
+class _Plain(Console):
+    """What a peer calls itself moves no cursor and turns no line round, in what is printed or drawn anew."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(visible(segment.text), segment.style)
+
+
+class _Lasting:
+    """A stream for a run that is worth more than its reader: once nobody reads, it says no more and goes on."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._gone = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        self._try(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._try(self._stream.flush)
+
+    def _try(self, say: Callable[[], object]) -> None:
+        if not self._gone:
+            try:
+                say()
+            except (OSError, ValueError):
+                self._gone = True
