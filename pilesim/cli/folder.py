@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from pilesim.cli.bar import bytes_bar
-from pilesim.cli.console import console
+from pilesim.cli.console import console, visible
 from pilesim.cli.logs import dated
 from pilesim.cli.report import writable, write_whole
 from pilesim.errors import UsageError
@@ -49,5 +49,11 @@ def judge_all(folder: Path, wishes: Wishes, *, jobs: int | None, json_file: Path
 def _sheet(result: FleetResult) -> bytes:
     """With a mark by which spreadsheets know UTF-8."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows(csv_rows(result))
+    csv.writer(text, lineterminator="\r\n").writerows(map(_cell, row) for row in csv_rows(result))
     return text.getvalue().encode("utf-8-sig")
+
+
+def _cell(text: str) -> str:
+    """What a pile says of itself, as a spreadsheet takes it for text: it would work out what begins like a formula."""
+    shown = visible(text)
+    return f"'{shown}" if shown.startswith(("=", "+", "-", "@", "\t")) else shown

@@ -17,7 +17,7 @@ import msgspec
 from pilesim.errors import RigError
 from pilesim.link.base import Link
 from pilesim.quantities import Duration
-from pilesim.rig.relay import LOOK_NS, SAID_BYTES, filled, one_line
+from pilesim.rig.relay import LOOK_NS, SAID_BYTES, filled, one_line, why_not
 from pilesim.units import S, format_yuan
 from pilesim.wire.messages import Message
 
@@ -195,8 +195,8 @@ def _tell(name: str, words: list[str], http: Mapping[str, Any] | None, timeout_s
         return
     try:
         done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=False)
-    except OSError as error:
-        raise RigError(f"{name}: the command {words} cannot be run: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        raise RigError(f"{name}: the command {words} cannot be run: {why_not(error)}") from None
     except subprocess.TimeoutExpired as error:
         said = one_line(_text(error.stderr or error.stdout))
         raise RigError(f"{name}: the command {words} has not ended within {timeout_s:g} s: {said}") from None

@@ -58,6 +58,11 @@ def one_line(text: str) -> str:
     return " / ".join(stripped for line in text.splitlines() if (stripped := line.strip())) or "it said nothing"
 
 
+def why_not(error: OSError | ValueError) -> str:
+    """Why a command cannot be run: the system's reason, or that a word, such as one with NUL, cannot be passed."""
+    return getattr(error, "strerror", None) or str(error)
+
+
 def _what(said: IO[bytes]) -> str:
     """What a command has said, its end at least, in one line."""
     size = said.seek(0, os.SEEK_END)
@@ -109,9 +114,9 @@ class Relay:
         said = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
         try:
             process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             said.close()
-            raise RigError(f"{kind}: the command {words} cannot be run: {error.strerror}") from None
+            raise RigError(f"{kind}: the command {words} cannot be run: {why_not(error)}") from None
         until_ns = now_ns + int(timeout_ns * self._rate)
         running = _Running(kind, gun, dict(detail), now_ns, until_ns, words, process, said)
         running.act = Act(kind, gun, running.detail, lambda t_ns: _done(running, t_ns))

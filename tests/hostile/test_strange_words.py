@@ -5,15 +5,35 @@ Strings against outputs: each string stands where a pile's number, its firmware,
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
+import select
+import sys
+import time
+import urllib.request
+from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from pilesim.cli.bar import bytes_bar
+from pilesim.cli.console import console
+from pilesim.cli.dashboard import Dashboard
 from pilesim.cli.main import run
+from pilesim.cli.metrics import served
+from pilesim.cli.terminal import ConsoleTerminal
+from pilesim.conformance.judged import judged
+from pilesim.errors import RigError
+from pilesim.pytest_plugin.items import scenario_text
+from pilesim.report.timeline import Teller, print_entry
+from pilesim.rig.desk import ApiDesk, Call, PlatformApi
+from pilesim.site.figures import Figures
+from pilesim.trace.importers.imported import Wishes
+from pilesim.trace.importers.load import load_log
 from pilesim.wire.evlink.envelope import xor_of
 
 STRANGE = {
@@ -26,10 +46,12 @@ STRANGE = {
     "path": "../../../etc/x",
     "shell": "$(x);`x`|x&x",
     "bidi": "\u202ex\u2066",
+    "formula": "=1+1",
 }
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\u202a-\u202e\u2066-\u2069]")
 OUTPUTS: dict[str, tuple[str, ...]] = {
     "judge": ("judge", "{log}", "--html", "{out}.html", "--json", "{out}.json", "--junit", "{out}.xml"),
+    "folder": ("judge", "{folder}", "--csv", "{out}.csv", "--json", "{out}.json"),
     "show": ("show", "{log}"),
     "bill": ("bill", "{log}", "--all", "--json", "{out}.json"),
     "case": ("case", "{log}", "-o", "{out}.yaml"),
@@ -66,7 +88,8 @@ def written(folder: Path, text: str) -> Path:
         for end in ("pile", "platform")
     ]
     events.append({"event": "note", "t_ns": 20 * 10**9, "text": text})
-    path = folder / "strange.jsonl"
+    path = folder / "strange" / "strange.jsonl"
+    path.parent.mkdir()
     path.write_text("".join(json.dumps(line) + "\n" for line in (header, *events)), encoding="utf-8")
     return path
 
@@ -90,15 +113,14 @@ def test_it_is_text_wherever_it_comes_out(
     text = STRANGE[which]
     log, out = written(tmp_path, text), tmp_path / "out"
     bytes_of = b"".join(log_of(text)).hex()
-    code = run([word.format(log=log, out=out, hex=bytes_of) for word in OUTPUTS[output]])
+    code = run([word.format(log=log, folder=log.parent, out=out, hex=bytes_of) for word in OUTPUTS[output]])
     said = capsys.readouterr()
     assert code in (0, 1, 2, 5), said.err
     assert "Traceback" not in said.err
     assert not CONTROL.search(said.out + said.err), repr(CONTROL.search(said.out + said.err))
-    for path in tmp_path.rglob("*"):
-        assert path == log or path.name.startswith("out."), path
-        if path == log:
-            continue
+    for path in {*tmp_path.rglob("*")} - {log, log.parent}:
+        assert path.parent == tmp_path
+        assert path.name.startswith("out."), path
         content = path.read_text(encoding="utf-8")
         match path.suffix:
             case ".html":
@@ -110,4 +132,97 @@ def test_it_is_text_wherever_it_comes_out(
                 ElementTree.fromstring(content)
             case ".json" if content:
                 json.loads(content)
+            case ".csv":
+                rows = [*csv.reader(io.StringIO(content.removeprefix("\ufeff"), newline=""))]
+                assert {len(row) for row in rows} == {len(rows[0])}
+                assert not any(cell.startswith(("=", "+", "-", "@", "\t")) for row in rows for cell in row)
+                content = content.replace("\r\n", "\n")
         assert not re.search("[\x00-\x08\x0b-\x1f]", content), path
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def assert_text(said: str) -> None:
+    assert said
+    assert not CONTROL.search(said), repr(CONTROL.search(said))
+
+
+@pytest.mark.parametrize("text", STRANGE.values(), ids=STRANGE)
+def test_it_is_text_in_a_view_of_a_line_that_lives(text: str, tmp_path: Path) -> None:
+    trace = load_log(written(tmp_path, text), Wishes()).trace
+    teller, said = Teller("lhc", 0, None), io.StringIO()
+    for event in trace.events:
+        for entry in teller.tell(event):
+            print_entry(console(said), entry)
+    assert_text(said.getvalue())
+
+
+@pytest.mark.parametrize("text", STRANGE.values(), ids=STRANGE)
+def test_it_is_text_where_pytest_tells_it(text: str, tmp_path: Path) -> None:
+    trace = load_log(written(tmp_path, text), Wishes()).trace
+    result = judged(trace, title=text, file=text, strict=False, repeat=text)
+    assert_text(scenario_text(result, strict=True))
+    prompts = io.StringIO()
+    ConsoleTerminal(console(prompts)).tell(text)
+    assert_text(prompts.getvalue())
+
+
+@pytest.mark.parametrize("text", STRANGE.values(), ids=STRANGE)
+def test_it_is_text_among_the_figures_of_a_site(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pilesim.cli.dashboard._LINE_EVERY_S", 0)
+    figures = Figures(piles=1, last_failure=text, visits=Counter({text: 1}), findings=Counter({text: 1}))
+    lines, terminal = io.StringIO(), Terminal()
+    Dashboard(console(lines), figures).tick()
+    assert_text(lines.getvalue())
+    with Dashboard(console(terminal), figures).shown():
+        pass
+    # A table that is drawn anew moves the cursor by itself.
+    drawn = re.sub(r"\x1b\[[?\d;]*[A-Za-z]", "", terminal.getvalue()).replace("\r", "")
+    assert "last failure" in drawn
+    assert_text(drawn)
+
+
+def test_it_is_a_label_among_the_figures_for_prometheus() -> None:
+    parser = pytest.importorskip("prometheus_client.parser")
+    figures = Figures(piles=1, last_failure="".join(STRANGE.values()), findings=Counter(STRANGE.values()))
+    with served(figures, 0) as url, urllib.request.urlopen(url) as answer:
+        families = [*parser.text_string_to_metric_families(answer.read().decode())]
+    labels = [sample.labels["rule"] for family in families for sample in family.samples if "rule" in sample.labels]
+    assert sorted(labels) == sorted(STRANGE.values())
+
+
+def test_it_is_text_beside_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    for text in STRANGE.values():
+        terminal = Terminal()
+        monkeypatch.setattr(sys, "stderr", terminal)
+        with bytes_bar() as bar:
+            bar.add_task(text, total=1)
+        drawn = re.sub(r"\x1b\[[?\d;]*[A-Za-z]", "", terminal.getvalue()).replace("\r", "")
+        assert_text(drawn)
+
+
+WRITES = "import json, sys; open(sys.argv[1], 'w').write(json.dumps(sys.argv[2:]))"
+
+
+@pytest.mark.parametrize("text", STRANGE.values(), ids=STRANGE)
+def test_it_is_one_word_of_a_command_of_the_rigs(text: str, tmp_path: Path) -> None:
+    out = tmp_path / "words"
+    words = (sys.executable, "-c", WRITES, str(out), "{pile}", "{order}", "a{account}b")
+    desk = ApiDesk(PlatformApi(url="tcp://127.0.0.1:1", authorise=Call(command=words)), pile=text, clock_rate=1)
+    try:
+        desk.authorise(0, 1, text, 1, text)
+        deadline = time.monotonic() + 40
+        if "\0" in text:
+            with pytest.raises(RigError, match="cannot be run: embedded null byte"):
+                while time.monotonic() < deadline:
+                    desk.step(0)
+            return
+        while not desk.step(0):
+            assert time.monotonic() < deadline
+            select.select([], [], [], 0.005)
+        assert json.loads(out.read_text()) == [text, text, f"a{text}b"]
+    finally:
+        desk.close()
