@@ -185,7 +185,7 @@ def _tell(name: str, words: list[str], http: Mapping[str, Any] | None, timeout_s
                 timeout=timeout_s,
                 **({"json": http["json"]} if content is None else {"content": content}),
             )
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeEncodeError) as error:
             why = str(error) or type(error).__name__
             raise RigError(f"{name}: {http['method']} {http['url']}: {why}") from None
         if reply.is_error:

@@ -30,7 +30,7 @@ from pilesim.conformance.judged import judged
 from pilesim.errors import RigError
 from pilesim.pytest_plugin.items import scenario_text
 from pilesim.report.timeline import Teller, print_entry
-from pilesim.rig.desk import ApiDesk, Call, PlatformApi
+from pilesim.rig.desk import ApiDesk, Call, HttpCall, PlatformApi
 from pilesim.site.figures import Figures
 from pilesim.trace.importers.imported import Wishes
 from pilesim.trace.importers.load import load_log
@@ -207,22 +207,33 @@ def test_it_is_text_beside_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
 WRITES = "import json, sys; open(sys.argv[1], 'w').write(json.dumps(sys.argv[2:]))"
 
 
+def told(desk: ApiDesk, text: str) -> None:
+    """Have the platform told of `text`, and wait until it is; RigError where it cannot be."""
+    deadline = time.monotonic() + 40
+    try:
+        desk.authorise(0, 1, text, 1, text)
+        while not desk.step(0):
+            assert time.monotonic() < deadline
+            select.select([], [], [], 0.005)
+    finally:
+        desk.close()
+
+
 @pytest.mark.parametrize("text", STRANGE.values(), ids=STRANGE)
 def test_it_is_one_word_of_a_command_of_the_rigs(text: str, tmp_path: Path) -> None:
     out = tmp_path / "words"
     words = (sys.executable, "-c", WRITES, str(out), "{pile}", "{order}", "a{account}b")
     desk = ApiDesk(PlatformApi(url="tcp://127.0.0.1:1", authorise=Call(command=words)), pile=text, clock_rate=1)
-    try:
-        desk.authorise(0, 1, text, 1, text)
-        deadline = time.monotonic() + 40
-        if "\0" in text:
-            with pytest.raises(RigError, match="cannot be run: embedded null byte"):
-                while time.monotonic() < deadline:
-                    desk.step(0)
-            return
-        while not desk.step(0):
-            assert time.monotonic() < deadline
-            select.select([], [], [], 0.005)
+    if "\0" in text:
+        with pytest.raises(RigError, match="cannot be run: embedded null byte"):
+            told(desk, text)
+    else:
+        told(desk, text)
         assert json.loads(out.read_text()) == [text, text, f"a{text}b"]
-    finally:
-        desk.close()
+
+
+def test_what_no_header_can_carry_is_the_rigs_failure() -> None:
+    call = HttpCall(url="http://127.0.0.1:9/", headers={"account": "{account}"})
+    desk = ApiDesk(PlatformApi(url="tcp://127.0.0.1:1", authorise=Call(http=call)), pile="", clock_rate=1)
+    with pytest.raises(RigError, match="'ascii' codec"):
+        told(desk, "\u9a7f")
