@@ -19,8 +19,9 @@ from pilesim.cli.options import F
 from pilesim.conformance.result import RunResult, ScenarioResult, decode_result
 from pilesim.errors import PilesimError, UsageError
 from pilesim.report.text import print_summary
-from pilesim.trace.capture import read_capture
 from pilesim.trace.events import Trace
+from pilesim.trace.importers.imported import Wishes
+from pilesim.trace.importers.load import load_log
 
 if TYPE_CHECKING:
     from pilesim.report.html import Find
@@ -109,11 +110,7 @@ def find_capture(result: ScenarioResult, beside: Path | None = None) -> Trace | 
 
 def read_trace(path: Path) -> Trace:
     """The recording in a file; UsageError says what is wrong with it."""
-    try:
-        with path.open(encoding="utf-8", newline="\n") as stream:
-            return read_capture(stream, str(path))
-    except OSError as error:
-        raise UsageError(f"{path}: expected a capture: {error.strerror}") from None
+    return load_log(path, Wishes(form="capture")).trace
 
 
 def writable(*paths: Path | None) -> None:

@@ -30,6 +30,8 @@ from pilesim.trace.events import (
     Reachable,
     Stimulus,
 )
+from pilesim.trace.importers.imported import Wishes
+from pilesim.trace.importers.load import load_log
 from pilesim.trace.recorder import Recorder
 from pilesim.wire.frame import Direction, End
 
@@ -218,3 +220,12 @@ def test_it_does_not_let_time_go_back() -> None:
     recorder.record(EVENTS[-1])
     with pytest.raises(InternalError, match="after one at 10 ns"):
         recorder.record(EVENTS[0])
+
+
+def test_it_reads_a_file_up_to_where_it_broke_off_in_the_middle_of_a_character(tmp_path: Path) -> None:
+    told = encode_event(Note(t_ns=9, text="\u9a7f\u7ad9")).encode()
+    for at in range(told.index(b"\xe9"), len(told)):
+        path = tmp_path / "a.jsonl"
+        path.write_bytes("".join(GOOD).encode() + told[:at])
+        events = load_log(path, Wishes(form="capture")).trace.events
+        assert events[-1] == Note(t_ns=EVENTS[-1].t_ns, text=BROKEN_OFF)

@@ -67,7 +67,8 @@ def _text_lines(source: Source) -> Iterator[str]:
         for number, line, cut in stream.lines():
             if cut:
                 raise source.error(number, f"expected a line of at most {LINE_BYTES} bytes, found a longer one")
-            yield line.decode("utf-8")
+            # A line that was cut off may end within a character.
+            yield line.decode("utf-8", "strict" if line.endswith(b"\n") else "replace")
 
 
 def _is_packets(source: Source, wishes: Wishes) -> int:
