@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import dask
@@ -15,6 +15,7 @@ import msgspec
 import pytest
 from distributed import Client, LocalCluster
 from enough import has_time
+from shares import doubled, failing, killing, protocol_and
 
 from pilesim.conformance.matrix import load_proofs, run_cells
 from pilesim.conformance.runner import REFERENCE_PLATFORM, Options, run_all
@@ -26,8 +27,8 @@ from pilesim.library import scenario_folder
 from pilesim.rig.targets import parse_target
 from pilesim.rules.table import RULES
 from pilesim.scenario.scenario import load_scenarios
-from pilesim.season.fixture import load_season
-from pilesim.season.play import play_season, season_contract
+from pilesim.season.fixture import Season, load_season
+from pilesim.season.play import Outcome, play_season, season_contract
 from pilesim.spread import hired
 from pilesim.wire.dialects import travelling
 from pilesim.wire.frame import End
@@ -37,14 +38,18 @@ pytestmark = [pytest.mark.realtime, pytest.mark.timeout(180)]
 
 PROCESSES = "processes"
 CLUSTER = "cluster"
-EVERYWHERE = pytest.mark.parametrize("where", [PROCESSES, CLUSTER])
-"""How each of them hands out shares and does without a lost worker."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """What is spread does not know over what it is: for a change one of the two is enough."""
-    if "anywhere" in metafunc.fixturenames:
-        metafunc.parametrize("anywhere", [CLUSTER, PROCESSES] if has_time(metafunc.config) else [CLUSTER])
+    """`crew_at`: both, each of which has its own way to hand out shares and to do without a lost worker; `some_crew`:
+    of what does not know over what it is spread, one where there is no time for both.
+
+    By module, so that all over processes comes first: beside the threads of a cluster each process would be a Python
+    that starts anew.
+    """
+    if "where" in metafunc.fixturenames:
+        both = "crew_at" in metafunc.fixturenames or has_time(metafunc.config)
+        metafunc.parametrize("where", [PROCESSES, CLUSTER] if both else [CLUSTER], scope="module")
 
 
 @pytest.fixture(scope="module")
@@ -78,39 +83,22 @@ def scheduler(cluster: LocalCluster) -> str:
     return str(cluster.scheduler_address)
 
 
-@pytest.fixture
-def crew_at(where: str, request: pytest.FixtureRequest) -> tuple[int, str]:
-    """Jobs and scheduler, as `hired` takes them."""
+def crew_of(where: str, request: pytest.FixtureRequest) -> tuple[int, str]:
     return (2, "") if where == PROCESSES else (1, request.getfixturevalue("scheduler"))
 
 
 @pytest.fixture
-def some_crew(anywhere: str, request: pytest.FixtureRequest) -> tuple[int, str]:
-    """The same, of one of the two."""
-    return (2, "") if anywhere == PROCESSES else (1, request.getfixturevalue("scheduler"))
+def crew_at(where: str, request: pytest.FixtureRequest) -> tuple[int, str]:
+    """Jobs and scheduler, as `hired` takes them."""
+    return crew_of(where, request)
 
 
-def doubled(number: int) -> int:
-    return 2 * number
+@pytest.fixture
+def some_crew(where: str, request: pytest.FixtureRequest) -> tuple[int, str]:
+    """The same."""
+    return crew_of(where, request)
 
 
-def killing(places: Path, times: int, number: int) -> int:
-    """Twice `number`; but share 3 ends the process that does it, the first so many times."""
-    if number == 3:
-        for time in range(times):
-            try:
-                (places / str(time)).touch(exist_ok=False)
-            except FileExistsError:
-                continue
-            os.kill(os.getpid(), signal.SIGKILL)
-    return 2 * number
-
-
-def failing(number: int) -> int:
-    raise FileError("a.yaml", number, "expected a word")
-
-
-@EVERYWHERE
 def test_it_gives_each_share_once_and_in_order_where_that_is_asked(crew_at: tuple[int, str]) -> None:
     with hired(*crew_at) as crew:
         assert sorted(crew.done(doubled, range(20))) == [(n, 2 * n) for n in range(20)]
@@ -118,7 +106,6 @@ def test_it_gives_each_share_once_and_in_order_where_that_is_asked(crew_at: tupl
         assert list(crew.in_order(doubled, [])) == []
 
 
-@EVERYWHERE
 def test_it_does_the_share_of_a_killed_worker_again(crew_at: tuple[int, str], tmp_path: Path) -> None:
     with hired(*crew_at) as crew:
         assert list(crew.in_order(partial(killing, tmp_path, 1), range(12))) == [2 * n for n in range(12)]
@@ -126,7 +113,6 @@ def test_it_does_the_share_of_a_killed_worker_again(crew_at: tuple[int, str], tm
         assert list(crew.in_order(doubled, range(4))) == [0, 2, 4, 6]
 
 
-@EVERYWHERE
 def test_it_names_the_share_that_takes_worker_after_worker_with_it(crew_at: tuple[int, str], tmp_path: Path) -> None:
     with (
         hired(*crew_at) as crew,
@@ -176,9 +162,15 @@ SCENARIOS = load_scenarios(scenario_folder(), [row.id for row in RULES])
 OWN = Options(target=REFERENCE_PLATFORM, protocol="lhc", seed=1)
 
 
-@EVERYWHERE
-def test_a_season_comes_out_the_same_with_a_worker_killed_in_its_middle(crew_at: tuple[int, str]) -> None:
+@cache
+def few_piles() -> tuple[Season, tuple[Outcome, ...]]:
+    """A small season, and how it comes out in one process."""
     few = load_season(SEASON, "few.yaml", season_contract())
+    return few, play_season(few, seed=3, charges=24)
+
+
+def test_a_season_comes_out_the_same_with_a_worker_killed_in_its_middle(crew_at: tuple[int, str]) -> None:
+    few, alone = few_piles()
     jobs, scheduler = crew_at
     killed: list[int] = []
 
@@ -190,7 +182,7 @@ def test_a_season_comes_out_the_same_with_a_worker_killed_in_its_middle(crew_at:
     spread = play_season(few, seed=3, charges=24, jobs=jobs, scheduler=scheduler, charged=kill_one)
     assert killed
     assert len(spread) == 4
-    assert spread == play_season(few, seed=3, charges=24)
+    assert spread == alone
 
 
 def a_worker(scheduler: str) -> int:
@@ -237,15 +229,11 @@ def test_a_real_line_is_not_spread() -> None:
         run_all([SCENARIOS["order/short"]], real, scheduler="tcp://127.0.0.1:9")
 
 
-def beats(protocol: str, number: int) -> tuple[str, int]:
-    return protocol_named(protocol).name, number
-
-
 def test_a_dialect_travels_as_text(some_crew: tuple[int, str], tmp_path: Path) -> None:
     file = tmp_path / f"{some_crew[0]}.yaml"
     file.write_text(f"protocol: lhc\nname: travelling{some_crew[0]}\ntitle: T\n")
     name = protocol_named(str(file)).name
-    by_file, by_name = (travelling(partial(beats, each), each) for each in (str(file), name))
+    by_file, by_name = (travelling(partial(protocol_and, each), each) for each in (str(file), name))
     file.unlink()
     with hired(*some_crew) as crew:
         assert list(crew.in_order(by_file, [1, 2])) == list(crew.in_order(by_name, [1, 2])) == [(name, 1), (name, 2)]
