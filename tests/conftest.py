@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from collections import Counter
 
 import pytest
 from enough import has_time, profile_of
@@ -33,6 +35,28 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("reference_seed", range(1, seeds + 1) if has_time(metafunc.config) else [1])
     if "second_seed" in metafunc.fixturenames:
         metafunc.parametrize("second_seed", range(1, SEEDS_OF_SECOND + 1) if has_time(metafunc.config) else [1])
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of a sweep `one_in(n)` the first and each nth after it, where there is no time for all."""
+    if has_time(config):
+        return
+    counted: Counter[str] = Counter()
+    due: list[pytest.Item] = []
+    others: list[pytest.Item] = []
+    for item in items:
+        marker = item.get_closest_marker("one_in")
+        sweep = item.nodeid.partition("[")[0]
+        (others if marker is not None and counted[sweep] % marker.args[0] else due).append(item)
+        counted[sweep] += 1
+    items[:] = due
+    config.hook.pytest_deselected(items=others)
+
+
+def pytest_collection_finish() -> None:
+    """What is there now stays until the end: the collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 SEEDS_OF_CI = 20
-SHARES = {"all": 100, "a quarter": 25}
+SHARES = {"all": 100, "a tenth": 10}
 """Of a hundred examples, by profile."""
 
 # No test asserts on time, and a busy machine takes as long as it takes.
@@ -24,7 +24,7 @@ def has_time(config: pytest.Config) -> bool:
 
 
 def profile_of(config: pytest.Config) -> str:
-    return "all" if has_time(config) else "a quarter"
+    return "all" if has_time(config) else "a tenth"
 
 
 def examples(most: int) -> settings:

@@ -51,6 +51,7 @@ def test_each_fault_takes_effect_and_is_caught_by_a_rule_that_it_names(proof: Pr
     caught(proof, matrix_seed, DEFAULT_PROTOCOL)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("proof", shown(YKC), ids=lambda proof: proof.name)
 def test_each_fault_is_caught_in_the_second_protocol_too(proof: Proof, second_seed: int, time_enough: bool) -> None:
     for name in proof.shown:
@@ -89,6 +90,7 @@ def test_the_reference_fails_nothing_and_leaves_no_named_rule_unproven(
     unfailing(scenario, DEFAULT_PROTOCOL, reference_seed, time_enough)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_the_reference_fails_nothing_in_the_second_protocol(scenario: str, second_seed: int, time_enough: bool) -> None:
     unfailing(scenario, YKC, second_seed, time_enough)

@@ -41,6 +41,7 @@ def python_named(version: str) -> str:
     return python
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("hash_seed", ["1", "4294967295"])
 def test_it_records_the_same_in_another_process_with_another_hash_seed(reference: bytes, hash_seed: str) -> None:
     assert said(sys.executable, hash_seed) == reference

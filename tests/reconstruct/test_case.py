@@ -75,10 +75,12 @@ def test_it_shows_a_field_case_again_from_a_whole_recording(whole_case: str) -> 
     assert_shown_again(made(run(whole_case, suspect(whole_case)).trace), whole_case)
 
 
+@pytest.mark.one_in(2)
 def test_it_shows_a_field_case_again_from_what_the_platform_saw(field_case: str) -> None:
     assert_shown_again(made(at_the_platform(run(field_case, suspect(field_case)).trace)), field_case)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("scenario", ["order/start-lost", "order/start-delayed", "bill/stale", "stop/then-idle"])
 def test_it_shows_a_field_case_again_from_lines_of_hex(scenario: str, tmp_path: Path) -> None:
     log = tmp_path / "field.log"

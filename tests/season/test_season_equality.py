@@ -36,6 +36,7 @@ NEW_CODES = (
 )
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("text", SEASONS)
 def test_it_finds_in_the_ledger_just_what_was_done_order_by_order(text: str) -> None:
     outcomes = played(text)
@@ -206,6 +207,7 @@ def test_it_notices_a_code_that_is_missing_where_it_can_be_told(text: str, code:
     assert [d.what for d in differences(spoilt)] == ["codes"]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(("text", "code"), NEW_CODES)
 def test_it_notices_a_ledger_that_never_marks_a_code(text: str, code: Anomaly, monkeypatch: pytest.MonkeyPatch) -> None:
     marked = ledger._marked

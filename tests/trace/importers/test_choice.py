@@ -101,6 +101,7 @@ def alike(header: Header, log: Header) -> Header:
     return replace(header, source=log.source, missing=log.missing, vantage=log.vantage)
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("end", End)
 @pytest.mark.parametrize("name", CAPTURES)
 def test_a_log_is_judged_as_the_recording_that_it_was_made_from(name: str, end: End, tmp_path: Path) -> None:
@@ -134,6 +135,7 @@ def halves(items: list[Passed], part: str) -> list[Passed]:
     return items
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("part", ["all", "up only", "down only", "from the middle", "from the first third"])
 @pytest.mark.parametrize("dress", ["to the ns", "to the second", "without times", "packets"])
 @pytest.mark.parametrize("name", REFERENCE)

@@ -110,6 +110,7 @@ WAYS_AT_ONCE = 4
 """For a change it is enough to look at each play in every fourth way, each play beginning with another."""
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.timeout(LONGEST_S)
 @pytest.mark.parametrize(("protocol", "name"), PLAYED)
 def test_it_fails_the_reference_in_nothing_by_what_one_end_has_recorded(

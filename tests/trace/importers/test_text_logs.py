@@ -81,6 +81,7 @@ ABSOLUTE: dict[str, Render] = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("end", End)
 @pytest.mark.parametrize("form", MARKED)
 def test_it_reads_a_log_of_either_end_and_tells_which_it_is(form: str, end: End, tmp_path: Path) -> None:
