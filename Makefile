@@ -7,31 +7,33 @@ STAMP := $(VENV)/installed
 # Seeds that each fault is taken through.
 SEEDS ?= 3
 
-.PHONY: conform test lint types unit bench fuzz soak pythons captures clean
+.PHONY: conform test lint types unit realtime bench fuzz soak pythons captures clean
 
 conform: $(STAMP)
 	$(BIN)/pilesim conform
 
-# Side by side: of two processors the types take one.
+# All side by side: what plays in real time waits most of the time, and the rest fills the time that it waits.
 test: $(STAMP)
-	$(MAKE) --no-print-directory --jobs=3 lint types unit
+	$(MAKE) --no-print-directory --jobs=4 realtime unit lint types
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
 types: $(STAMP)
-	$(BIN)/mypy
+	$(BEHIND) $(BIN)/mypy
 
-# What plays in real time comes last, and two at once: it waits most of the time, and wants a processor at once when it
-# does not, else a deadline is missed that nobody is to blame for. Files go to the processes in the order in which they
-# are named or lie: the longest come first, else one of them is left for the end. Tests start many a Python, and each
-# reads what an earlier one has compiled.
-unit: export PYTHONDONTWRITEBYTECODE =
+# What plays in real time wants a processor at once when it does not wait, else a deadline is missed that nobody is to
+# blame for: the rest stands behind it, and it plays two at once and no more. Files go to the processes in the order in
+# which they are named or lie: the longest come first, else one of them is left for the end. Tests start many a Python,
+# and each reads what an earlier one has compiled.
+BEHIND := nice -n 5
+PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder --seeds $(SEEDS)
+unit realtime: export PYTHONDONTWRITEBYTECODE =
 unit: $(STAMP)
-	$(BIN)/pytest -m "not realtime" --numprocesses auto --dist loadfile --no-loadscope-reorder --seeds $(SEEDS)
-	$(BIN)/pytest -m realtime --numprocesses 2 --dist loadfile --no-loadscope-reorder --seeds $(SEEDS) \
-		$$(grep -rl --include='test_*.py' mark.realtime tests/firmware tests/site tests)
+	$(BEHIND) $(PYTEST) -m "not realtime" --numprocesses auto
+realtime: $(STAMP)
+	$(PYTEST) -m realtime --numprocesses 2 $$(grep -rl --include='test_*.py' mark.realtime tests/firmware tests/site tests)
 
 # Figures for people, of this machine: nothing in them can fail. All of them are written to a file too.
 BENCH ?= bench.json

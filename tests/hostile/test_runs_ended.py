@@ -42,8 +42,8 @@ TAP = ("tap", "tcp-listen://127.0.0.1:0", "tcp://127.0.0.1:9", "--capture", "kep
 PILE = ("pile", "pty:", "--capture", "kept.jsonl")
 LIVE = {"platform": PLATFORM, "tap": TAP, "pile": PILE}
 CONFORM = ("conform", "order/short", "--pile", "sim:reference?link=tcp", "--captures", "kept")
-SUITE = ("conform", "--captures", "kept")
-"""All of it, which no machine is through with before it is ended."""
+SUITE = ("conform", "auth/second-scan", "beat/idle-day", "--captures", "kept")
+"""One that is over at once, and one that no machine is through with when that is said; what has begun is waited for."""
 
 
 def wait_for(condition: Callable[[], bool], said: Callable[[], str] = str) -> None:
