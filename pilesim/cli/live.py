@@ -31,8 +31,6 @@ from pilesim.rig.bench import Bench
 from pilesim.rig.impairments import Impairment
 from pilesim.rig.scribe import capture_file
 from pilesim.trace.events import AnyEvent, LineUp, Note
-from pilesim.trace.importers.imported import Wishes
-from pilesim.trace.importers.load import StreamedLog
 
 script_option = click.option("--script", metavar="SCENARIO", help="Play this end's steps, wait for the other's.")
 
@@ -116,6 +114,10 @@ def _tapped(
     sink = stack.enter_context(capture_file(path))
     stop = stack.enter_context(told_to_stop())
     play_live(options, sink=sink, opened=opened, viewer=partial(_viewer, options, everything), stop=stop)
+    # Only a tap reads again what it has written, and that at its end.
+    from pilesim.trace.importers.imported import Wishes  # noqa: PLC0415
+    from pilesim.trace.importers.load import StreamedLog  # noqa: PLC0415
+
     recording = StreamedLog(path, Wishes(form="capture"))
     last = ""
     for event in recording.events:

@@ -12,10 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 from pilesim.errors import UsageError
 from pilesim.wire.protocol import Protocol, own_protocols
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 PROTOCOLS = "pilesim.protocols"
 
@@ -61,6 +64,9 @@ def offered(group: str, name: str, check: Check) -> object | None:
 @cache
 def _points(group: str) -> Mapping[str, tuple[EntryPoint, ...]]:
     """The entry points of `group` by name; a name should have one."""
+    # It is as much to import as all of wire, and pilesim's own protocols are found without it.
+    from importlib.metadata import entry_points  # noqa: PLC0415
+
     found: dict[str, tuple[EntryPoint, ...]] = {}
     for point in entry_points(group=group):
         found[point.name] = (*found.get(point.name, ()), point)

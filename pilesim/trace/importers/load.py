@@ -19,7 +19,6 @@ from pilesim.trace.importers.imported import Imported, Ledger, Opened, Wishes, v
 from pilesim.trace.importers.joined import open_joined
 from pilesim.trace.importers.mentions import open_mentions, tells_of_messages
 from pilesim.trace.importers.packets import is_packets
-from pilesim.trace.importers.pcap import open_packets
 from pilesim.trace.importers.pieces import Mark, Piece
 from pilesim.trace.importers.sample import natural
 from pilesim.trace.importers.source import HEAD_BYTES, LINE_BYTES, Source, Told
@@ -73,6 +72,13 @@ def _text_lines(source: Source) -> Iterator[str]:
 
 def _is_packets(source: Source, wishes: Wishes) -> int:
     return 100 if is_packets(source.head) else 0
+
+
+def _packets(source: Source, wishes: Wishes, ledger: Ledger) -> Opened:
+    # Its library is slow to import, and few logs are packets.
+    from pilesim.trace.importers.pcap import open_packets  # noqa: PLC0415
+
+    return open_packets(source, wishes, ledger)
 
 
 def _is_hex(source: Source, wishes: Wishes) -> int:
@@ -139,7 +145,7 @@ IMPORTERS: tuple[Importer, ...] = (
         "packets of a network, as pcap or pcapng",
         frozenset({".pcap", ".pcapng", ".cap", ".dump", ".dmp"}),
         _is_packets,
-        open_packets,
+        _packets,
     ),
     Importer(
         "serial",
