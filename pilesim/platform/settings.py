@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pilesim.contract.contract import Contract
 from pilesim.contract.tariff import DEFAULT_TARIFF
@@ -56,6 +57,7 @@ class Settings:
         return contract.bill_wait_ns if self.bill_wait_ns is None else self.bill_wait_ns
 
 
+@lru_cache(64)  # every platform that is made asks, and most have the same tariff
 def check_tariff(tariff: Tariff, protocol: Protocol, where: str) -> None:
     """UsageError, beginning with `where`, for a tariff that no message of `protocol` has room for."""
     session = protocol.session(End.PLATFORM, "0" * protocol.pile_digits)

@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from difflib import get_close_matches
+from functools import cache
 from typing import Any, ClassVar
 
 import msgspec
@@ -213,6 +214,10 @@ IMPAIRMENTS: dict[str, type[Impairment]] = {
 """Every impairment by its word."""
 
 
+_fields = cache(msgspec.structs.fields)
+"""It reads a type's annotations anew each time."""
+
+
 def parse_impairment(spec: str | Mapping[str, Any]) -> Impairment:
     """The impairment in either spelling; ValueError says what was expected and what was found."""
     if isinstance(spec, str):
@@ -246,11 +251,11 @@ def _make(word: str, arguments: Mapping[str, Any]) -> Impairment:
         )
     if not isinstance(arguments, Mapping):
         raise ValueError(f"{word}: expected its arguments as a mapping, found {arguments!r}")
-    names = [field.encode_name for field in msgspec.structs.fields(kind)]
+    names = [field.encode_name for field in _fields(kind)]
     for name in arguments:
         if name not in names:
             raise ValueError(f"{word}: expected one of {', '.join(names)}; found {name!r}{_perhaps(name, names)}")
-    missing = [f.encode_name for f in msgspec.structs.fields(kind) if f.required and f.encode_name not in arguments]
+    missing = [f.encode_name for f in _fields(kind) if f.required and f.encode_name not in arguments]
     if missing:
         raise ValueError(f"{word}: expected {' and '.join(missing)}, found {', '.join(arguments) or 'nothing'}")
     try:
@@ -268,7 +273,7 @@ def _make(word: str, arguments: Mapping[str, Any]) -> Impairment:
 def impairment_text(spec: Impairment) -> str:
     """The command line's spelling of `spec`, as traces name it: `drop start count=1`. It parses back to `spec`."""
     words = [spec.kind]
-    for field in msgspec.structs.fields(spec):
+    for field in _fields(type(spec)):
         value = getattr(spec, field.name)
         if field.required or value != field.default:
             text = _said(value)

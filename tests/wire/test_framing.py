@@ -362,4 +362,4 @@ def test_it_takes_time_in_proportion_to_the_noise(name: str, unit: bytes) -> Non
         return best
 
     seconds(1_000)
-    assert seconds(80_000) < 8 * seconds(20_000)
+    assert seconds(48_000) < 8 * seconds(12_000)
