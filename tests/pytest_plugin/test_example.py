@@ -96,6 +96,7 @@ def test_scenarios_are_played_against_it_through_its_api(pytester: pytest.Pytest
     result.stdout.fnmatch_lines(["SKIPPED*it sets the platform's cards, and this platform is a real one"])
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("rule", BROKEN)
 def test_scenarios_go_red_where_it_is_broken(pytester: pytest.Pytester, example: Path, rule: str) -> None:
     broken(example, rule)

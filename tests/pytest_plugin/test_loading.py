@@ -8,6 +8,8 @@ from pilesim.cli.conform import command as conform
 from pilesim.pytest_plugin import _OPTIONS
 
 pytest_plugins = ["pytester"]
+QUIET = ("-p", "no:benchmark", "-p", "no:hypothesispytest")
+"""Slow to load, and nothing of ours."""
 
 
 def test_nothing_else_of_pilesim_is_loaded_where_it_is_not_used(pytester: pytest.Pytester) -> None:
@@ -22,7 +24,7 @@ def test_nothing_else_of_pilesim_is_loaded_where_it_is_not_used(pytester: pytest
         """
     )
     (pytester.path / "data.yaml").write_text("a: 1\n", encoding="utf-8")
-    pytester.runpytest_subprocess("-p", "no:benchmark", "--strict-markers").assert_outcomes(passed=1)
+    pytester.runpytest_subprocess(*QUIET, "--strict-markers").assert_outcomes(passed=1)
 
 
 def test_another_project_has_its_own_options_of_names_that_pilesim_uses_too(pytester: pytest.Pytester) -> None:
@@ -44,13 +46,13 @@ def test_another_project_has_its_own_options_of_names_that_pilesim_uses_too(pyte
     )
     theirs = [word for name in taken for word in (name, "their own")]
     words = (*theirs, "--pilesim-pile", "sim:robinson-gen5-0309")
-    pytester.runpytest_subprocess("-p", "no:benchmark", *words).assert_outcomes(passed=1)
+    pytester.runpytest_subprocess(*QUIET, *words).assert_outcomes(passed=1)
 
 
 def test_pile_and_rig_go_by_their_bare_names_where_nobody_else_has_them(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_it(pytestconfig): assert pytestconfig.getoption('pilesim_pile') == 'sim:reference'")
-    pytester.runpytest_subprocess("-p", "no:benchmark", "--pile", "sim:reference").assert_outcomes(passed=1)
-    helped = pytester.runpytest_subprocess("-p", "no:benchmark", "--help").stdout
+    pytester.runpytest_subprocess(*QUIET, "--pile", "sim:reference").assert_outcomes(passed=1)
+    helped = pytester.runpytest_subprocess(*QUIET, "--help").stdout
     helped.fnmatch_lines(["*--pilesim-seed=N*", "*--rig=FILE*"])
 
 
