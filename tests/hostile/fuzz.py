@@ -39,6 +39,7 @@ FOUND = Path(".fuzz")
 
 def forget() -> None:
     """Empty every cache that has a bound, so that what grows is what has none."""
+    gc.unfreeze()  # what a run of the tests has put away is not among the objects
     for thing in gc.get_objects():
         if isinstance(thing, functools._lru_cache_wrapper) and thing.cache_parameters()["maxsize"] is not None:
             thing.cache_clear()
