@@ -38,8 +38,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of a sweep `one_in(n)` the first and each nth after it, where there is no time for all."""
-    if has_time(config):
+    """Of a sweep `one_in(n)` the first and each nth after it, where there is no time for all; all that -k names."""
+    if has_time(config) or config.option.keyword:
         return
     counted: Counter[str] = Counter()
     due: list[pytest.Item] = []
