@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from pilesim.errors import UsageError
 from pilesim.faulty import FaultChoice, choose_fault
@@ -15,6 +16,7 @@ _WITHIN_A_CASE = re.compile(r"([a-z]|\.\d+)$")
 """What tells one sighting, or one item, of a field case from the others."""
 
 
+@cache
 def profile_named(name: str) -> Profile:
     """The profile called `name`; UsageError lists the known ones."""
     known = firmware_names()

@@ -32,14 +32,11 @@ from pilesim.wire.frame import End
 
 SCENARIOS = load_scenarios(scenario_folder(), [row.id for row in RULES])
 WITH_CASE = [scenario for scenario in SCENARIOS.values() if scenario.case]
+SHOWN = {name: [proof for proof in load_proofs(name) if proof.shown] for name in ("lhc", "ykc-1.6")}
 PROOFS = {
-    "lhc": [proof for proof in load_proofs("lhc") if proof.shown],
+    "lhc": SHOWN["lhc"],
     # What only this protocol can show.
-    "ykc-1.6": [
-        proof
-        for proof in load_proofs("ykc-1.6")
-        if proof.shown and proof.fault not in {shown.fault for shown in load_proofs("lhc") if shown.shown}
-    ],
+    "ykc-1.6": [proof for proof in SHOWN["ykc-1.6"] if proof.fault not in {shown.fault for shown in SHOWN["lhc"]}],
 }
 FIELD_LOGS = Path(__file__).parents[1] / "data" / "field-logs"
 
