@@ -237,7 +237,7 @@ class PlatformSession:
         """
         self._come_to(now_ns)
         number = self._protocol.normal_order(order)
-        if self._book.find(self.pile, number) is not None:
+        if self.has_had(number):
             raise ValueError(f"expected a new order, found {number}, which this pile has had")
         account = self._account(account or account_of(number, self._protocol.account_digits))
         made = self._made(now_ns, gun, number, account, login)
@@ -302,6 +302,10 @@ class PlatformSession:
             self.send(now_ns, Stop(gun=gun, account=account, accepted=accepted))
         else:
             raise ValueError(f"expected an account to stop, since gun {gun} has had no order")
+
+    def has_had(self, order: str) -> bool:
+        """Whether this pile has had an order of that number, given or made here."""
+        return self._book.find(self.pile, self._protocol.normal_order(order)) is not None
 
     def set_balance(self, now_ns: int, gun: int, balance_mfen: int) -> None:
         """Let the order that is under way on the gun cost so much from now on, and tell the pile where that can be.

@@ -56,6 +56,9 @@ class Desk(Protocol):
 
     def send(self, now_ns: int, message: Message) -> bool: ...
 
+    def has_had(self, order: str) -> bool:
+        """Whether an order of this number has been, be it one that the platform made itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Wait:
@@ -294,9 +297,15 @@ class Player:
             epoch_ns = self.scenario.start_ns + self._now_ns
             # A real pile's number is what it tells: an order may have to begin with it.
             pile = self._view.number or self._pile
-            number = self._protocol.new_order(pile, gun, epoch_ns, len(self.orders) + 1)
-            self.orders[label] = self._protocol.normal_order(number)
+            serial, fresh = len(self.orders), ""
+            while not fresh or self._has_been(fresh):
+                serial += 1
+                fresh = self._protocol.normal_order(self._protocol.new_order(pile, gun, epoch_ns, serial))
+            self.orders[label] = fresh
         return self.orders[label]
+
+    def _has_been(self, order: str) -> bool:
+        return order in self.orders.values() or (self._desk is not None and self._desk.has_had(order))
 
     def _ready(self) -> bool:
         """Every gun is heard and, where only our own hands can have begun, idle with the cable out.

@@ -7,7 +7,7 @@ power there, cables out, and time for every bill to be sent and acknowledged.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from bill_world import World
@@ -17,7 +17,7 @@ from pilesim.trace.events import Chunk, LineUp
 from pilesim.units import KWH_DWH, S, format_duration
 from pilesim.wire.frame import Direction, End, Frame
 from pilesim.wire.messages import Authorise, Bill, BillReply, Message, Start
-from pilesim.wire.protocol import Framer, Protocol
+from pilesim.wire.protocol import GAP_NS, Framer, Protocol
 
 STALE_NS = 5 * S
 """An acknowledgement and a bill may cross for so long."""
@@ -35,14 +35,24 @@ def heard(world: World, end: End) -> Heard:
     """The messages that could be believed at `end`, by the protocol's own framer and decoder."""
     found = Heard()
     framers: dict[Direction, Framer] = {}
+    last_ns: dict[Direction, int] = {}
+
+    def take(direction: Direction, items: Iterable[object], t_ns: int) -> None:
+        kept = found.up if direction is Direction.UP else found.down
+        kept += [(t_ns, message) for item in items for message in _believed(world.protocol, item)]
+
     for event in world.recorder.events:
+        for direction, framer in framers.items():
+            # What noise seemed to begin is known for none after a silence, and what came behind it is heard then.
+            silent_ns = last_ns[direction] + GAP_NS
+            if framer.pending and silent_ns <= event.t_ns:
+                take(direction, framer.gap(), silent_ns)
         if isinstance(event, LineUp) and event.end is end:
             framers.clear()
         elif isinstance(event, Chunk) and event.end is end:
             framer = framers.setdefault(event.direction, world.protocol.framer(event.direction))
-            items = framer.feed(event.data, event.t_ns)
-            kept = found.up if event.direction is Direction.UP else found.down
-            kept += [(event.t_ns, message) for item in items for message in _believed(world.protocol, item)]
+            take(event.direction, framer.feed(event.data, event.t_ns), event.t_ns)
+            last_ns[event.direction] = event.t_ns
     return found
 
 

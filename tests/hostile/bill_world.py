@@ -33,6 +33,8 @@ from pilesim.wire.protocol import protocol_named
 SETTLING_NS = 5 * S
 """After this a pile in good order has logged in and told the state of its guns."""
 DARK_NS = 4 * S
+FIRST_SERIAL = 5_001
+"""Of the orders that are given by hand."""
 """How long the power is gone after it went between two writes."""
 
 
@@ -114,7 +116,8 @@ class World:
                 self.pile.stimulate(self.now_ns, step.kind, getattr(step, "gun", None), step.detail())
             case steps.Authorise(gun=gun, order=label, balance=balance):
                 epoch_ns = self.schedule.start_ns + self.now_ns
-                made = self.protocol.new_order(self.number, gun, epoch_ns, len(self.numbers) + 1)
+                # Far from the numbers that the platform makes where it is told to start with no order there.
+                made = self.protocol.new_order(self.number, gun, epoch_ns, FIRST_SERIAL + len(self.numbers))
                 number = self.numbers[label] = self.protocol.normal_order(made)
                 self.desk.authorise(self.now_ns, gun, number, balance)
                 self.balances_mfen[number] = balance

@@ -15,7 +15,7 @@ import pytest
 from bill_lives import REST, authorise, plug, schedule_of, wait
 from bill_money import broken
 from bill_shrunk import Broken
-from bill_world import World
+from bill_world import FIRST_SERIAL, World
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -264,7 +264,8 @@ class PlatformMachine(RuleBasedStateMachine):
     @rule(yuan=st.integers(0, 90))
     def scans(self, yuan: int) -> None:
         serial = len(self._orders) + 1
-        made = self._wire.new_order(self._number, 1, self._start_ns + self._now_ns, serial)
+        # Far from the numbers that the platform makes where it is told to start with no order there.
+        made = self._wire.new_order(self._number, 1, self._start_ns + self._now_ns, FIRST_SERIAL + serial)
         order = self._wire.normal_order(made)
         self._desk.authorise(self._now_ns, 1, order, yuan * YUAN_MFEN, account=f"138{serial:08d}")
         self._orders.append(order)

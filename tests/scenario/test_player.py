@@ -7,6 +7,7 @@ import pytest
 from pilesim.conformance.runner import Options, run_scenario
 from pilesim.rig.targets import parse_target
 from pilesim.rules.table import RULES
+from pilesim.rules.verdict import Verdict
 from pilesim.scenario.player import Player
 from pilesim.scenario.scenario import parse_scenario
 from pilesim.scenario.view import View
@@ -44,6 +45,28 @@ def test_it_does_not_wait_a_day_for_a_time_that_went_by_while_it_waited_for_the_
     assert 5 * MINUTE <= late < 5 * MINUTE + 30 * S
     assert in_time == 7 * MINUTE
     assert next_day == 24 * 60 * MINUTE + 6 * MINUTE
+
+
+MADE_BY_THE_PLATFORM = """\
+id: made
+title: The platform starts a gun that has no order, and makes one
+proves: [beat.period]
+start: "2020-03-11T14:00:00+08:00"
+steps:
+  - plug: {gun: 1}
+  - authorise: {gun: 1, order: N1, balance: 50.00}
+  - stop: {gun: 1}
+  - start: {gun: 1}
+  - authorise: {gun: 1, order: N2, balance: 50.00}
+  - wait: 10s
+"""
+"""Where the start carries the order; all in one instant, so that only their serials tell the numbers apart."""
+
+
+def test_it_gives_an_order_no_number_that_the_platform_has_made_meanwhile() -> None:
+    scenario = parse_scenario(MADE_BY_THE_PLATFORM, "made.yaml", [row.id for row in RULES])
+    run = run_scenario(scenario, Options(target=parse_target("sim:reference"), protocol="ykc-1.6", seed=1))
+    assert run.result.verdict is not Verdict.ERROR, run.result.reason
 
 
 TOLD_BY_ANOTHER = """\
