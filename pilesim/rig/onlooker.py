@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from types import TracebackType
@@ -25,6 +26,8 @@ from pilesim.trace.events import AnyEvent, Note
 WAITING_LIMIT_EVENTS = 2_000
 """A view that has fallen so far behind is told how many it misses; the recording has them all."""
 EVERY_S = 0.02
+_BEHIND_THE_LINE = 5
+"""How far the view stands back where both want a processor."""
 if sys.platform == "win32":
     _PROCESSES = multiprocessing.get_context("spawn")
 else:
@@ -88,14 +91,24 @@ class Onlooker(Aside[AnyEvent]):
 
 
 def _view(viewer: Callable[[], Look], events: Connection, others_end: Connection) -> None:
-    """What the process does: until there will be no more events, be it that who sent them was killed."""
+    """What the process does until there will be no more events."""
     others_end.close()
     # Those are for the line; what it has recorded until it ended is still shown.
     for number in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, number):
             signal.signal(getattr(signal, number), signal.SIG_IGN)
+    if hasattr(os, "nice"):
+        os.nice(_BEHIND_THE_LINE)
     look = viewer()
-    with suppress(EOFError):
-        while True:
-            for event in events.recv():
-                look(event)
+    for event in _handed_over(events):
+        look(event)
+
+
+def _handed_over(events: Connection) -> Iterator[AnyEvent]:
+    """Until there are no more: who sends them may be killed within a message."""
+    while True:
+        try:
+            waiting = events.recv()
+        except (EOFError, OSError):
+            return
+        yield from waiting
