@@ -268,13 +268,15 @@ def test_conform_judges_a_pile_of_another_process_that_dials_in(tmp_path: Path, 
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     rate = ("--clock-rate", "25")
+    # Its hands act a moment after they are asked to, as an operator's do, and not just before.
+    slower = ("--clock-rate", "24")
     patience = ("--timeout-scale", "10")  # a slow start of the other process is no fault of the pile
     conform = start_pilesim(
         "conform", "order/short", "--pile", f"tcp-listen://127.0.0.1:{port}", *rate, *patience, cwd=tmp_path
     )
     line_with(conform, "order/short: ")
     url = f"tcp://127.0.0.1:{port}"
-    pile = start_pilesim("pile", url, "--firmware", firmware, "--script", "order/short", *rate, cwd=tmp_path)
+    pile = start_pilesim("pile", url, "--firmware", firmware, "--script", "order/short", *slower, cwd=tmp_path)
     pile.communicate(timeout=45)
     said, _ = conform.communicate(timeout=45)
     assert conform.returncode == code, said
