@@ -12,9 +12,10 @@ SEEDS ?= 3
 conform: $(STAMP)
 	$(BIN)/pilesim conform
 
-# All side by side: what plays in real time waits most of the time, and the rest fills the time that it waits.
+# What plays in real time is by itself, but for lint and types, which stand behind it and fill the time that it waits.
 test: $(STAMP)
-	$(MAKE) --no-print-directory --jobs=4 realtime unit lint types
+	$(MAKE) --no-print-directory --jobs=3 realtime lint types
+	$(MAKE) --no-print-directory unit
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -24,14 +25,14 @@ types: $(STAMP)
 	$(BEHIND) $(BIN)/mypy
 
 # What plays in real time wants a processor at once when it does not wait, else a deadline is missed that nobody is to
-# blame for: the rest stands behind it, and it plays two at once and no more. Files go to the processes in the order in
-# which they are named or lie: the longest come first, else one of them is left for the end. Tests start many a Python,
-# and each reads what an earlier one has compiled.
+# blame for: it plays two at once and no more. Files go to the processes in the order in which they are named or lie: the
+# longest come first, else one of them is left for the end. Tests start many a Python, and each reads what an earlier one
+# has compiled.
 BEHIND := nice -n 10
 PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder --seeds $(SEEDS)
 unit realtime: export PYTHONDONTWRITEBYTECODE =
 unit: $(STAMP)
-	$(BEHIND) $(PYTEST) -m "not realtime" --numprocesses auto
+	$(PYTEST) -m "not realtime" --numprocesses auto
 realtime: $(STAMP)
 	$(PYTEST) -m realtime --numprocesses 2 $$(grep -rl --include='test_*.py' mark.realtime tests/firmware tests/site tests)
 
