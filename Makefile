@@ -22,13 +22,12 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 
 types: $(STAMP)
-	$(BEHIND) $(BIN)/mypy
+	nice -n 10 $(BIN)/mypy
 
 # What plays in real time wants a processor at once when it does not wait, else a deadline is missed that nobody is to
 # blame for: it plays two at once and no more. Files go to the processes in the order in which they are named or lie: the
 # longest come first, else one of them is left for the end. Tests start many a Python, and each reads what an earlier one
 # has compiled.
-BEHIND := nice -n 10
 PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder --seeds $(SEEDS)
 unit realtime: export PYTHONDONTWRITEBYTECODE =
 unit: $(STAMP)

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from pilesim.cli.console import console
+from pilesim.cli.console import console, tell
 from pilesim.cli.logs import dated, log_options, print_import
-from pilesim.cli.options import DEFAULT_SEED
+from pilesim.cli.options import DEFAULT_SEED, output_option
 from pilesim.cli.report import writable, write_whole
 from pilesim.cli.scenarios import rule_ids
 from pilesim.conformance.result import ScenarioResult
@@ -28,14 +28,7 @@ from pilesim.trace.importers.load import load_log
 
 @click.command()
 @click.argument("log", type=click.Path(dir_okay=False, path_type=Path))
-@click.option(
-    "-o",
-    "--output",
-    "scenario_file",
-    required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the scenario here.",
-)
+@output_option("scenario_file", "Write the scenario here.")
 @click.option("--order", "orders", multiple=True, metavar="NUMBER", help="Only this order; its last digits do.")
 @click.option("--gun", type=click.IntRange(min=1), metavar="N", help="Only what happened at this gun.")
 @click.option("--firmware", metavar="NAME|URL", help="Play it on this simulated pile too, and say what shows again.")
@@ -73,9 +66,9 @@ def command(
         }
         for words, rules in shown.items():
             if rules:
-                out.print(f"{suspect.url} {words}: {', '.join(rules)}", soft_wrap=True, markup=False)
+                tell(out, f"{suspect.url} {words}: {', '.join(rules)}")
         if not found and not failed:
-            out.print(f"{suspect.url}: nothing fails, as in the log", soft_wrap=True, markup=False)
+            tell(out, f"{suspect.url}: nothing fails, as in the log")
 
 
 def _target(word: str) -> SimTarget:
@@ -107,20 +100,18 @@ def _played(story: Story, case: Case, scenario_file: Path, target: SimTarget) ->
 
 
 def _print_case(out: Console, story: Story, case: Case, scenario_file: Path) -> None:
-    def tell(text: str) -> None:
-        out.print(printable(text), soft_wrap=True, markup=False)
-
     scenario = case.scenario
-    tell(f"{scenario_file}: {len(scenario.steps)} steps, by the recording at the {story.end}")
+    tell(out, printable(f"{scenario_file}: {len(scenario.steps)} steps, by the recording at the {story.end}"))
     for order in case.orders:
-        tell(f"  order {order.number.lstrip('0')} on gun {order.gun}")
+        tell(out, printable(f"  order {order.number.lstrip('0')} on gun {order.gun}"))
     others = [order for order in story.orders if order not in case.orders]
     if others:
-        tell(f"  left out: {len(others)} orders more, {', '.join(order.number.lstrip('0') for order in others)}")
+        numbers = ", ".join(order.number.lstrip("0") for order in others)
+        tell(out, printable(f"  left out: {len(others)} orders more, {numbers}"))
     elif len(case.orders) > 1:
-        tell("  --order and --gun choose among them")
-    tell(f"  proves: {', '.join(scenario.proves)}" if scenario.proves else "  nothing fails in the log")
+        tell(out, "  --order and --gun choose among them")
+    tell(out, printable(f"  proves: {', '.join(scenario.proves)}" if scenario.proves else "  nothing fails in the log"))
     for sentence in case.dropped:
-        tell(f"  left out: {sentence}")
+        tell(out, printable(f"  left out: {sentence}"))
     for sentence in case.supposed:
-        tell(f"  supposed: {sentence}")
+        tell(out, printable(f"  supposed: {sentence}"))

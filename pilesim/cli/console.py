@@ -41,6 +41,11 @@ def console(file: TextIO | None = None, *, lasting: bool = False) -> Console:
     )
 
 
+def tell(out: Console, text: str) -> None:
+    """`text` as a line of its own, however long, and no word of it taken for markup."""
+    out.print(text, soft_wrap=True, markup=False)
+
+
 class _Plain(Console):
     """What a peer calls itself moves no cursor and turns no line round, in what is printed or drawn anew."""
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from pilesim.cli.bar import reading
-from pilesim.cli.console import console
+from pilesim.cli.console import console, tell
 from pilesim.cli.logs import dated, log_options, print_import
+from pilesim.cli.options import output_option
 from pilesim.cli.report import write_whole
 from pilesim.report.text import printable
 from pilesim.trace.exporters.write import EXPORTERS, Export, export, exporter_of
@@ -19,14 +20,7 @@ from pilesim.wire.frame import End
 
 @click.command()
 @click.argument("log", type=click.Path(dir_okay=False, path_type=Path))
-@click.option(
-    "-o",
-    "--output",
-    "written",
-    required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write it here.",
-)
+@output_option("written", "Write it here.")
 @click.option("--to", type=click.Choice([e.name for e in EXPORTERS]), help="The form; else by the suffix.")
 @click.option(
     "--end",
@@ -44,23 +38,21 @@ def command(log: Path, written: Path, to: str | None, end: str | None, wishes: W
     exporter = exporter_of(written, to or "")
     with reading(log, wishes) as told:
         recording = StreamedLog(log, dated(log, wishes), told)
-        out = export(recording, exporter, End(end) if end else None)
-        write_whole(written, out.written())
+        done = export(recording, exporter, End(end) if end else None)
+        write_whole(written, done.written())
     print_import(console(), recording.imported())
-    _print_export(written, out, both=len(recording.header.ends) > 1)
+    _print_export(written, done, both=len(recording.header.ends) > 1)
 
 
-def _print_export(written: Path, out: Export, both: bool) -> None:
+def _print_export(written: Path, done: Export, both: bool) -> None:
     """What was written, and what of the log was not."""
-
-    def tell(text: str) -> None:
-        console().print(printable(text), soft_wrap=True, markup=False)
-
+    out = console()
     counts = [
-        *([f"{out.pieces} pieces"] if out.pieces or not out.mentions else []),
-        *([f"{out.mentions} messages without their bytes"] if out.mentions else []),
+        *([f"{done.pieces} pieces"] if done.pieces or not done.mentions else []),
+        *([f"{done.mentions} messages without their bytes"] if done.mentions else []),
     ]
-    where = f", as it passed the {out.end.value}" if both and out.end is not None else ""
-    tell(f"{written}: {out.exporter.title}, {' and '.join(counts)}{where}")
-    if out.left_out:
-        tell(f"  left out: {', '.join(f'{what} ({count})' for what, count in out.left_out.items())}")
+    where = f", as it passed the {done.end.value}" if both and done.end is not None else ""
+    tell(out, printable(f"{written}: {done.exporter.title}, {' and '.join(counts)}{where}"))
+    if done.left_out:
+        left_out = ", ".join(f"{what} ({count})" for what, count in done.left_out.items())
+        tell(out, printable(f"  left out: {left_out}"))

@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from pilesim.cli.console import tell
 from pilesim.report.text import printable
 from pilesim.site.figures import Figures
 from pilesim.site.play import spread_text
@@ -50,7 +51,7 @@ class Dashboard:
         if self._console.is_terminal or now_s - self._lined_s < _LINE_EVERY_S:
             return
         self._lined_s = now_s
-        self._console.print("; ".join(f"{name} {value}" for name, value in self.rows()), soft_wrap=True, markup=False)
+        tell(self._console, "; ".join(f"{name} {value}" for name, value in self.rows()))
 
     def table(self) -> Table:
         """The figures as they stand."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from pilesim.cli.console import console
-from pilesim.cli.options import protocol_option
+from pilesim.cli.console import console, tell
+from pilesim.cli.options import output_option, protocol_option
 from pilesim.cli.report import writable, write_whole
 from pilesim.errors import UsageError
 from pilesim.report.dissector import dissector_lua
@@ -20,14 +20,7 @@ _SLUG = re.compile(r"[a-z][a-z0-9_]*")
 
 @click.command()
 @protocol_option
-@click.option(
-    "-o",
-    "--output",
-    "script",
-    required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the dissector here, as Lua.",
-)
+@output_option("script", "Write the dissector here, as Lua.")
 @click.option(
     "--name", "slug", metavar="NAME", help="What filters in Wireshark begin with; else by the protocol's name."
 )
@@ -44,11 +37,7 @@ def command(protocol: str, script: Path, slug: str | None) -> None:
     writable(script)
     write_whole(script, text.encode())
     out = console()
-
-    def tell(said: str) -> None:
-        out.print(said, soft_wrap=True, markup=False)
-
     counts = f"{len(tables.messages)} messages of {tables.name}, {len(tables.fields)} fields"
-    tell(f"{script}: {counts}, whose names begin with {tables.slug}.")
+    tell(out, f"{script}: {counts}, whose names begin with {tables.slug}.")
     for name in tables.left_out:
-        tell(f"  shown as its bytes, for want of its text in Lua: {name}")
+        tell(out, f"  shown as its bytes, for want of its text in Lua: {name}")

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from pilesim import __version__
 from pilesim.cli.bar import reading
-from pilesim.cli.console import console
+from pilesim.cli.console import console, tell
 from pilesim.cli.logs import dated, log_options, log_worth, print_import
 from pilesim.cli.report import report_options, writable, write_reports, write_whole
 from pilesim.conformance.judged import Recording, judged
@@ -106,7 +106,7 @@ def command(
     print_scenario(out, result, strict)
     _print_line(out, result, parse_world_start_ns(header.start))
     for sentence in result.diagnosis:
-        out.print(f"  {printable(sentence)}", soft_wrap=True, markup=False)
+        tell(out, f"  {printable(sentence)}")
     if header.source:
         open_rules = sum(row.verdict is Verdict.INCONCLUSIVE for row in result.rules)
         out.print(f"{open_rules} of {len(result.rules)} rules stay open by this log: --rules says why", soft_wrap=True)

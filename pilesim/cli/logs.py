@@ -17,6 +17,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from pilesim.cli.console import tell
 from pilesim.conformance.result import LogWorth
 from pilesim.errors import UsageError
 from pilesim.report.text import printable
@@ -139,11 +140,11 @@ def print_head(console: Console, opened: Opened) -> None:
     came = (
         f"{opened.called}, imported from {header.source}" if opened.own else f"{opened.called}: read as {opened.form}"
     )
-    tell = functools.partial(console.print, soft_wrap=True, markup=False)
-    tell(f"{printable(came)}, from {header.start}")
-    tell(f"  recorded at: {vantage_of(header)}; times: {opened.ledger.clock}")
+    say = functools.partial(tell, console)
+    say(f"{printable(came)}, from {header.start}")
+    say(f"  recorded at: {vantage_of(header)}; times: {opened.ledger.clock}")
     if header.missing:
-        tell(f"  does not hold: {', '.join(header.missing)}")
+        say(f"  does not hold: {', '.join(header.missing)}")
 
 
 def _is_whole(own: bool, header: Header, remarks: Sequence[str]) -> bool:
@@ -154,10 +155,10 @@ def _is_whole(own: bool, header: Header, remarks: Sequence[str]) -> bool:
 def print_tail(console: Console, opened: Opened) -> None:
     """What was assumed of a log, and what of it was not read, now that it has been."""
     ledger = opened.ledger
-    tell = functools.partial(console.print, soft_wrap=True, markup=False)
+    say = functools.partial(tell, console)
     for remark in ledger.sentences():
-        tell(f"  {printable(remark)}")
-    _print_unread(tell, ledger.unread_lines(), ledger.all_unread())
+        say(f"  {printable(remark)}")
+    _print_unread(say, ledger.unread_lines(), ledger.all_unread())
 
 
 def print_import(console: Console, imported: Imported) -> None:
@@ -167,24 +168,24 @@ def print_import(console: Console, imported: Imported) -> None:
     source = imported.trace.header.source if imported.own else ""
     came = f"{imported.called}, imported from {source}" if source else f"{imported.called}: read as {imported.form}"
     start, events = imported.trace.header.start, imported.count
-    tell = functools.partial(console.print, soft_wrap=True, markup=False)
-    tell(f"{printable(came)}, {events} events from {start}")
-    tell(f"  recorded at: {imported.vantage}")
-    tell(f"  times: {imported.clock}")
+    say = functools.partial(tell, console)
+    say(f"{printable(came)}, {events} events from {start}")
+    say(f"  recorded at: {imported.vantage}")
+    say(f"  times: {imported.clock}")
     if imported.missing:
-        tell(f"  does not hold: {', '.join(imported.missing)}")
+        say(f"  does not hold: {', '.join(imported.missing)}")
     for remark in imported.remarks:
-        tell(f"  {printable(remark)}")
-    _print_unread(tell, imported.unread, imported.unread_count)
+        say(f"  {printable(remark)}")
+    _print_unread(say, imported.unread, imported.unread_count)
 
 
-def _print_unread(tell: Callable[[str], None], unread: Sequence[UnreadLine], count: int) -> None:
+def _print_unread(say: Callable[[str], None], unread: Sequence[UnreadLine], count: int) -> None:
     if count:
-        tell(f"  {count} lines could not be read:")
+        say(f"  {count} lines could not be read:")
     for line in unread[:UNREAD_SHOWN]:
-        tell(f"    {_unread(line)}")
+        say(f"    {_unread(line)}")
     if count > UNREAD_SHOWN:
-        tell(f"    ... and {count - UNREAD_SHOWN} more")
+        say(f"    ... and {count - UNREAD_SHOWN} more")
 
 
 def log_worth(imported: Imported) -> LogWorth | None:

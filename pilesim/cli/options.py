@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -25,6 +26,12 @@ def protocol_option(function: F) -> F:
         metavar="NAME|FILE",
         help="Protocol of the line, or a dialect's file.",
     )(function)
+
+
+def output_option(name: str, text: str) -> Callable[[F], F]:
+    """The file that a command is asked to write, as its argument `name`."""
+    path = click.Path(dir_okay=False, path_type=Path)
+    return click.option("-o", "--output", name, required=True, type=path, help=text)
 
 
 def seed_option(function: F) -> F:

@@ -140,11 +140,7 @@ class _Stalling(Armed[Stall]):
     def _end_ns(self) -> int:
         return self.begin_ns + self.spec.time
 
-    def __init__(
-        self, spec: Stall, rng: Chance, now_ns: int, protocol: Protocol, tell: Tell, foretell: Foretell
-    ) -> None:
-        super().__init__(spec, rng, now_ns, protocol, tell, foretell)
-        self._foretold = False
+    _foretold = False
 
     def take(self, piece: Piece) -> list[Piece]:
         assert self.end_ns is not None
