@@ -46,7 +46,7 @@ def before_trace(settled: SettledBill, began_epoch_ns: int) -> bool:
     order, start = settled.order, told.epoch_ns if told is not None else None
     if order is not None and order.authorised_ns is not None:
         return False
-    if order is not None and order.first is not None and order.before is None:
+    if settled.older or (order is not None and order.first is not None and order.before is None):
         return True
     return start is None or start < began_epoch_ns
 

@@ -356,7 +356,7 @@ class Facts:
 
     def _plug(self, event: Stimulus) -> None:
         for gun in self._meant(event):
-            gun.cable, gun.plugged = True, Span(event.began_ns, event.t_ns)
+            gun.cable, gun.plugged, gun.older = True, Span(event.began_ns, event.t_ns), False
             car = event.detail.get("car")
             told = car if isinstance(car, dict) else {}
             gun.insulation_ok = told.get("insulation", True) is not False
@@ -458,6 +458,7 @@ class Facts:
 
     def _authorise(self, new: Order) -> None:
         gun = self.gun(new.gun)
+        gun.older = False
         known = self.orders.get(new.number)
         if known is not None:
             self.at.order = known
@@ -620,7 +621,7 @@ class Facts:
             if order is gun.waiting and order.start_ns is not None and self.contract.bill_of_failed_start:
                 self._fails(gun, order, seen.t_ns)
         if not self.at.repeated:
-            self.unsettled.append(SettledBill(seen, message, order))
+            self.unsettled.append(SettledBill(seen, message, order, self.gun(message.gun).older))
 
     def _take_bill_reply(self, seen: Seen, message: Message) -> None:
         assert isinstance(message, BillReply)
@@ -643,6 +644,8 @@ class Facts:
         gun.previous, gun.report = gun.report, report
         gun.steady = gun.previous is not None and not gun.broken and not self._gap(gun.previous, report)
         gun.broken = False
+        if gun.previous is None and gun.plugged is None:
+            gun.older = message.cable is True
         self._read_cable(gun, report)
         if message.state is GunState.CHARGING:
             self._charges(gun, report)
@@ -673,6 +676,7 @@ class Facts:
         earlier = previous.t_ns if previous is not None and gun.cable is not None else None
         if claimed:
             gun.cable, gun.plugged = True, Span(earlier, report.t_ns)
+            gun.older = gun.older and earlier is None
             if gun.waiting is not None:
                 gun.waiting.plugged = gun.plugged
         elif gun.cable is None:

@@ -181,6 +181,8 @@ class Gun:
     """Whether the cable is in: by what was done at the pile where that is recorded, else by the reports."""
     plugged: Span | None = None
     unplugged: Span | None = None
+    older: bool = False
+    """The cable was in before the trace began, and nothing was plugged in or authorised since: a bill may be older."""
     waiting: Order | None = None
     """The order that is authorised, or starting, and does not charge yet."""
     running: Order | None = None
@@ -205,6 +207,8 @@ class SettledBill(msgspec.Struct, frozen=True):
     seen: Seen
     bill: Bill
     order: Order | None
+    older: bool
+    """The gun's, when the bill left."""
 
 
 def charge_age(order: Order) -> int:

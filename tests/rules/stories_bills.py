@@ -144,6 +144,29 @@ def a_bill_of_before_the_trace() -> World:
     return world.bill()
 
 
+def cable_in_from_the_beginning() -> World:
+    """The pile stands as an earlier run of the same world left it: its clock is ahead, its order unknown here."""
+    world = World(connect=False)
+    world.cable = True
+    world.connect().wait(5)
+    charge = world.charge
+    charge.order, charge.arrive, charge.start = A, world.now(10), world.now(20)
+    charge.end, charge.energy_dwh = world.now(140), 12_000
+    return world
+
+
+@leaves_open("bill.order-known", "bill.times")
+def a_bill_of_an_occupancy_that_the_trace_began_with() -> World:
+    return cable_in_from_the_beginning().unplug().wait(0.1).bill(occupancy_minutes=0)
+
+
+@fails("bill.order-known", "bill.times")
+def a_bill_of_nobodys_order_on_a_cable_plugged_since() -> World:
+    world = cable_in_from_the_beginning().unplug()
+    charge = world.charge
+    return world.wait(30).plug().wait(30).bill(order=A, arrive=charge.arrive, start=charge.start, end=charge.end)
+
+
 @fails("bill.none-unstarted", "bill.times")
 def an_empty_bill_after_a_remote_stop() -> World:
     """szds-16a: nobody started; the bill comes 82 s after the stop, and one good charge follows."""
