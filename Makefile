@@ -12,33 +12,33 @@ SEEDS ?= 3
 conform: $(STAMP)
 	$(BIN)/pilesim conform
 
-# What plays in real time is by itself, but for lint and types, which stand behind it and fill the time that it waits.
+# All side by side: what plays in real time waits most of the time, and the rest fills the time that it waits.
 test: $(STAMP)
-	$(MAKE) --no-print-directory --jobs=3 realtime lint types
-	$(MAKE) --no-print-directory unit
+	$(MAKE) --no-print-directory --jobs=4 realtime unit lint types
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
 types: $(STAMP)
-	nice -n 10 $(BIN)/mypy
+	$(BEHIND) $(BIN)/mypy
 
 # What plays in real time wants a processor at once when it does not wait, else a deadline is missed that nobody is to
-# blame for: it plays two at once and no more. Files go to the processes in the order in which they are named or lie: the
-# longest come first, else one of them is left for the end. Tests start many a Python, and each reads what an earlier one
-# has compiled.
+# blame for: all else stands behind it. Files go to the processes in the order in which they are named or lie: the longest
+# come first, else one of them is left for the end. Tests start many a Python, and each reads what an earlier one has
+# compiled.
+BEHIND := nice -n 19
 PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder --seeds $(SEEDS)
 unit realtime: export PYTHONDONTWRITEBYTECODE =
 unit: $(STAMP)
-	$(PYTEST) -m "not realtime" --numprocesses auto
+	$(BEHIND) $(PYTEST) -m "not realtime" --numprocesses auto
 realtime: $(STAMP)
-	$(PYTEST) -m realtime --numprocesses 2 $$(grep -rl --include='test_*.py' mark.realtime tests/firmware tests/site tests)
+	$(PYTEST) -m realtime --numprocesses 4 $$(grep -rl --include='test_*.py' mark.realtime tests/firmware tests/site tests/cli tests)
 
-# Figures for people, of this machine: nothing in them can fail. All of them are written to a file too.
+# Figures for people, of this machine: nothing in them can fail, however busy it is. All are written to a file too.
 BENCH ?= bench.json
 bench: $(STAMP)
-	$(BIN)/pytest -s tests/bench/bench_*.py --benchmark-columns=min,median,max,rounds --benchmark-json=$(BENCH)
+	$(BIN)/pytest -s --timeout 600 tests/bench/bench_*.py --benchmark-columns=min,median,max,rounds --benchmark-json=$(BENCH)
 
 # Inputs that everything which reads a line or a file is hunted with. Those worth keeping are in .fuzz, by target.
 INPUTS ?= 10000000
@@ -57,9 +57,13 @@ soak: $(STAMP)
 	$(BIN)/pytest --soak --timeout 0 tests/hostile/test_listening_strangers.py tests/hostile/test_runs_long.py
 
 # Environments of the other Pythons, by which `make test` sees that they record the same bytes: PYTHONS='3.12 3.13'.
-PYTHONS ?= $(shell for v in 3.11 3.12 3.13 3.14 3.15; do python$$v -c '' 2>/dev/null && echo $$v; done)
+# pyenv's own pythonX.Y works for those alone that are chosen; all that it has lie in folders of their own. A shell that
+# ends with 127, as after a command that is not there, has its words thrown away by make.
+PYENV := $(shell ls -d "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/*/bin 2>/dev/null | tr '\n' :)
+OTHERS := PATH="$(PYENV)$$PATH"; for v in
+PYTHONS ?= $(shell $(OTHERS) 3.11 3.12 3.13 3.14 3.15; do if python$$v -c '' 2>/dev/null; then echo $$v; fi; done)
 pythons:
-	for v in $(PYTHONS); do python$$v -m venv .venvs/$$v && .venvs/$$v/bin/pip install --quiet . || exit 1; done
+	$(OTHERS) $(PYTHONS); do python$$v -m venv .venvs/$$v && .venvs/$$v/bin/pip install --quiet . || exit 1; done
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

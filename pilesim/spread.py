@@ -14,12 +14,13 @@ import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from queue import SimpleQueue
+from types import FrameType
 from typing import Any, TypeVar
 
 from pilesim.errors import RigError, UsageError
@@ -29,6 +30,7 @@ R = TypeVar("R")
 
 CONNECT_S = 10
 """How long a cluster's scheduler may take to answer."""
+_ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 _AHEAD = 2
 """Shares given out a process, so that none waits for its next one."""
 
@@ -42,7 +44,8 @@ class Crew:
     def __init__(self, hire: Callable[[int], Executor], workers: int, at_once: int | None) -> None:
         """`hire` makes an executor of so many workers; `at_once` shares are under way at a time, or all where None."""
         self._hire = hire
-        self._workers = workers
+        self.hands = workers
+        """So many shares are done at the same time."""
         self._at_once = at_once
         self._gave_up: tuple[type[BaseException], ...] = (CancelledError,)
         """What an executor raises for a share that it did again, or cannot do again, and gave up."""
@@ -60,13 +63,14 @@ class Crew:
             lost = yield from self._until_lost(work, shares, left, called)
             # Nobody can tell which of them it was: one after the other, it is the one that loses its worker again.
             if lost:
-                with self._hire(1) as executor:
-                    for number in lost:
-                        try:
-                            result = executor.submit(work, shares[number]).result()
-                        except BrokenProcessPool as error:
-                            raise _twice(called(shares[number]), error) from None
-                        yield number, result
+                self._executor = self._hire(1)
+                for number in lost:
+                    try:
+                        result = self._result(self._begin(work, shares[number]))
+                    except BrokenProcessPool as error:
+                        raise _twice(called(shares[number]), error) from None
+                    yield number, result
+                self.close()
 
     def in_order(
         self, work: Callable[[T], R], shares: Sequence[T], called: Callable[[T], str] = str, first: Iterable[int] = ()
@@ -93,6 +97,8 @@ class Crew:
         """Results until all of `left` are done, or until a process is lost: then those that were under way."""
         finished: SimpleQueue[Future[R]] = SimpleQueue()
         running: dict[Future[R], int] = {}
+        gone: set[int] = set()
+        """What was done once and lost."""
         while left or running:
             while left and (self._at_once is None or len(running) < self._at_once):
                 number = left.popleft()
@@ -102,7 +108,7 @@ class Crew:
             future = finished.get()
             number = running.pop(future)
             try:
-                result = future.result()
+                result = self._result(future)
             except BrokenProcessPool:
                 # One process ends the whole pool; some of its futures may have been done just before.
                 wait(running)
@@ -112,12 +118,21 @@ class Crew:
                 return sorted([number, *(n for each, n in running.items() if each not in whole)])
             except self._gave_up as error:
                 raise _twice(called(shares[number]), error) from None
+            except _GoneError as error:
+                if number in gone:
+                    raise _twice(called(shares[number]), error) from None
+                gone.add(number)
+                left.append(number)
+                continue
             yield number, result
         return []
 
+    def _result(self, future: Future[R]) -> R:
+        return future.result()
+
     def _begin(self, work: Callable[[T], R], share: T) -> Future[R]:
         if self._executor is None:
-            self._executor = self._hire(self._workers)
+            self._executor = self._hire(self.hands)
         try:
             with _whole():
                 return self._executor.submit(work, share)
@@ -125,6 +140,10 @@ class Crew:
             broken: Future[R] = Future()
             broken.set_exception(error)
             return broken
+
+
+class _GoneError(Exception):
+    """What had been done was lost before it was fetched."""
 
 
 def _twice(share: str, error: BaseException) -> RigError:
@@ -167,8 +186,33 @@ class _Cluster(Crew):
         stack.callback(client.close)
         # The same work with the same arguments is done anew each time it is asked for: none of it is remembered there.
         executor: Executor = client.get_executor(pure=False)  # type: ignore[no-untyped-call]
-        super().__init__(lambda workers: executor, workers=0, at_once=None)
+        workers = sum(client.ncores().values())  # type: ignore[no-untyped-call]
+        super().__init__(lambda workers: executor, workers, at_once=None)
         self._gave_up = (KilledWorker, CancelledError)
+
+    def _begin(self, work: Callable[[T], R], share: T) -> Future[R]:
+        return super()._begin(partial(_outcome, work), share)  # type: ignore[arg-type]
+
+    def _result(self, future: Future[R]) -> R:
+        try:
+            outcome: Any = future.result()
+        except self._gave_up:
+            raise
+        except Exception as error:
+            # Where a worker goes with what it has done, distributed may trip over its own future.
+            raise _GoneError(f"{type(error).__name__}: {error}") from None
+        result, raised = outcome
+        if raised is not None:
+            raise raised
+        return result  # type: ignore[no-any-return]
+
+
+def _outcome(work: Callable[[T], R], share: T) -> tuple[R | None, Exception | None]:
+    """What `work` gives or raises, so that what a cluster raises is the cluster's."""
+    try:
+        return work(share), None
+    except Exception as error:  # it is the asker's
+        return None, error
 
 
 @contextmanager
@@ -186,6 +230,7 @@ def hired(jobs: int, scheduler: str = "", *, apart: bool = False) -> Iterator[Cr
             crew = _OwnCrew(lambda workers: _Here(), workers=1, at_once=1)
         else:
             crew = Crew(partial(processes, apart=apart), jobs, _AHEAD * jobs)
+            stack.enter_context(_broken_off_at_once())
         stack.callback(crew.close)
         yield crew
 
@@ -197,25 +242,56 @@ def processes(workers: int, *, apart: bool = False) -> ProcessPoolExecutor:
 
 
 @contextmanager
+def _broken_off_at_once() -> Iterator[None]:
+    """What ends this process by an exception ends the processes of this one as well, else they would be waited for.
+
+    A terminal tells each process of Ctrl-C; whoever tells this one alone, or twice, would wait for a share of minutes.
+    It is done by whom the signal calls: before any other line has its turn, the next signal may have come.
+    """
+
+    def ended(number: int, frame: FrameType | None) -> None:
+        try:
+            before[number](number, frame)
+        except BaseException:
+            for process in multiprocessing.active_children():
+                process.kill()
+            raise
+
+    before = {number: handler for number in _ENDING if callable(handler := signal.getsignal(number))}
+    with _handled(dict.fromkeys(before, ended)):
+        yield
+
+
+@contextmanager
 def _whole() -> Iterator[None]:
-    """Ctrl-C waits until the processes that are being begun have begun: in the midst of a fork Python loses it."""
+    """Who asks for an end waits until the processes that are being begun have begun: in the midst of a fork Python
+    loses it."""
+    told: list[int] = []
+    with _handled(dict.fromkeys(_ENDING, lambda number, frame: told.append(number))):
+        yield
+    if told:
+        signal.raise_signal(told[0])
+
+
+@contextmanager
+def _handled(handlers: Mapping[int, Callable[[int, FrameType | None], None]]) -> Iterator[None]:
+    """Signals are this process's main thread's; elsewhere nothing is changed."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    told: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: told.append(number))
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
-        if told:
-            signal.raise_signal(signal.SIGINT)
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
 
 
 def _end_with_parent(apart: bool) -> None:
     """Have this process end when the one that gives it work does: killed, that one lets nobody go."""
     # A terminal sends it to each of its processes. One that was forked has had its parent's patience with it so far.
     signal.signal(signal.SIGINT, signal.SIG_IGN if apart else signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     parent = multiprocessing.parent_process()
 
     def watch() -> None:

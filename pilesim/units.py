@@ -51,6 +51,19 @@ def parse_duration_ns(text: str) -> int:
     return total
 
 
+_HANGS_ON_COUNT = re.compile(r"\[([^|\]]*)\|([^|\]]*)\]")
+
+
+def agreeing(count: int, text: str) -> str:
+    """`text` for so many: of each `[one|many]` in it, as in `line[|s] tell[s|]`, what the count wants."""
+    return _HANGS_ON_COUNT.sub(lambda forms: forms[1 if count == 1 else 2], text)
+
+
+def numbered(count: int, words: str) -> str:
+    """The count and `words`, which are as `agreeing` has them: `1 line`, `2 lines`."""
+    return f"{count} {agreeing(count, words)}"
+
+
 def format_duration(ns: int) -> str:
     """The shortest exact text to the millisecond: `5m41.6s`, `250ms`, `0s`."""
     if ns < 0:

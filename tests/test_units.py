@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pilesim import units
 from pilesim.errors import EncodingError, FileError, InternalError, PilesimError, RigError, UsageError
-from pilesim.units import DAY, HOUR, MINUTE, MS, US, S
+from pilesim.units import DAY, HOUR, MINUTE, MS, US, S, numbered
 
 DURATIONS = [
     ("0s", 0),
@@ -150,3 +150,10 @@ def test_it_rounds_half_up(numerator: int, denominator: int, rounded: int) -> No
 )
 def test_it_ends_the_command_with_the_errors_code(error: PilesimError, code: int, text: str) -> None:
     assert (error.exit_code, str(error)) == (code, text)
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(0, "0 lines tell of it"), (1, "1 line tells of it"), (2, "2 lines tell of it")]
+)
+def test_it_says_one_line_and_two_lines(count: int, said: str) -> None:
+    assert numbered(count, "line[|s] tell[s|] of it") == said

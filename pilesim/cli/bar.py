@@ -10,22 +10,41 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    ProgressColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.table import Column
 
 from pilesim.cli.console import console
 from pilesim.trace.importers.imported import Wishes
 
+_WIDE = 76
+"""So many columns have room for the bar, and how much has been read of how much."""
+_NAME_WIDTH = 22
+
 
 def bytes_bar() -> Progress:
-    """A bar that counts bytes, gone when they are read."""
+    """A bar that counts bytes, with their part in percent, their rate and the time left, gone when they are read."""
+    shown = console(sys.stderr)
+    name = Column(no_wrap=True, overflow="ellipsis", max_width=min(_NAME_WIDTH, shown.width // 3))
+    beside: list[ProgressColumn] = [BarColumn(bar_width=None), DownloadColumn()] if shown.width >= _WIDE else []
     return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(),
-        TimeRemainingColumn(),
-        console=console(sys.stderr),
+        TextColumn("{task.description}", markup=False, table_column=name),
+        TaskProgressColumn(),
+        *beside,
+        TransferSpeedColumn(),
+        TimeRemainingColumn(compact=True),
+        console=shown,
         disable=not sys.stderr.isatty(),
         transient=True,
+        expand=bool(beside),
     )
 
 

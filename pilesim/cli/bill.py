@@ -11,8 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from pilesim.cli.console import console
+from pilesim.cli.files import FILE, writable, write_json
 from pilesim.cli.logs import dated, log_options, print_import
-from pilesim.cli.report import writable, write_whole
 from pilesim.reconstruct.bill import Figure, Reckoning, Standing, Unit, reckonings
 from pilesim.reconstruct.case import Choice, chosen_orders
 from pilesim.reconstruct.story import story_of
@@ -20,7 +20,7 @@ from pilesim.reconstruct.tariffs import tariff_in
 from pilesim.scenario.scenario import NothingSelectedError
 from pilesim.trace.importers.imported import Wishes
 from pilesim.trace.importers.load import load_log
-from pilesim.units import local_datetime
+from pilesim.units import agreeing, local_datetime
 
 BILLS_SCHEMA = 1
 _IN_ORDER = (Standing.RIGHT, Standing.NONE_DUE)
@@ -36,17 +36,17 @@ class Bills(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @click.command()
-@click.argument("log", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("log", type=FILE)
 @click.option("--order", "orders", multiple=True, metavar="NUMBER", help="Only this order; its last digits do.")
 @click.option("--gun", type=click.IntRange(min=1), metavar="N", help="Only the orders of this gun.")
 @click.option("--all", "everything", is_flag=True, help="The orders with nothing wrong about their bills too.")
 @click.option(
     "--tariff",
     "tariff_file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="Prices, as a scenario's `platform: tariff:` has them; else those that the platform told the pile.",
 )
-@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here.")
+@click.option("--json", "json_file", type=FILE, help="Write the figures here.")
 @log_options
 def command(
     log: Path,
@@ -61,12 +61,15 @@ def command(
 
     Times lie between the reports in which the state changed, energy goes by meter and reports, fees by the tariff;
     each with the least and the most that the log supports, beside what the bill says.
+
+    \b
+    pilesim bill field.log --order 436010
     """
     tariff = tariff_in(tariff_file) if tariff_file is not None else None
     imported = load_log(log, dated(log, wishes))
     if json_file is not None:
         writable(json_file)
-    out = console()
+    out = console(lasting=json_file is not None)
     print_import(out, imported)
     story = story_of(imported.trace)
     meant = {order.number for order in chosen_orders(story, Choice(orders=orders, gun=gun))}
@@ -78,10 +81,11 @@ def command(
         _print(out, one, "line" if imported.trace.header.source else "frame")
     rest = len(known) - len(shown)
     if rest:
-        out.print(f"{rest} of {len(known)} orders have nothing wrong about their bills: --all shows them")
+        right = f"{rest} of {len(known)} orders [has|have] nothing wrong about [its bill|their bills]: --all shows that"
+        out.print(agreeing(rest, right))
     if json_file is not None:
         result = Bills(log=imported.called, pile=imported.trace.header.pile, bills=tuple(shown))
-        write_whole(json_file, msgspec.json.format(msgspec.json.encode(result)) + b"\n")
+        write_json(json_file, result)
 
 
 def _print(out: Console, one: Reckoning, place: str) -> None:

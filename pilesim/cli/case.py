@@ -8,9 +8,9 @@ import click
 from rich.console import Console
 
 from pilesim.cli.console import console, tell
+from pilesim.cli.files import FILE, writable, write_whole
 from pilesim.cli.logs import dated, log_options, print_import
 from pilesim.cli.options import DEFAULT_SEED, output_option
-from pilesim.cli.report import writable, write_whole
 from pilesim.cli.scenarios import rule_ids
 from pilesim.conformance.result import ScenarioResult
 from pilesim.conformance.runner import Options, run_scenario, why_unplayed
@@ -24,10 +24,11 @@ from pilesim.rules.verdict import Verdict
 from pilesim.scenario.scenario import parse_scenario
 from pilesim.trace.importers.imported import Wishes
 from pilesim.trace.importers.load import load_log
+from pilesim.units import agreeing, numbered
 
 
 @click.command()
-@click.argument("log", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("log", type=FILE)
 @output_option("scenario_file", "Write the scenario here.")
 @click.option("--order", "orders", multiple=True, metavar="NUMBER", help="Only this order; its last digits do.")
 @click.option("--gun", type=click.IntRange(min=1), metavar="N", help="Only what happened at this gun.")
@@ -42,12 +43,15 @@ def command(
 
     `pilesim conform FILE --pile sim:NAME` plays it: on the firmware that is suspected it fails as the log does, on
     sim:reference nothing fails.
+
+    \b
+    pilesim case field.log -o again.yaml --firmware robinson-gen5-0303
     """
     if scenario_file.suffix not in (".yaml", ".yml"):
         raise UsageError(f"-o: expected a scenario's file, which ends in .yaml; found {scenario_file}")
     suspect = _target(firmware) if firmware is not None else None
     imported = load_log(log, dated(log, wishes))
-    out = console()
+    out = console(lasting=True)
     print_import(out, imported)
     story = story_of(imported.trace)
     choice = Choice(orders=orders, gun=gun)
@@ -101,13 +105,16 @@ def _played(story: Story, case: Case, scenario_file: Path, target: SimTarget) ->
 
 def _print_case(out: Console, story: Story, case: Case, scenario_file: Path) -> None:
     scenario = case.scenario
-    tell(out, printable(f"{scenario_file}: {len(scenario.steps)} steps, by the recording at the {story.end}"))
+    tell(
+        out,
+        printable(f"{scenario_file}: {numbered(len(scenario.steps), 'step[|s]')}, by the recording at the {story.end}"),
+    )
     for order in case.orders:
         tell(out, printable(f"  order {order.number.lstrip('0')} on gun {order.gun}"))
     others = [order for order in story.orders if order not in case.orders]
     if others:
         numbers = ", ".join(order.number.lstrip("0") for order in others)
-        tell(out, printable(f"  left out: {len(others)} orders more, {numbers}"))
+        tell(out, printable(agreeing(len(others), f"  left out: {len(others)} order[|s] more, {numbers}")))
     elif len(case.orders) > 1:
         tell(out, "  --order and --gun choose among them")
     tell(out, printable(f"  proves: {', '.join(scenario.proves)}" if scenario.proves else "  nothing fails in the log"))

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from pilesim.cli.console import console
+from pilesim.cli.files import FILE, FOLDER, writable
 from pilesim.cli.options import (
     clock_rate_option,
     impair_option,
@@ -18,21 +19,12 @@ from pilesim.cli.options import (
     scheduler_option,
     seed_option,
 )
-from pilesim.cli.report import (
-    captures_for,
-    find_capture,
-    read_result,
-    report_options,
-    without_captures,
-    writable,
-    write_reports,
-    write_whole,
-)
+from pilesim.cli.report import captures_for, find_capture, read_result, report_options, write_result
 from pilesim.cli.scenarios import scenarios_named
 from pilesim.cli.terminal import ConsoleTerminal
 from pilesim.conformance.applicable import acts_asked, grouped
 from pilesim.conformance.asked import DEFAULT_PLATFORM, Asked, options_of
-from pilesim.conformance.result import RunResult, ScenarioResult, encode_result
+from pilesim.conformance.result import RunResult, ScenarioResult
 from pilesim.conformance.runner import Options, in_memory, run_all, why_unplayed
 from pilesim.errors import UsageError
 from pilesim.report.text import print_beginning, print_list, print_scenario, print_summary
@@ -51,7 +43,7 @@ from pilesim.wire.protocol import protocol_named
 @click.option(
     "--rig",
     "rig_file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="The bench: the pile, what it claims, who does what there.",
 )
 @click.option("--no-operator", is_flag=True, help="Nobody stands at the pile: what needs hands is not applicable.")
@@ -67,7 +59,7 @@ from pilesim.wire.protocol import protocol_named
 @seed_option
 @click.option("--strict", is_flag=True, help="SHOULD rules decide the verdict too.")
 @click.option("--list", "only_list", is_flag=True, help="List the scenarios and run none.")
-@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the result here.")
+@click.option("--json", "json_file", type=FILE, help="Write the result here.")
 @report_options
 @click.option(
     "--timeout-scale",
@@ -75,22 +67,22 @@ from pilesim.wire.protocol import protocol_named
     show_default=True,
     type=click.FloatRange(min=0.01),
     metavar="X",
-    help="Stretch the harness's deadlines, never the rules'.",
+    help="Stretch pilesim's own deadlines, never the rules'.",
 )
 @clock_rate_option
 @click.option(
     "--expect",
     "expect_file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="Failures that are known: a list of scenario, rule, reason.",
 )
 @click.option(
     "--resume",
     "resume_file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="Go on with the run that left this result behind; it is written there again.",
 )
-@click.option("--captures", type=click.Path(file_okay=False, path_type=Path), help="Keep each scenario's capture here.")
+@click.option("--captures", type=FOLDER, help="Keep each scenario's capture here.")
 @click.option("--pile-number", metavar="DIGITS", help="The number of a pile on a URL, if it is known.")
 @scheduler_option
 @click.pass_context
@@ -121,6 +113,10 @@ def command(
 
     Without scenarios the whole suite runs. PILE is sim:NAME (a firmware profile), tcp-listen://HOST:PORT (a pile
     dials in), tcp://HOST:PORT, serial://DEVICE?baud=N, rfc2217://HOST:PORT or pty: (makes one, says its name).
+
+    \b
+    pilesim conform order/short szds-16a --pile sim:robinson-gen5-0303
+    pilesim conform --pile 'serial:///dev/ttyUSB0?baud=115200' --json r.json --html r.html
     """
     out = console(lasting=True)
     before = read_result(resume_file) if resume_file is not None else None
@@ -199,16 +195,19 @@ def command(
             )
 
     def ended(result: ScenarioResult, so_far: RunResult) -> None:
-        print_scenario(out, result, strict)
+        # What has been told is in the result, should it be ended now.
         keep(so_far)
+        print_scenario(out, result, strict)
 
     def report(run: RunResult) -> None:
-        write_reports([run], lambda run, result: find_capture(result), html_file=html_file)
-        if captures is None:
-            run = without_captures(run)
-        write_reports([run], lambda run, result: None, junit_file=junit_file)
-        if json_file is not None:
-            write_whole(json_file, encode_result(run))
+        write_result(
+            run,
+            lambda run, result: find_capture(result),
+            kept=captures is not None,
+            json_file=json_file,
+            junit_file=junit_file,
+            html_file=html_file,
+        )
 
     on_real_line = not in_memory(options)
     if on_real_line:

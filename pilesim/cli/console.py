@@ -6,9 +6,12 @@ know what is printed. Light, since every command imports it.
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, TextIO, cast
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -21,15 +24,29 @@ _MOVES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066
 """Control characters but for tab and line feed, and the marks that turn the direction of what follows."""
 
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 def visible(text: str) -> str:
     """`text` with each character that moves a cursor, or turns a line round, as a backslash escape."""
     return _MOVES.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
+def no_room(error: Exception) -> str:
+    """What to say where standard output's disk is full; "" of any other error, as where nobody reads.
+
+    Whoever writes a file of a name has a sentence of his own, so that it is no other's error.
+    """
+    if isinstance(error, OSError) and not error.filename and error.errno in _NO_ROOM:
+        return f"standard output: expected room for all that is said: {error.strerror}"
+    return ""
+
+
 def console(file: TextIO | None = None, *, lasting: bool = False) -> Console:
     """Where results go, standard output unless told otherwise; as wide as the terminal, where it is one.
 
-    `lasting`: what is told goes on when its reader does not.
+    `lasting`: what is told goes on when its reader does not; so where there is a file to be written, or a line that
+    stands.
     """
     shown = file or sys.stdout
     # A pile named by a URL may hold `:a:`, which is no emoji.
@@ -75,5 +92,13 @@ class _Lasting:
         if not self._gone:
             try:
                 say()
-            except (OSError, ValueError):
+            except (OSError, ValueError) as error:
                 self._gone = True
+                said = no_room(error)
+                if said:
+                    with suppress(OSError):
+                        sys.stderr.write(f"pilesim: {said}\n")
+                # What it still holds would be tried once more as the program ends.
+                with suppress(OSError, ValueError):
+                    number = self._stream.fileno()
+                    os.dup2(os.open(os.devnull, os.O_WRONLY), number)

@@ -8,18 +8,19 @@ import click
 
 from pilesim.cli.bar import reading
 from pilesim.cli.console import console, tell
+from pilesim.cli.files import FILE, write_whole
 from pilesim.cli.logs import dated, log_options, print_import
 from pilesim.cli.options import output_option
-from pilesim.cli.report import write_whole
 from pilesim.report.text import printable
 from pilesim.trace.exporters.write import EXPORTERS, Export, export, exporter_of
 from pilesim.trace.importers.imported import Wishes
 from pilesim.trace.importers.load import StreamedLog
+from pilesim.units import numbered
 from pilesim.wire.frame import End
 
 
 @click.command()
-@click.argument("log", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("log", type=FILE)
 @output_option("written", "Write it here.")
 @click.option("--to", type=click.Choice([e.name for e in EXPORTERS]), help="The form; else by the suffix.")
 @click.option(
@@ -34,6 +35,9 @@ def command(log: Path, written: Path, to: str | None, end: str | None, wishes: W
     Packets and hex hold what passed, when, which way, and when the line came up and went down; the addresses of packets
     are made up. What they have no place for is said. OTHER is a log of the same pile from the other end of its line: a
     capture holds both.
+
+    \b
+    pilesim convert field.log -o field.pcapng
     """
     exporter = exporter_of(written, to or "")
     with reading(log, wishes) as told:
@@ -48,8 +52,8 @@ def _print_export(written: Path, done: Export, both: bool) -> None:
     """What was written, and what of the log was not."""
     out = console()
     counts = [
-        *([f"{done.pieces} pieces"] if done.pieces or not done.mentions else []),
-        *([f"{done.mentions} messages without their bytes"] if done.mentions else []),
+        *([numbered(done.pieces, "piece[|s]")] if done.pieces or not done.mentions else []),
+        *([numbered(done.mentions, "message[|s] without [its|their] bytes")] if done.mentions else []),
     ]
     where = f", as it passed the {done.end.value}" if both and done.end is not None else ""
     tell(out, printable(f"{written}: {done.exporter.title}, {' and '.join(counts)}{where}"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import click
@@ -11,6 +10,7 @@ import msgspec
 
 from pilesim.cli.console import console, visible
 from pilesim.errors import UsageError
+from pilesim.files import bytes_given, bytes_in
 from pilesim.report.frames import print_frames
 from pilesim.report.guesses import print_guesses
 from pilesim.trace.capture import is_capture, read_capture
@@ -19,7 +19,7 @@ from pilesim.trace.events import Trace
 from pilesim.units import parse_world_start_ns
 from pilesim.wire.describe import Told, describe_frames, frames_in, tell_protocol
 from pilesim.wire.frame import Direction, Frame
-from pilesim.wire.guess import guess_frames
+from pilesim.wire.guess.frames import guess_frames
 from pilesim.wire.offered import troubles
 from pilesim.wire.protocol import Protocol, protocol_named, protocols
 
@@ -46,6 +46,10 @@ def command(data: tuple[str, ...], protocol: str | None, direction: str | None, 
 
     Give hex (with or without spaces), or a file that holds hex or raw bytes; `-` reads standard input. With --guess it
     may be a capture too, whose times help: the more bodies of a message there are, the more is told.
+
+    \b
+    pilesim decode 680D050000033201060021353301005718
+    pilesim decode --guess --protocol evlink-2.6 recording.jsonl
     """
     goes = Direction(direction) if direction else None
     content, name = _content_of(data)
@@ -118,13 +122,10 @@ def _content_of(words: tuple[str, ...]) -> tuple[bytes, str]:
     if _from_hex(typed) is not None:
         return typed, "hex"
     if words == ("-",):
-        return sys.stdin.buffer.read(), "standard input"
+        return bytes_given(), "standard input"
     if len(words) > 1:
         raise UsageError(f"expected hex digits in pairs, found {' '.join(words)!r}")
-    try:
-        return Path(words[0]).read_bytes(), words[0]
-    except OSError as error:
-        raise UsageError(f"{words[0]}: expected hex digits in pairs, or a file: {error.strerror}") from None
+    return bytes_in(Path(words[0]), "hex digits in pairs, or a file"), words[0]
 
 
 def _from_hex(text: bytes) -> bytes | None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from pilesim.cli.console import console, tell
+from pilesim.cli.files import writable, write_whole
 from pilesim.cli.options import output_option, protocol_option
-from pilesim.cli.report import writable, write_whole
 from pilesim.errors import UsageError
 from pilesim.report.dissector import dissector_lua
 from pilesim.wire.dissection import dissection
@@ -29,6 +29,9 @@ def command(protocol: str, script: Path, slug: str | None) -> None:
 
     Each field has a name for filters, such as lhc.heartbeat.meter. It is tried on a recording with
     `tshark -X lua_script:FILE -r RECORDING.pcapng -V`.
+
+    \b
+    pilesim dissector --protocol ykc-1.6 -o ykc.lua
     """
     if slug is not None and not _SLUG.fullmatch(slug):
         raise UsageError(f"--name: expected small letters, digits and _, such as pile_7; found {slug!r}")

@@ -5,33 +5,41 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import msgspec
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from pilesim.cli.console import console
-from pilesim.cli.options import protocol_option, scheduler_option, seed_option
+from pilesim.cli.files import FILE, FOLDER, writable, write_json, write_whole
+from pilesim.cli.options import jobs_option, protocol_option, scheduler_option, seed_option
 from pilesim.errors import InternalError, UsageError
 from pilesim.explore.draw import Drawing
 from pilesim.explore.explore import CRASHED, Explored, Finding, explore
 from pilesim.explore.schedule import ChosenFault
 from pilesim.rig.firmware import profile_of
 from pilesim.rig.targets import SimLink, SimTarget, parse_target
+from pilesim.units import numbered
 from pilesim.wire.frame import End
 from pilesim.wire.protocol import protocol_named
 
 
 @click.command()
-@click.option("--runs", default=100, show_default=True, type=click.IntRange(min=1), help="How many schedules to play.")
+@click.option(
+    "--runs",
+    default=100,
+    show_default=True,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="How many schedules to play.",
+)
 @seed_option
 @click.option("--pile", default="sim:reference", show_default=True, metavar="URL", help="The simulated pile.")
 @protocol_option
 @click.option("--no-faults", is_flag=True, help="Draw no faults: only what is done at the pile, and the line.")
-@click.option("--jobs", default=1, show_default=True, type=click.IntRange(min=1), help="Processes to spread it over.")
+@jobs_option(1)
 @scheduler_option
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write each reduced scenario here.")
-@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the result here.")
+@click.option("--out", type=FOLDER, help="Write each reduced scenario here.")
+@click.option("--json", "json_file", type=FILE, help="Write the result here.")
 def command(
     runs: int,
     seed: int,
@@ -47,10 +55,15 @@ def command(
 
     Whatever breaks a rule is reduced to the few faults and steps that it takes, and told with a scenario file that
     fails in the same way. The same seed finds the same, in one process or in many. Exit code 1: something failed.
+
+    \b
+    pilesim explore --runs 20 --pile 'sim:reference?fault=stale-bill' --out found
     """
-    screen = console()
+    screen = console(lasting=bool(json_file or out))
     drawing = _drawing(pile, protocol, faults=not no_faults)
-    _makeable(out, json_file)
+    writable(json_file)
+    if out is not None:
+        _make_folder(out)
     screen.print(f"{runs} runs, seed {seed}, pile {escape(pile)}, protocol {escape(protocol)}", soft_wrap=True)
 
     def done(run: int, rules: tuple[str, ...]) -> None:
@@ -63,9 +76,9 @@ def command(
     _print_summary(screen, explored)
     if out is not None:
         for finding in explored.findings:
-            (out / f"{finding.name}.yaml").write_text(finding.scenario, encoding="utf-8", newline="\n")
+            write_whole(out / f"{finding.name}.yaml", finding.scenario.encode())
     if json_file is not None:
-        json_file.write_bytes(msgspec.json.format(msgspec.json.encode(explored), indent=1) + b"\n")
+        write_json(json_file, explored)
     if any(finding.rule == CRASHED for finding in explored.findings):
         return InternalError.exit_code
     return 1 if explored.findings else 0
@@ -83,19 +96,12 @@ def _drawing(url: str, protocol: str, *, faults: bool) -> Drawing:
     return Drawing(protocol=protocol, profile=target.profile, given=given, faults=faults)
 
 
-def _makeable(folder: Path | None, json_file: Path | None) -> None:
-    """Where the results cannot be written, this is told before the runs, not after them."""
-    for path, make in ((folder, _make_folder), (json_file, Path.touch)):
-        if path is None:
-            continue
-        try:
-            make(path)
-        except OSError as error:
-            raise UsageError(f"{path}: expected a place that can be written: {error.strerror}") from None
-
-
 def _make_folder(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    """Where the findings cannot be written, this is told before the runs, not after them."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder}: expected a place that can be written: {error.strerror}") from None
 
 
 def _print_finding(screen: Console, finding: Finding, out: Path | None) -> None:
@@ -127,5 +133,5 @@ def _print_summary(screen: Console, explored: Explored) -> None:
             table.add_row(finding.rule, escape(faults), str(len(finding.runs)), str(finding.runs[0]))
         screen.print(table)
     found = len(explored.findings)
-    verdict = f"[bold red]FAIL[/] {found} finding{'s' * (found != 1)}" if found else "[green]PASS[/] nothing fails"
+    verdict = f"[bold red]FAIL[/] {numbered(found, 'finding[|s]')}" if found else "[green]PASS[/] nothing fails"
     screen.print(f"{verdict} in {explored.runs} runs of {escape(explored.pile)}, seed {explored.seed}")

@@ -7,17 +7,16 @@ import io
 import os
 from pathlib import Path
 
-import msgspec
-
 from pilesim.cli.bar import bytes_bar
 from pilesim.cli.console import console, visible
+from pilesim.cli.files import writable, write_json, write_whole
 from pilesim.cli.logs import dated
-from pilesim.cli.report import writable, write_whole
 from pilesim.errors import UsageError
 from pilesim.fleet.folder import files_in, judge_folder
 from pilesim.fleet.result import FleetResult, csv_rows
 from pilesim.report.fleet import print_fleet
 from pilesim.trace.importers.imported import Wishes
+from pilesim.units import numbered
 
 
 def judge_all(folder: Path, wishes: Wishes, *, jobs: int | None, json_file: Path | None, csv_file: Path | None) -> int:
@@ -26,8 +25,7 @@ def judge_all(folder: Path, wishes: Wishes, *, jobs: int | None, json_file: Path
     UsageError where there is no file, or none of them is a log.
     """
     writable(json_file, csv_file)
-    # Each log is read twice.
-    total = 2 * sum(path.stat().st_size for path in files_in(folder))
+    total = sum(path.stat().st_size for path in files_in(folder))
     with bytes_bar() as progress:
         task = progress.add_task("logs", total=total)
         result = judge_folder(
@@ -36,13 +34,13 @@ def judge_all(folder: Path, wishes: Wishes, *, jobs: int | None, json_file: Path
             jobs=jobs or os.cpu_count() or 1,
             advance=lambda size: progress.advance(task, size),
         )
-    print_fleet(console(), result)
+    print_fleet(console(lasting=bool(json_file or csv_file)), result)
     if json_file is not None:
-        write_whole(json_file, msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+        write_json(json_file, result)
     if csv_file is not None:
         write_whole(csv_file, _sheet(result))
     if not result.piles:
-        raise UsageError(f"{folder}: expected logs, found none in {len(result.unreadable)} files")
+        raise UsageError(f"{folder}: expected logs, found none in {numbered(len(result.unreadable), 'file[|s]')}")
     return 0
 
 

@@ -14,12 +14,13 @@ from rich.console import Console
 from pilesim import __version__
 from pilesim.cli.bar import reading
 from pilesim.cli.console import console, tell
+from pilesim.cli.files import FILE, writable, write_whole
 from pilesim.cli.logs import dated, log_options, log_worth, print_import
-from pilesim.cli.report import report_options, writable, write_reports, write_whole
+from pilesim.cli.report import report_options, write_reports
 from pilesim.conformance.judged import Recording, judged
 from pilesim.conformance.result import EXIT_CODES, RunResult, ScenarioResult, encode_result, heard_facts
 from pilesim.errors import UsageError
-from pilesim.report.page import line_words
+from pilesim.report.page import DEEDS_SHOWN, deed_words, line_words
 from pilesim.report.text import print_rules, print_scenario, printable
 from pilesim.rules.facts import Facts
 from pilesim.rules.reading import Reader
@@ -27,13 +28,10 @@ from pilesim.rules.verdict import Verdict
 from pilesim.trace.decoder import Seen
 from pilesim.trace.importers.imported import Wishes
 from pilesim.trace.importers.load import StreamedLog
-from pilesim.units import format_duration, format_local, parse_world_start_ns
+from pilesim.units import agreeing, format_local, parse_world_start_ns
 from pilesim.wire.frame import Direction, End
 from pilesim.wire.messages import Hello, Message
 from pilesim.wire.protocol import protocol_named
-
-DEEDS_SHOWN = 20
-"""What the line did is printed piece by piece so often."""
 
 
 @click.command()
@@ -41,10 +39,8 @@ DEEDS_SHOWN = 20
 @click.option("--strict", is_flag=True, help="SHOULD rules decide the verdict too.")
 @report_options
 @click.option("--rules", "all_rules", is_flag=True, help="Print every rule's verdict, with its margin or reason.")
-@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the result here.")
-@click.option(
-    "--csv", "csv_file", type=click.Path(dir_okay=False, path_type=Path), help="Write a folder's tables as CSV here."
-)
+@click.option("--json", "json_file", type=FILE, help="Write the result here.")
+@click.option("--csv", "csv_file", type=FILE, help="Write a folder's tables as CSV here.")
 @click.option(
     "--jobs", type=click.IntRange(min=1), metavar="N", help="Read a folder in so many processes; else in all."
 )
@@ -69,6 +65,11 @@ def command(
 
     Of a FOLDER every log in it is read, however deep it lies, and counted as the field counts: successful charges and
     anomalies by firmware, pile and day, and the piles that drop off the line most.
+
+    \b
+    pilesim judge field.log --vantage platform --html one.html
+    pilesim judge pile.log platform.log
+    pilesim judge logs --csv logs.csv
     """
     _only_together(
         capture.is_dir(),
@@ -101,7 +102,7 @@ def command(
         )
     imported = source.imported()
     result = replace(result, heard=heard.told, log=log_worth(imported))
-    out = console()
+    out = console(lasting=bool(json_file or junit_file or html_file))
     print_import(out, imported)
     print_scenario(out, result, strict)
     _print_line(out, result, parse_world_start_ns(header.start))
@@ -109,7 +110,8 @@ def command(
         tell(out, f"  {printable(sentence)}")
     if header.source:
         open_rules = sum(row.verdict is Verdict.INCONCLUSIVE for row in result.rules)
-        out.print(f"{open_rules} of {len(result.rules)} rules stay open by this log: --rules says why", soft_wrap=True)
+        stay = f"{open_rules} of {len(result.rules)} rules stay[s|] open by this log: --rules says why"
+        out.print(agreeing(open_rules, stay), soft_wrap=True, markup=False)
     if all_rules:
         print_rules(out, result)
     run = RunResult(
@@ -122,6 +124,7 @@ def command(
         strict=strict,
         verdict=result.verdict,
         scenarios=(result,),
+        each="recording",
         facts={
             "recording": imported.called,
             "recorded at the": " and the ".join(header.ends) if header.vantage is None else header.vantage,
@@ -142,12 +145,12 @@ class _Heard(Reader):
         self.told: dict[str, str] = {}
 
     def take(self, facts: Facts, seen: Seen, message: Message) -> None:
-        frame = seen.decoded.frame
-        if seen.end is not self._end or seen.direction is not Direction.UP or not frame.sound:
+        if seen.direction is not Direction.UP or seen.end is not self._end:
             return
-        if frame.pile:
+        frame = seen.decoded.frame
+        if frame.sound and frame.pile:
             self.told["pile number"] = frame.pile
-        if isinstance(message, Hello) and message.firmware:
+        if frame.sound and isinstance(message, Hello) and message.firmware:
             self.told["firmware"] = message.firmware
 
 
@@ -167,14 +170,8 @@ def _print_line(out: Console, result: ScenarioResult, start_ns: int) -> None:
     out.print(f"  the line itself: {said}", markup=False)
     deeds = result.line.get("deeds", [])
     for deed in deeds[:DEEDS_SHOWN]:
-        what = ", ".join(deed.get("frames", ())) or ("the connection" if deed["effect"] == "down" else "bytes")
-        lasted = f" for {format_duration(deed['lasted_ns'])}" if deed.get("lasted_ns") else ""
-        way = f" {deed['direction']}" if deed.get("direction") else ""
-        out.print(
-            f"    {format_local(start_ns + deed['t_ns'])} {printable(what)}{way}: {deed['effect']}{lasted}",
-            soft_wrap=True,
-            markup=False,
-        )
+        told = f"    {format_local(start_ns + deed['t_ns'])} {deed_words(deed)}"
+        out.print(printable(told), soft_wrap=True, markup=False)
     if len(deeds) > DEEDS_SHOWN:
         out.print(f"    ... and {len(deeds) - DEEDS_SHOWN} more: --json has them")
 

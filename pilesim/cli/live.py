@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import shlex
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType
-from typing import Any
 
 import click
 from rich.console import Console
 from rich.markup import escape
 
 from pilesim.cli.console import console
+from pilesim.cli.ending import told_to_stop
+from pilesim.cli.files import FILE
 from pilesim.cli.options import F, clock_rate_option, protocol_option, seed_option
 from pilesim.cli.scenarios import one_scenario
 from pilesim.conformance.judged import Recording, judged
@@ -46,7 +45,7 @@ def live_options(function: F) -> F:
             protocol_option,
             seed_option,
             clock_rate_option,
-            click.option("--capture", type=click.Path(dir_okay=False, path_type=Path), help="Record the line here."),
+            click.option("--capture", type=FILE, help="Record the line here."),
             click.option("--all", "everything", is_flag=True, help="Show routine heartbeats and replies too."),
         )
     ):
@@ -95,8 +94,9 @@ def play(
         if scenario is None and options.own_end is None:
             return _tapped(stack, out, options, capture, everything, opened, strict)
         sink = stack.enter_context(capture_file(capture)) if capture else None
-        stop = stack.enter_context(told_to_stop())
-        trace = play_live(options, sink=sink, opened=opened, viewer=partial(_viewer, options, everything), stop=stop)
+        told = stack.enter_context(told_to_stop())
+        viewer = partial(_viewer, options, everything)
+        trace = play_live(options, sink=sink, opened=opened, viewer=viewer, stop=lambda: told() > 0)
         return 0 if scenario is None else _verdict(out, trace, options, capture, strict)
 
 
@@ -112,8 +112,9 @@ def _tapped(
     """A tap stands there for days: what passes is in a file only, and judged from it. The exit code."""
     path = capture or Path(stack.enter_context(TemporaryDirectory(prefix="pilesim-"))) / "tap.jsonl"
     sink = stack.enter_context(capture_file(path))
-    stop = stack.enter_context(told_to_stop())
-    play_live(options, sink=sink, opened=opened, viewer=partial(_viewer, options, everything), stop=stop)
+    told = stack.enter_context(told_to_stop())
+    viewer = partial(_viewer, options, everything)
+    play_live(options, sink=sink, opened=opened, viewer=viewer, stop=lambda: told() > 0)
     # Only a tap reads again what it has written, and that at its end.
     from pilesim.trace.importers.imported import Wishes  # noqa: PLC0415
     from pilesim.trace.importers.load import StreamedLog  # noqa: PLC0415
@@ -139,31 +140,6 @@ def _verdict(out: Console, trace: Recording, options: LiveOptions, capture: Path
     result = judged(trace, title=title, file=file, strict=strict, repeat=repeat)
     print_scenario(out, result, strict=strict)
     return EXIT_CODES[result.verdict]
-
-
-@contextmanager
-def told_to_stop() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C, SIGTERM or the end of the terminal has asked for an orderly end.
-
-    A second Ctrl-C or SIGTERM ends at once, as KeyboardInterrupt; a terminal may tell of its end more than once.
-    """
-    told = False
-
-    def tell(number: int, frame: FrameType | None) -> None:
-        nonlocal told
-        if told and number in (signal.SIGINT, signal.SIGTERM):
-            raise KeyboardInterrupt
-        told = True
-
-    before: dict[signal.Signals, Any] = {number: signal.signal(number, tell) for number in _STOPPING}
-    try:
-        yield lambda: told
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-_STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 def _viewer(options: LiveOptions, everything: bool) -> Callable[[AnyEvent], None]:

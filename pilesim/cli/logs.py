@@ -18,6 +18,7 @@ import click
 from rich.console import Console
 
 from pilesim.cli.console import tell
+from pilesim.cli.files import FILE
 from pilesim.conformance.result import LogWorth
 from pilesim.errors import UsageError
 from pilesim.report.text import printable
@@ -25,6 +26,7 @@ from pilesim.trace.events import Header, Vantage
 from pilesim.trace.importers.imported import Imported, LineOrder, Opened, UnreadLine, Wishes, vantage_of
 from pilesim.trace.importers.load import IMPORTERS
 from pilesim.trace.importers.source import written_on
+from pilesim.units import agreeing, numbered
 
 UNREAD_SHOWN = 10
 UNREAD_IN_RESULT = 100
@@ -44,7 +46,10 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ),
     ("pile", {"metavar": "NUMBER|IP", "help": "The pile that is meant, where the log has several."}),
     ("stream", {"type": click.IntRange(min=1), "metavar": "N", "help": "The TCP connection that is meant."}),
-    ("year", {"type": click.IntRange(1970, 2200), "help": "The year of a log whose lines have none."}),
+    (
+        "year",
+        {"type": click.IntRange(1970, 2200), "metavar": "YYYY", "help": "The year of a log whose lines have none."},
+    ),
     ("day", {"metavar": "YYYY-MM-DD", "help": "The day on which a log begins whose lines have none."}),
     ("tz", {"metavar": "+HH:MM", "default": "+08:00", "show_default": True, "help": "Zone of the log's times."}),
     (
@@ -77,9 +82,7 @@ def log_options(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(wishes=_wishes(said), **given)
 
     decorated: Callable[..., Any] = with_wishes
-    decorated = click.argument(
-        "other", metavar="[OTHER]", required=False, type=click.Path(dir_okay=False, path_type=Path)
-    )(decorated)
+    decorated = click.argument("other", metavar="[OTHER]", required=False, type=FILE)(decorated)
     for name, settings in reversed(_OPTIONS):
         decorated = click.option(f"--{name}", **settings)(decorated)
     return decorated
@@ -169,7 +172,7 @@ def print_import(console: Console, imported: Imported) -> None:
     came = f"{imported.called}, imported from {source}" if source else f"{imported.called}: read as {imported.form}"
     start, events = imported.trace.header.start, imported.count
     say = functools.partial(tell, console)
-    say(f"{printable(came)}, {events} events from {start}")
+    say(f"{printable(came)}, {numbered(events, 'event[|s]')} from {start}")
     say(f"  recorded at: {imported.vantage}")
     say(f"  times: {imported.clock}")
     if imported.missing:
@@ -181,7 +184,7 @@ def print_import(console: Console, imported: Imported) -> None:
 
 def _print_unread(say: Callable[[str], None], unread: Sequence[UnreadLine], count: int) -> None:
     if count:
-        say(f"  {count} lines could not be read:")
+        say(agreeing(count, f"  {count} line[|s] could not be read:"))
     for line in unread[:UNREAD_SHOWN]:
         say(f"    {_unread(line)}")
     if count > UNREAD_SHOWN:

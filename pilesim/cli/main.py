@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import importlib
 import shlex
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
+from types import FrameType
 from typing import Any
 
 import click
 
 from pilesim import __version__
-from pilesim.cli.console import visible
-from pilesim.errors import InternalError, PilesimError
+from pilesim.cli.console import no_room, visible
+from pilesim.cli.ending import stopping
+from pilesim.errors import InternalError, PilesimError, UsageError
 
 COMMANDS = {
     "conform": "Run the conformance scenarios against a pile, simulated or real.",
@@ -43,6 +47,8 @@ COMMANDS = {
 
 NOBODY_READS = 128 + 13
 """The exit code of a program that a shell's pipe has ended, as shells tell it."""
+BROKEN_OFF = 128 + signal.SIGINT
+"""That of one that was broken off by a key; where another signal did it, that one's."""
 
 
 class LazyGroup(click.Group):
@@ -74,12 +80,26 @@ def pilesim() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code."""
+    ended: list[int] = []
+
+    def end(number: int, frame: FrameType | None) -> None:
+        ended.append(number)
+        raise KeyboardInterrupt
+
+    # Whoever ends a program from outside, as a CI does, is to have what it has seen, as whoever presses a key has.
+    for number in stopping():
+        if number is not signal.SIGINT:
+            signal.signal(number, end)
     code = run(arguments)
+    if ended and code == BROKEN_OFF:
+        code = 128 + ended[0]
     try:
         sys.stdout.flush()
-    except (OSError, ValueError):
-        # Nobody reads any more. Python would try once more as it ends, and end with a code of its own.
+    except (OSError, ValueError) as error:
+        # Python would try once more as it ends, and end with a code of its own.
         sys.stdout = None
+        full = no_room(error)
+        code = code or (_refused(UsageError(full)) if full else NOBODY_READS)
     sys.exit(code)
 
 
@@ -98,12 +118,22 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # click ends so where a reader of ours has hung up, and with the code of a failed rule.
         return NOBODY_READS
     except click.Abort:
-        click.echo("pilesim: broken off", err=True)
-        return 130
+        with suppress(OSError):  # the terminal may be gone
+            click.echo("pilesim: broken off", err=True)
+        return BROKEN_OFF
     except PilesimError as error:
-        click.echo(f"pilesim: {visible(str(error))}", err=True)
-        return error.exit_code
-    except Exception:  # whatever it is, it is a fault of this program: exit code 4, and all there is to find it
+        return _refused(error)
+    except Exception as error:  # but for a full disk a fault of this program: exit code 4, and all there is to find it
+        full = no_room(error)
+        if full:
+            return _refused(UsageError(full))
         click.echo(f"pilesim: a fault of this program:\n{traceback.format_exc()}", err=True)
         return InternalError.exit_code
     return code if isinstance(code, int) else 0
+
+
+def _refused(error: PilesimError) -> int:
+    """Its sentence is told."""
+    with suppress(OSError):  # where that cannot be written either, the exit code is left
+        click.echo(f"pilesim: {visible(str(error))}", err=True)
+    return error.exit_code

@@ -13,5 +13,9 @@ from pilesim.wire.protocol import protocol_named
 @click.command()
 @protocol_option
 def command(protocol: str) -> None:
-    """List a protocol's messages: number, direction, English and Chinese name, size, reply, trust."""
+    """List a protocol's messages: number, direction, English and Chinese name, size, reply, trust.
+
+    \b
+    pilesim messages --protocol evlink-2.6
+    """
     print_catalogue(console(), protocol_named(protocol))

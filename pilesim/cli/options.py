@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from pilesim.cli.files import FILE
 from pilesim.errors import UsageError
 from pilesim.rig.impairments import Impairment, parse_impairment
 from pilesim.units import parse_duration_ns
@@ -30,12 +31,26 @@ def protocol_option(function: F) -> F:
 
 def output_option(name: str, text: str) -> Callable[[F], F]:
     """The file that a command is asked to write, as its argument `name`."""
-    path = click.Path(dir_okay=False, path_type=Path)
+    path = FILE
     return click.option("-o", "--output", name, required=True, type=path, help=text)
 
 
 def seed_option(function: F) -> F:
-    return click.option("--seed", default=DEFAULT_SEED, show_default=True, help="The one source of chance.")(function)
+    return click.option(
+        "--seed", default=DEFAULT_SEED, show_default=True, metavar="N", help="The one source of chance."
+    )(function)
+
+
+def jobs_option(default: int | None = None) -> Callable[[F], F]:
+    """Of what may be spread over processes; without `default` as many as there are processors."""
+    return click.option(
+        "--jobs",
+        default=default or os.cpu_count() or 1,
+        show_default=True,
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Spread it over so many processes; the result is the same.",
+    )
 
 
 def clock_rate_option(function: F) -> F:
@@ -45,7 +60,7 @@ def clock_rate_option(function: F) -> F:
         show_default=True,
         type=click.FloatRange(min=0.01, max=1000),
         metavar="N",
-        help="Let this program's clock run N times as fast on a real line. A real pile runs at 1.",
+        help="Let pilesim's clock run N times as fast on a real line. A real pile runs at 1.",
     )(function)
 
 

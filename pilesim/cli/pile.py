@@ -8,8 +8,9 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from pilesim.cli.files import FILE, FOLDER
 from pilesim.cli.live import live_options, play, script_option
-from pilesim.cli.options import duration
+from pilesim.cli.options import duration, scheduler_option
 from pilesim.cli.report import report_options
 from pilesim.errors import UsageError
 from pilesim.rig.firmware import profile_of
@@ -25,6 +26,8 @@ _OF_MANY = (
     "record",
     "strict",
     "metrics",
+    "jobs",
+    "scheduler",
     "json_file",
     "junit_file",
     "html_file",
@@ -45,31 +48,35 @@ _OF_MANY = (
 )
 @script_option
 @live_options
-@click.option("--count", type=click.IntRange(min=1), help="So many piles, judged together with their platform.")
+@click.option(
+    "--count", type=click.IntRange(min=1), metavar="N", help="So many piles, judged together with their platform."
+)
 @click.option(
     "--traffic",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     metavar="FILE",
     help="Who comes to many piles: a season's file, or one without sites and start.",
 )
 @click.option(
     "--rig",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     metavar="FILE",
     help="How the platform of many is told to authorise, start and stop: a rig file with platform:.",
 )
-@click.option("--ramp", "ramp_ns", default="0s", callback=duration, metavar="TIME", help="Switch many on over so long.")
+@click.option(
+    "--ramp", "ramp_ns", default="0s", callback=duration, metavar="DURATION", help="Switch many on over so long."
+)
 @click.option(
     "--storm",
     "storms",
     multiple=True,
-    metavar="'at=TIME for=TIME'",
+    metavar="'at=DURATION for=DURATION'",
     help="All lines are lost for so long; then all piles dial at once.",
 )
-@click.option("--for", "for_ns", callback=duration, metavar="TIME", help="End many after so long.  [default: Ctrl-C]")
 @click.option(
-    "--captures", type=click.Path(file_okay=False, path_type=Path), help="Keep a recording of each of many here."
+    "--for", "for_ns", callback=duration, metavar="DURATION", help="End many after so long.  [default: Ctrl-C]"
 )
+@click.option("--captures", type=FOLDER, help="Keep a recording of each of many here.")
 @click.option(
     "--record", type=click.Choice(["all", "failing"]), default="all", show_default=True, help="Which of them to keep."
 )
@@ -78,8 +85,15 @@ _OF_MANY = (
     "--metrics", type=click.IntRange(0, 65535), metavar="PORT", help="Serve the figures of many for Prometheus."
 )
 @click.option(
-    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the result of many here."
+    "--jobs",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Play many in so many processes.",
 )
+@scheduler_option
+@click.option("--json", "json_file", type=FILE, help="Write the result of many here.")
 @report_options
 def command(
     url: str,
@@ -93,6 +107,10 @@ def command(
 
     It plays until Ctrl-C, or until the script is over. With --count or --traffic many piles dial a platform at
     tcp://HOST:PORT, people come to them, and the platform is judged by what each pile has seen of it.
+
+    \b
+    pilesim pile tcp://127.0.0.1:9000 --firmware 'reference?fault=unplug-lag' --capture pile.jsonl
+    pilesim pile tcp://127.0.0.1:9000 --count 2000 --ramp 30s --for 10m --json day.json
     """
     context = click.get_current_context()
     many = count is not None or traffic is not None

@@ -11,7 +11,8 @@ import click
 from rich.markup import escape
 
 from pilesim.cli.console import console
-from pilesim.cli.live import live_options, pile_number_option, play, script_option, told_to_stop
+from pilesim.cli.ending import told_to_stop
+from pilesim.cli.live import live_options, pile_number_option, play, script_option
 from pilesim.errors import UsageError
 
 
@@ -29,6 +30,10 @@ def command(url: str, many: bool, api: str | None, **live: Any) -> int:
     up, and --pile-number may be several, with commas between.
 
     It plays until Ctrl-C, or until the script is over. `pty:` makes a pseudo-terminal and says its name.
+
+    \b
+    pilesim platform 'serial:///dev/ttyUSB0?baud=115200' --script order/short
+    pilesim platform tcp-listen://0.0.0.0:9000 --many --api 127.0.0.1:8080
     """
     if many:
         return _serve(url, api, **live)
@@ -51,9 +56,9 @@ def _serve(url: str, api: str | None, *, protocol: str, seed: int, clock_rate: f
         raise UsageError(f"--many: expected second as one of refuse, replace; found {parts.query!r}")
     spoken = protocol_named(protocol)
     expected = [spoken.pile_number(digits.strip()) for digits in number.split(",")] if number else []
-    out = console()
+    out = console(lasting=True)
     with ExitStack() as stack:
-        stop = stack.enter_context(told_to_stop())
+        told = stack.enter_context(told_to_stop())
         host = PlatformHost(
             host=parts.hostname or "127.0.0.1",
             port=_port(url),
@@ -72,7 +77,7 @@ def _serve(url: str, api: str | None, *, protocol: str, seed: int, clock_rate: f
             at = f"//{api}"
             door = host.api(urlsplit(at).hostname or "127.0.0.1", _port(at))
             out.print(f"{stack.enter_context(door)}/authorise, /start and /stop", soft_wrap=True)
-        host.live(stop)
+        host.live(lambda: told() > 0)
     return 0
 
 

@@ -5,7 +5,7 @@ Owns where a scenario's capture is looked for: as the result names it, then besi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,9 +15,10 @@ import click
 from msgspec.structs import replace
 
 from pilesim.cli.console import console
+from pilesim.cli.files import FILE, write_whole
 from pilesim.cli.options import F
-from pilesim.conformance.result import RunResult, ScenarioResult, decode_result
-from pilesim.errors import PilesimError, UsageError
+from pilesim.conformance.result import RunResult, ScenarioResult, decode_result, encode_result
+from pilesim.files import bytes_in
 from pilesim.report.text import print_summary
 from pilesim.trace.events import Trace
 from pilesim.trace.importers.imported import Wishes
@@ -33,7 +34,7 @@ def report_options(function: F) -> F:
         function = click.option(
             f"--{name}",
             f"{name}_file",
-            type=click.Path(dir_okay=False, path_type=Path),
+            type=FILE,
             help=f"Write the result as {what} here.",
         )(function)
     return function
@@ -47,6 +48,9 @@ def command(results: tuple[Path, ...], junit_file: Path | None, html_file: Path 
 
     Of several results the page begins with the matrix of scenarios by firmware. The exit code says whether the
     reports were written; the verdict's is that of the run itself.
+
+    \b
+    pilesim report old.json new.json --html both.html
     """
     runs = [read_result(path) for path in results]
     folders = {id(run): path.parent for run, path in zip(runs, results, strict=True)}
@@ -63,10 +67,7 @@ def command(results: tuple[Path, ...], junit_file: Path | None, html_file: Path 
 
 def read_result(path: Path) -> RunResult:
     """The result in a file; UsageError says what is wrong with it."""
-    try:
-        return decode_result(path.read_bytes(), str(path))
-    except OSError as error:
-        raise UsageError(f"{path}: expected a result file: {error.strerror}") from None
+    return decode_result(bytes_in(path, "a result file"), str(path))
 
 
 @contextmanager
@@ -82,6 +83,24 @@ def captures_for(html_file: Path | None, captures: Path | None) -> Iterator[Path
 def without_captures(run: RunResult) -> RunResult:
     """`run` once its captures are gone."""
     return replace(run, scenarios=tuple(replace(result, capture="") for result in run.scenarios))
+
+
+def write_result(
+    run: RunResult,
+    find: Find,
+    *,
+    kept: bool,
+    json_file: Path | None = None,
+    junit_file: Path | None = None,
+    html_file: Path | None = None,
+) -> None:
+    """Write what is asked for of one run; `kept`: its captures are there still when it is read."""
+    told = run if kept else without_captures(run)
+    # That of which the others can be made, and which needs the least room, comes first: a disk may be full.
+    if json_file is not None:
+        write_whole(json_file, encode_result(told))
+    write_reports([told], lambda run, result: None, junit_file=junit_file)
+    write_reports([run], find, html_file=html_file)
 
 
 def write_reports(
@@ -105,51 +124,4 @@ def find_capture(result: ScenarioResult, beside: Path | None = None) -> Trace | 
     named = Path(result.capture)
     places = [named] if beside is None else [named, beside / named, beside / named.name]
     found = next((path for path in places if path.is_file()), None)
-    return None if found is None else read_trace(found)
-
-
-def read_trace(path: Path) -> Trace:
-    """The recording in a file; UsageError says what is wrong with it."""
-    return load_log(path, Wishes(form="capture")).trace
-
-
-def writable(*paths: Path | None) -> None:
-    """A file that cannot be written is told before the run, not after it."""
-    for path in paths:
-        if path is not None:
-            _touch(path)
-
-
-def _touch(path: Path) -> None:
-    try:
-        path.touch()
-    except OSError as error:
-        raise _unwritable(path, error) from None
-
-
-def write_whole(path: Path, content: bytes | Iterable[bytes]) -> None:
-    """All of it or, where this is broken off, what was there before. UsageError where it cannot be written."""
-    pieces = [content] if isinstance(content, bytes) else content
-    beside = path.with_name(path.name + ".part")
-    try:
-        if path.exists() and not path.is_file():
-            _write(path, pieces)  # a pipe, or /dev/stdout
-            return
-        _write(beside, pieces)
-        beside.replace(path)
-    except OSError as error:
-        raise _unwritable(path, error) from None
-    except PilesimError:
-        # What was to be written has come to nothing.
-        beside.unlink(missing_ok=True)
-        raise
-
-
-def _write(path: Path, pieces: Iterable[bytes]) -> None:
-    with path.open("wb") as file:
-        for piece in pieces:
-            file.write(piece)
-
-
-def _unwritable(path: Path, error: OSError) -> UsageError:
-    return UsageError(f"{path}: expected a file that can be written: {error.strerror}")
+    return None if found is None else load_log(found, Wishes(form="capture")).trace

@@ -25,11 +25,14 @@ _FIELD_MATCH_NS = 1 * S
 @click.option("--firmware", metavar="NAME", help="Firmware profile; without it the one that showed the case.")
 @protocol_option
 @seed_option
-@click.option("--all", "everything", is_flag=True, help="Show the routine heartbeats and their replies too.")
+@click.option("--all", "everything", is_flag=True, help="Show routine heartbeats and replies too.")
 def command(case: str, firmware: str | None, protocol: str, seed: int, everything: bool) -> None:
     """Play a field case (szds-16a, or a scenario's id) and print its time line as the field saw it.
 
     The field's own log lines stand beside the run's events, with the difference in seconds.
+
+    \b
+    pilesim repro szds-34
     """
     out = console()
     for scenario in _scenarios_of(case):

@@ -10,12 +10,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from pilesim.cli.console import console
+from pilesim.cli.files import FILE
 from pilesim.cli.options import clock_rate_option, duration
-from pilesim.conformance.asked import text_in
 from pilesim.conformance.runner import simulated_number
+from pilesim.files import text_in
 from pilesim.report.text import printable
 from pilesim.rig.bench import Bench
-from pilesim.rig.diagnosis import facts, missing_commands, suspicions
+from pilesim.rig.check import facts, missing_commands, suspicions
 from pilesim.rig.listening import Heard, listen
 from pilesim.rig.rigfile import RigFile, load_rig
 from pilesim.units import format_duration
@@ -30,8 +31,8 @@ def command() -> None:
     """The bench of a rig file."""
 
 
-@command.command()
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@command.command(short_help="Listen to the pile, and say what seems to be wrong.")
+@click.argument("file", type=FILE)
 @click.option(
     "--for",
     "for_ns",
@@ -47,8 +48,11 @@ def check(file: Path, for_ns: int, clock_rate: float) -> int:
 
     The reference platform answers meanwhile, so that the pile is content. Exit code 0: all is well; 1: something is
     suspicious; 3: the port cannot be had, or nobody connected.
+
+    \b
+    pilesim rig check bench.yaml --for 2m
     """
-    rig_file = load_rig(text_in(file), str(file))
+    rig_file = load_rig(text_in(file, "a rig file"), str(file))
     out = console()
     missing = missing_commands(rig_file)
     protocol = protocol_named(rig_file.protocol)

@@ -22,6 +22,9 @@ def command(rule: str | None, protocol: str) -> None:
     """List the rules; with an ID explain one: what it expects, its limit, its case, what catches and what proves it.
 
     A rule that the protocol cannot carry is listed as n/a; explained, it says why.
+
+    \b
+    pilesim rules bill.times --protocol ykc-1.6
     """
     out = console()
     contract = contract_of(protocol_named(protocol).name)

@@ -1,4 +1,7 @@
-"""The scenarios that a command line means: those that travel with pilesim, and files."""
+"""The scenarios that a command line means: those that travel with pilesim, and files.
+
+Owns which word is a file. Must not know what is done with a scenario.
+"""
 
 from __future__ import annotations
 

@@ -6,13 +6,14 @@ import sys
 from pathlib import Path
 
 import click
-import msgspec
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pilesim.cli.console import console
-from pilesim.cli.options import scheduler_option, seed_option
+from pilesim.cli.files import FILE, writable, write_json
+from pilesim.cli.options import jobs_option, scheduler_option, seed_option
 from pilesim.errors import InternalError, UsageError
+from pilesim.files import text_in
 from pilesim.library import season_folder, season_names
 from pilesim.report.season import print_season, print_seasons
 from pilesim.season.fixture import Season, load_season
@@ -24,15 +25,8 @@ from pilesim.season.result import result_of
 @click.argument("season", required=False, metavar="[NAME|FILE.yaml]")
 @seed_option
 @click.option("--charges", type=click.IntRange(min=1), metavar="N", help="Play only so much of it as holds N charges.")
-@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the result here.")
-@click.option(
-    "--jobs",
-    default=1,
-    show_default=True,
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Play so many piles side by side; the result is the same.",
-)
+@click.option("--json", "json_file", type=FILE, help="Write the result here.")
+@jobs_option(1)
 @scheduler_option
 def command(
     season: str | None, seed: int, charges: int | None, json_file: Path | None, jobs: int, scheduler: str
@@ -41,8 +35,11 @@ def command(
 
     Without a season the known ones are listed. Rates and habits are the file's; counts come out with the seed, and
     the ledger, made from frames alone, is held order by order against what was done. Exit code 4: they differ.
+
+    \b
+    pilesim season zpd-10 --charges 1000 --json season.json
     """
-    out = console()
+    out = console(lasting=json_file is not None)
     if season is None:
         print_seasons(out, map(_season_named, season_names()))
         return 0
@@ -50,8 +47,7 @@ def command(
     count = read.charges if charges is None else charges
     if count > read.charges:
         raise UsageError(f"--charges: expected at most the {read.charges} of season {read.name}, found {count}")
-    if json_file is not None:
-        _touch(json_file)
+    writable(json_file)
     out.print(f"[bold]{escape(read.name)}[/] {escape(read.title)}: {count} charges, seed {seed}", soft_wrap=True)
     with _progress() as progress:
         task = progress.add_task("charges", total=count)
@@ -66,7 +62,7 @@ def command(
     result = result_of(read, seed, outcomes)
     print_season(out, result)
     if json_file is not None:
-        json_file.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+        write_json(json_file, result)
     return 0 if result.equal else InternalError.exit_code
 
 
@@ -90,16 +86,4 @@ def _season_named(word: str) -> Season:
         if word not in season_names():
             raise UsageError(f"expected a season, one of {', '.join(season_names())}, or a file.yaml; found {word!r}")
         path = season_folder() / f"{word}.yaml"
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: expected a season's file: {error}") from None
-    return load_season(text, str(path), season_contract())
-
-
-def _touch(path: Path) -> None:
-    """A result file that cannot be written is told before the run, not after it."""
-    try:
-        path.touch()
-    except OSError as error:
-        raise UsageError(f"{path}: expected a file that can be written: {error.strerror}") from None
+    return load_season(text_in(path, "a season's file"), str(path), season_contract())

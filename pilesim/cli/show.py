@@ -12,29 +12,37 @@ from pathlib import Path
 import click
 
 from pilesim.cli.console import console
+from pilesim.cli.files import FILE
 from pilesim.cli.logs import dated, log_options, print_head, print_tail
 from pilesim.errors import UsageError
 from pilesim.report.show import Filters, Printer, Shower
 from pilesim.rules.judge import Watch, judge
-from pilesim.rules.table import RULES
-from pilesim.rules.verdict import Finding, Level
+from pilesim.rules.verdict import Finding
 from pilesim.trace.events import Finish
 from pilesim.trace.importers.imported import LineOrder, Opened, Wishes
 from pilesim.trace.importers.load import open_log
 from pilesim.trace.importers.source import HEAD_BYTES
-from pilesim.units import DAY, LOCAL, S, epoch_ns, local_datetime, parse_duration_ns, parse_world_start_ns
+from pilesim.units import (
+    DAY,
+    LOCAL,
+    S,
+    agreeing,
+    epoch_ns,
+    local_datetime,
+    parse_duration_ns,
+    parse_world_start_ns,
+)
 from pilesim.wire.messages import MESSAGE_TYPES
 
 JUDGED_FIRST_BYTES = 32 * 1024 * 1024
 """A log of at most so many bytes is judged before it is shown, so that each finding stands below its frame."""
 LOOK_EVERY_S = 0.2
-_LEVELS = {row.id: row.level for row in RULES}
 _DATED = re.compile(r"\d{4}-")
 _NUMBER = re.compile(r"0[xX][0-9A-Fa-f]+|\d+")
 
 
 @click.command()
-@click.argument("log", metavar="LOG", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("log", metavar="LOG", type=FILE)
 @click.option("-f", "--follow", is_flag=True, help="Go on as the log grows, until Ctrl-C or its end.")
 @click.option("--gun", type=click.IntRange(min=1), metavar="N", help="Only what is about this gun.")
 @click.option(
@@ -67,6 +75,9 @@ def command(
     LOG is whatever `pilesim judge` takes, and OTHER a log from the other end of its line. `->` goes up, `<-` down, `**`
     was done at the pile, `==` became of the line, and a line with a cross is what a rule found. Of a long log, or one
     that grows, findings come when they are certain, and name their frame.
+
+    \b
+    pilesim show field.log --order 436010 --from 12:36 --fields
     """
     out = console()
     wishes = dated(log, wishes)
@@ -88,7 +99,7 @@ def command(
     try:
         for event in opened.events:
             found = watch.feed(event) if watch is not None else ()
-            for shown in shower.take(event, [(finding, _LEVELS[finding.rule]) for finding in found]):
+            for shown in shower.take(event, found):
                 printer.print(shown)
             if shower.over or (follow and isinstance(event, Finish)):
                 break
@@ -101,18 +112,19 @@ def command(
             raise
     print_tail(out, opened)
     if filters != Filters():
-        out.print(f"{printer.count} lines shown, of {shower.frames} frames", style="dim")
+        lines = agreeing(printer.count, f"{printer.count} line[|s] shown")
+        out.print(f"{lines}, of {agreeing(shower.frames, f'{shower.frames} frame[|s]')}", style="dim")
 
 
 def _is_short(log: Path) -> bool:
     return log.stat().st_size <= JUDGED_FIRST_BYTES
 
 
-def _known(log: Path, wishes: Wishes) -> list[tuple[Finding, Level]]:
+def _known(log: Path, wishes: Wishes) -> list[Finding]:
     """What the rules find in a log, by reading it once for them alone."""
     opened = open_log(log, wishes)
     judgement = judge(opened.header, opened.events)
-    return [(finding, _LEVELS[finding.rule]) for result in judgement.rules for finding in result.findings]
+    return [finding for result in judgement.rules for finding in result.findings]
 
 
 def _opened(log: Path, wishes: Wishes, follow: bool) -> Opened:

@@ -6,15 +6,13 @@ Owns what Ctrl-C means here: the first ends the playing, the second the judging,
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType
 from typing import Any
 
 import msgspec
@@ -24,28 +22,28 @@ from rich.markup import escape
 from pilesim import __version__
 from pilesim.cli.console import console
 from pilesim.cli.dashboard import Dashboard
-from pilesim.cli.report import find_capture, without_captures, writable, write_reports, write_whole
-from pilesim.conformance.result import RunResult, ScenarioResult, encode_result, worst
+from pilesim.cli.ending import told_to_stop
+from pilesim.cli.files import writable
+from pilesim.cli.report import find_capture, write_result
+from pilesim.conformance.result import RunResult, ScenarioResult, worst
 from pilesim.conformance.runner import simulated_number
 from pilesim.contract.contracts import contract_of
 from pilesim.errors import RigError, UsageError
+from pilesim.files import text_in
 from pilesim.report.text import print_scenario, print_summary
 from pilesim.rig.rigfile import load_rig
-from pilesim.rules.verdict import Verdict
 from pilesim.season.fixture import Season
 from pilesim.site.figures import Figures
 from pilesim.site.play import SiteOptions, Storm, figures_text, play_site
+from pilesim.site.shares import play_apart
 from pilesim.site.traffic import load_traffic, parse_mix, plans_of
-from pilesim.site.verdicts import verdicts
+from pilesim.site.verdicts import RED, verdicts
 from pilesim.trace.events import Trace
 from pilesim.wire.protocol import protocol_named
 
 _FAILURES_SHOWN = 5
 _CHARTS = 20
 """Recordings on the page: those of the first piles at which something failed."""
-_NOT_PLAYED = ("lost_bills", "lost_acknowledgements")
-"""What a season's line does, and a line to a real platform does not."""
-_RED = (Verdict.FAIL, Verdict.ERROR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +67,8 @@ class SiteAsked:
     record: str
     strict: bool
     metrics: int | None
+    jobs: int
+    scheduler: str
     json_file: Path | None
     junit_file: Path | None
     html_file: Path | None
@@ -76,13 +76,16 @@ class SiteAsked:
 
 def play_many(asked: SiteAsked) -> int:
     """Play, judge, report; the exit code."""
-    out = console()
+    out = console(lasting=True)
     protocol = protocol_named(asked.protocol)
     world_start_ns = time.time_ns()
-    traffic = _traffic(out, asked, world_start_ns)
-    api = None if asked.rig is None else load_rig(_text(asked.rig), str(asked.rig)).rig.platform
+    traffic = _traffic(asked, world_start_ns)
+    api = None if asked.rig is None else load_rig(text_in(asked.rig, "a rig file"), str(asked.rig)).rig.platform
     if asked.rig is not None and api is None:
         raise UsageError(f"{asked.rig}: expected platform: and how it is told to authorise, start and stop")
+    if traffic is not None:
+        # For many piles this takes a while.
+        out.print(f"{asked.traffic}: who comes in {traffic.days} days is drawn", soft_wrap=True)
     plans = plans_of(
         traffic,
         parse_mix(asked.firmware or "reference") if asked.firmware or not traffic else (),
@@ -96,7 +99,7 @@ def play_many(asked: SiteAsked) -> int:
     dashboard = Dashboard(out, figures)
     out.print(f"{asked.url}: {len(plans)} piles, {_mix_text(plans)}, seed {asked.seed}", soft_wrap=True)
     with ExitStack() as stack:
-        told = stack.enter_context(_told_to_stop())
+        told = stack.enter_context(told_to_stop(2))
         if asked.metrics is not None:
             from pilesim.cli.metrics import served  # noqa: PLC0415 (an extra)
 
@@ -122,42 +125,44 @@ def play_many(asked: SiteAsked) -> int:
 
         results: dict[str, ScenarioResult] = {}
         with dashboard.shown():
-            recordings = play_site(options, figures, stop)
+            if asked.jobs > 1 or asked.scheduler:
+                dashboard.doing = "playing elsewhere; figures come with the end of each share"
+                played = play_apart(
+                    options,
+                    figures,
+                    stop,
+                    jobs=asked.jobs,
+                    scheduler=asked.scheduler,
+                    strict=asked.strict,
+                    keep_all=asked.captures is not None and asked.record == "all",
+                )
+                results |= {result.id: result for result in played}
+            else:
+                recordings = play_site(options, figures, stop)
+                before = told()
+                dashboard.doing = f"judging {len(recordings)} recordings; Ctrl-C leaves the rest"
+                for result in verdicts(
+                    recordings if figures.connects else {},
+                    strict=asked.strict,
+                    kept=asked.captures is not None,
+                    jobs=os.cpu_count() or 1,
+                    stop=lambda: told() > before,
+                ):
+                    results[result.id] = _kept(result, asked)
             if not figures.connects:
                 raise RigError(figures.last_failure or f"{asked.url}: nobody could connect in so short a time")
-            before = told()
-            dashboard.doing = f"judging {len(recordings)} recordings; Ctrl-C leaves the rest"
-            for result in verdicts(
-                recordings,
-                strict=asked.strict,
-                kept=asked.captures is not None,
-                jobs=os.cpu_count() or 1,
-                stop=lambda: told() > before,
-            ):
-                results[result.id] = _kept(result, asked)
         run = _run_result(asked, [plan.number for plan in plans], results, figures)
         _report(asked, run)
     _print(out, run, asked.strict)
     return run.exit_code
 
 
-def _traffic(out: Console, asked: SiteAsked, world_start_ns: int) -> Season | None:
+def _traffic(asked: SiteAsked, world_start_ns: int) -> Season | None:
     if asked.traffic is None:
         return None
-    season = load_traffic(
-        _text(asked.traffic), str(asked.traffic), contract_of(protocol_named(asked.protocol).name), world_start_ns
-    )
-    ignored = [name.replace("_", "-") for name in _NOT_PLAYED if getattr(season, name)]
-    if ignored:
-        out.print(f"{asked.traffic}: not played on a line to a real platform: {', '.join(ignored)}", soft_wrap=True)
-    return season
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: expected a file that can be read: {error}") from None
+    text = text_in(asked.traffic, "a traffic file")
+    contract = contract_of(protocol_named(asked.protocol).name)
+    return load_traffic(text, str(asked.traffic), contract, world_start_ns)
 
 
 def _mix_text(plans: tuple[Any, ...]) -> str:
@@ -167,7 +172,7 @@ def _mix_text(plans: tuple[Any, ...]) -> str:
 
 def _kept(result: ScenarioResult, asked: SiteAsked) -> ScenarioResult:
     """`result`, whose recording goes where nobody wants it."""
-    if asked.captures is None or asked.record == "all" or result.verdict in _RED:
+    if asked.captures is None or asked.record == "all" or result.verdict in RED:
         return result
     Path(result.capture).unlink(missing_ok=True)
     return msgspec.structs.replace(result, capture="")
@@ -188,27 +193,35 @@ def _run_result(
         strict=asked.strict,
         verdict=worst(result.verdict for result in judged),
         scenarios=judged,
+        each="pile",
         planned=tuple(planned),
-        facts={"platform": asked.url, **figures_text(figures)},
+        facts={"platform": asked.url, **figures_text(figures), **_left_text(planned, judged)},
     )
 
 
+def _left_text(planned: Sequence[str], judged: Sequence[ScenarioResult]) -> dict[str, str]:
+    """What a second Ctrl-C has left: piles that were played all the same."""
+    return {} if len(judged) == len(planned) else {"judged": f"{len(judged)} of {len(planned)} piles"}
+
+
 def _report(asked: SiteAsked, run: RunResult) -> None:
-    charted = {result.id for result in [r for r in run.scenarios if r.verdict in _RED][:_CHARTS]}
+    charted = {result.id for result in [r for r in run.scenarios if r.verdict in RED][:_CHARTS]}
 
     def find(run: RunResult, result: ScenarioResult) -> Trace | None:
         return find_capture(result) if result.id in charted else None
 
-    write_reports([run], find, html_file=asked.html_file)
-    if asked.captures is None:
-        run = without_captures(run)
-    write_reports([run], lambda run, result: None, junit_file=asked.junit_file)
-    if asked.json_file is not None:
-        write_whole(asked.json_file, encode_result(run))
+    write_result(
+        run,
+        find,
+        kept=asked.captures is not None,
+        json_file=asked.json_file,
+        junit_file=asked.junit_file,
+        html_file=asked.html_file,
+    )
 
 
 def _print(out: Console, run: RunResult, strict: bool) -> None:
-    failing = [result for result in run.scenarios if result.verdict in _RED]
+    failing = [result for result in run.scenarios if result.verdict in RED]
     for result in failing[:_FAILURES_SHOWN]:
         print_scenario(out, result, strict)
     if len(failing) > _FAILURES_SHOWN:
@@ -219,22 +232,3 @@ def _print(out: Console, run: RunResult, strict: bool) -> None:
     for name, text in run.facts.items():
         out.print(f"{name}: {escape(text)}", soft_wrap=True)
     print_summary(out, run)
-
-
-@contextmanager
-def _told_to_stop() -> Iterator[Callable[[], int]]:
-    """How often Ctrl-C or SIGTERM has asked for an end; the third one ends at once, as KeyboardInterrupt."""
-    told = 0
-
-    def tell(number: int, frame: FrameType | None) -> None:
-        nonlocal told
-        told += 1
-        if told > 2:
-            raise KeyboardInterrupt
-
-    before: dict[signal.Signals, Any] = {n: signal.signal(n, tell) for n in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: told
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

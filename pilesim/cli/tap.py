@@ -14,7 +14,13 @@ from pilesim.cli.options import duration, impair_option
 @click.argument("pile", metavar="PILE_URL")
 @click.argument("platform", metavar="PLATFORM_URL")
 @impair_option
-@click.option("--for", "for_ns", metavar="DURATION", callback=duration, help="End after this long, as 10m or 1h30m.")
+@click.option(
+    "--for",
+    "for_ns",
+    metavar="DURATION",
+    callback=duration,
+    help="End after so long, such as 10m or 1h30m.  [default: Ctrl-C]",
+)
 @click.option("--strict", is_flag=True, help="SHOULD rules decide the verdict too.")
 @pile_number_option
 @live_options
@@ -27,5 +33,8 @@ def command(**options: Any) -> int:
     One connection of the pile is one connection to the platform, one pile at a time. A close, a half-close and a
     reset are all passed on as a close, after the bytes before it. Bytes are changed only by what --impair asks for.
     It ends with Ctrl-C, SIGTERM or --for, and then judges pile and platform, each by what passed at its own end.
+
+    \b
+    pilesim tap tcp-listen://0.0.0.0:9660 tcp://127.0.0.1:9661 --impair 'drop start count=1' --capture tap.jsonl
     """
     return play(**options)

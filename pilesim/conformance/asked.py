@@ -13,7 +13,8 @@ from pathlib import Path
 from pilesim.conformance.expected import Expected, load_expected
 from pilesim.conformance.runner import Options
 from pilesim.errors import RigError, UsageError
-from pilesim.rig.diagnosis import missing_commands
+from pilesim.files import text_in
+from pilesim.rig.check import missing_commands
 from pilesim.rig.firmware import platform_faults, profile_of
 from pilesim.rig.impairments import Impairment
 from pilesim.rig.operator import Silence, Terminal
@@ -77,7 +78,7 @@ def options_of(asked: Asked, operator: Callable[[], Terminal], scenarios: Collec
 def _bench(asked: Asked) -> RigFile:
     """The rig in the file, else the plain one of a pile; what was said goes before the file."""
     if asked.rig_file is not None:
-        bench = load_rig(text_in(asked.rig_file), str(asked.rig_file))
+        bench = load_rig(text_in(asked.rig_file, "a rig file"), str(asked.rig_file))
         if asked.pile is not None:
             raise UsageError(f"--pile: expected the pile once, found it in {asked.rig_file} too")
         if missing := missing_commands(bench):
@@ -101,12 +102,4 @@ def _platform(url: str) -> SimTarget:
 def _expected(path: Path | None, scenarios: Collection[str] | None) -> Expected:
     if path is None:
         return {}
-    return load_expected(text_in(path), str(path), scenarios, [row.id for row in RULES])
-
-
-def text_in(path: Path) -> str:
-    """A file that somebody named; UsageError says why it cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: expected a text file that can be read: {error}") from None
+    return load_expected(text_in(path, "a file of known failures"), str(path), scenarios, [row.id for row in RULES])

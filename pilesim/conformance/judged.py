@@ -16,8 +16,9 @@ from pilesim.diagnosis.diagnose import diagnose, named_in
 from pilesim.diagnosis.story import StoryReader, story_of
 from pilesim.rules.judge import Judgement, judge
 from pilesim.rules.reading import Reader
+from pilesim.rules.rule import Scene
 from pilesim.rules.verdict import Verdict
-from pilesim.trace.events import AnyEvent, Chunk, Finish, Header, Note
+from pilesim.trace.events import AnyEvent, Finish, Header, Note
 from pilesim.units import format_since_start
 from pilesim.wire.frame import End
 
@@ -41,12 +42,16 @@ class _Marks(Reader):
     def __init__(self) -> None:
         self.steps: list[Note] = []
         self.ends: list[Finish] = []
-        self.last_ns: int | None = None
 
-    def passed(self, event: AnyEvent) -> None:
-        self.last_ns = event.t_ns
-        if isinstance(event, Chunk):
-            return
+    def begin(self, scene: Scene) -> None:
+        self._facts = tuple(scene.facts.values())
+
+    @property
+    def last_ns(self) -> int | None:
+        """When the last event was; None where there was none."""
+        return max((facts.now_ns for facts in self._facts if facts.began_ns is not None), default=None)
+
+    def other(self, event: AnyEvent) -> None:
         if isinstance(event, Note) and event.line:
             self.steps.append(event)
         elif isinstance(event, Finish):

@@ -13,12 +13,13 @@ gives the same file. What comes from the bench instead (a port, a baud rate) lie
     4   files, dialect
     5   of a log: what it is worth, and a diagnosis
     6   a finding's file, where there are several
+  7   what the results are of: scenarios, piles or a recording
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -27,7 +28,7 @@ from pilesim.rules.verdict import Blame, Finding, Level, Margin, RuleResult, Ver
 from pilesim.wire.dialects import remember
 from pilesim.wire.frame import End
 
-RESULT_SCHEMA = 6
+RESULT_SCHEMA = 7
 
 _WORST_FIRST = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.NOT_APPLICABLE)
 
@@ -186,6 +187,8 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     strict: bool
     verdict: Verdict
     scenarios: tuple[ScenarioResult, ...]
+    each: Literal["scenario", "pile", "recording"] = "scenario"
+    """What each of them is of, for people: a scenario that was played, else a pile or a recording."""
     planned: tuple[str, ...] = ()
     """Every scenario of the run, by id; more than there are results where it was broken off."""
     files: dict[str, str] = {}

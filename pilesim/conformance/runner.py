@@ -54,7 +54,7 @@ from pilesim.trace.recorder import Recorder, TextSink
 from pilesim.units import HOUR, format_duration, local_datetime
 from pilesim.wire.dialects import travelling
 from pilesim.wire.frame import End
-from pilesim.wire.protocol import Protocol, protocol_named
+from pilesim.wire.protocol import FRAMES_REMEMBERED, Protocol, protocol_named
 
 _PILE_NUMBER = "44030500040000200026"
 """The pile number of a simulated pile: the field's own, of szds-33."""
@@ -240,6 +240,8 @@ def run_scenario(scenario: Scenario, options: Options, sink: TextSink | None = N
     A capture that is to be kept is written to `sink`, where one is given, in place of its file.
     """
     protocol = protocol_named(options.protocol)
+    # The judge reads them all again when it is over.
+    protocol.remember(FRAMES_REMEMBERED)
     target, rig = options.target, options.bench_rig
     # A real platform's clock runs at 1, and what it tells the pile is held against this world's.
     scenario = fitted(scenario, rig, present_ns(1 if rig.platform is not None else options.clock_rate))
@@ -364,10 +366,11 @@ def _play(
         recorder.record(Finish(t_ns=now_ns, reason=reason))
         real = [target.url] if isinstance(target, LinkTarget) else []
         real += [rig.platform.url] if rig.platform is not None else []
-        if real and player.cut_short == NOBODY_CONNECTED:
+        # Where the platform cannot be had the pile may just have dialled in, and will be hung up.
+        if real and (player.cut_short == NOBODY_CONNECTED or (player.cut_short and not bench.line.met)):
             waited = format_duration(int((SETTLING_NS + READY_NS) * options.timeout_scale))
             why = f": {bench.line.refused}" if bench.line.refused else ""
-            raise RigError(f"{' and '.join(real)}: {player.cut_short} within {waited}{why}")
+            raise RigError(f"{' and '.join(real)}: {NOBODY_CONNECTED} within {waited}{why}")
     finally:
         for participant in (hands, desk):
             if isinstance(participant, RigHands | ApiDesk):

@@ -1,4 +1,8 @@
-"""Every contract by protocol."""
+"""Every contract by protocol: those of pilesim's own, of other packages, and of dialects.
+
+Owns where a contract comes from, and which rules a protocol's messages leave nothing to judge. Must not know what any
+contract promises.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,8 @@ import re
 
 import msgspec
 
-from pilesim.diagnosis.signatures import SIGNATURES, Signature, all_empty, leave_empty, of_another
+from pilesim.diagnosis.shows import all_empty, leave_empty, of_another
+from pilesim.diagnosis.signatures import SIGNATURES, Signature
 from pilesim.diagnosis.story import HELD_SHOWN_NS, Life, Story
 from pilesim.rules.judge import Judgement
 from pilesim.rules.verdict import Finding, Verdict

@@ -14,7 +14,7 @@ from pilesim.rules.order import Order
 from pilesim.rules.reading import Reader
 from pilesim.rules.rule import Scene
 from pilesim.trace.decoder import Seen
-from pilesim.trace.events import AnyEvent, Chunk, Header, Impaired, LineDown, Missing, Stimulus
+from pilesim.trace.events import AnyEvent, Header, Impaired, LineDown, Missing, Stimulus
 from pilesim.units import S
 from pilesim.wire.frame import Direction, End
 from pilesim.wire.messages import Authorise, Bill, BillReply, Ended, GunFault, GunReport, GunState, Message, Start, Stop
@@ -129,10 +129,8 @@ class StoryReader(Reader):
         self.both = far.end is not near.end
         self._excerpt = Missing.LINES in scene.header.missing
 
-    def passed(self, event: AnyEvent) -> None:
+    def other(self, event: AnyEvent) -> None:
         match event:
-            case Chunk():
-                pass
             case Stimulus(kind="tap"):
                 for life in self._open(event.gun):
                     life.taps += 1
@@ -199,6 +197,15 @@ class StoryReader(Reader):
         life = self.lives.get(order.number) if order is not None else None
         latest = self._latest.get(message.gun)
         match message:
+            case GunReport(fault=GunFault.INSULATION_TEST) if latest is not None and not latest.bills:
+                latest.insulation_ns = latest.insulation_ns or seen.t_ns
+            case GunReport(state=GunState.CHARGING):
+                if life is not None:
+                    self._latest[message.gun] = life
+                if latest is not None and message.start is not None and message.start.is_none:
+                    latest.start_empty_ns = latest.start_empty_ns or seen.t_ns
+            case GunReport():
+                pass
             case Authorise() if life is not None and not known:
                 if latest is not None and latest.next_ns is None:
                     latest.next_ns = seen.t_ns
@@ -218,13 +225,6 @@ class StoryReader(Reader):
                 ended = life or latest
                 if ended is not None and ended.ended_ns is None:
                     ended.ended_ns = seen.t_ns
-            case GunReport(fault=GunFault.INSULATION_TEST) if latest is not None and not latest.bills:
-                latest.insulation_ns = latest.insulation_ns or seen.t_ns
-            case GunReport(state=GunState.CHARGING):
-                if life is not None:
-                    self._latest[message.gun] = life
-                if latest is not None and message.start is not None and message.start.is_none:
-                    latest.start_empty_ns = latest.start_empty_ns or seen.t_ns
             case Bill():
                 self._bill(seen, message, life)
             case BillReply() if life is not None and life.bills:

@@ -18,7 +18,7 @@ from pilesim.platform.orders import Order
 from pilesim.platform.shadow import Shadow, silence_ns
 from pilesim.trace.decoder import Seen
 from pilesim.trace.events import Missing
-from pilesim.units import S
+from pilesim.units import S, numbered
 from pilesim.wire.dialects import remember
 from pilesim.wire.messages import Alive, GunReport
 from pilesim.wire.protocol import protocol_named
@@ -47,7 +47,7 @@ def pile_row(logs: list[Log], folder: Path) -> PileRow:
     # A log in words that names no pile has nothing for the ledger either.
     number = pile if pile.isdecimal() else "0" * protocol_named(protocol).pile_digits
     shadow = Shadow(number, protocol=protocol_named(protocol), contract=contract, world_start_ns=start_ns)
-    one_sided = any(Missing.DOWN in log.missing for log in logs)
+    one_sided = any(Missing.DOWN in log.header.missing for log in logs)
     watch = _Watch(pile, limit_ns, gaps_ns)
     words = Words(pile)
     next_gap = 0
@@ -102,7 +102,7 @@ def _protocol(logs: list[Log]) -> str:
 def _gap_words(gaps_ns: list[tuple[int, int]]) -> list[str]:
     if not gaps_ns:
         return []
-    return [f"between its logs nothing is known {len(gaps_ns)} time{'s' * (len(gaps_ns) != 1)}"]
+    return [f"between its logs nothing is known {numbered(len(gaps_ns), 'time[|s]')}"]
 
 
 def _log_row(log: Log, folder: Path, used: str) -> LogRow:

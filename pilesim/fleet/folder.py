@@ -1,7 +1,8 @@
 """A folder of logs to its result, in as many processes as are wanted.
 
-Owns the two rounds: each file is surveyed, then each pile's logs are read together. Must not know how any log is
-read, nor what is counted. Nothing of a log is kept but its orders, so that its length does not matter.
+Owns the rounds: each file is surveyed, logs of a pile that has several are read for how far they go, then each pile's
+logs are read together. Must not know how any log is read, nor what is counted. Nothing of a log is kept but its orders,
+so that its length does not matter.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from pathlib import Path
 from pilesim import __version__
 from pilesim.errors import PilesimError, UsageError
 from pilesim.fleet.books import pile_row
-from pilesim.fleet.logs import Log, survey
+from pilesim.fleet.logs import Log, read_through, survey
 from pilesim.fleet.result import FleetResult, PileRow, Unreadable, fleet_of
 from pilesim.spread import Crew, hired
 from pilesim.trace.importers.imported import Wishes
+from pilesim.trace.mask import masked_words
 
 FEW_BYTES = 8 * 1024 * 1024
 """Less is read sooner than a second process starts."""
@@ -64,24 +66,52 @@ def _judged(
     surveys = crew.done(_survey, [(path, wishes(path)) for path in files], lambda share: str(share[0]))
     for number, surveyed in surveys:
         found[files[number]] = surveyed
-        advance(sizes[files[number]])
+    share: dict[Path, int] = {}
     for path in files:
         surveyed = found[path]
         if isinstance(surveyed, str):
-            unreadable.append(Unreadable(file=str(path.relative_to(folder)), reason=surveyed))
+            unreadable.append(_unreadable(folder, path, surveyed, wishes(path)))
+            advance(sizes[path])
         else:
+            # Of a file with several piles each of them has its part.
+            share[path] = sizes[path] // len(surveyed)
             for log in surveyed:
                 logs.setdefault(log.pile, []).append(log)
+    # Logs that may overlap are read twice.
+    several = [log for of_pile in logs.values() if len(of_pile) > 1 for log in of_pile]
+    logs = {pile: of_pile for pile, of_pile in logs.items() if len(of_pile) == 1}
+    left = {(log.path, log.pile): share[log.path] // 2 for log in several}
+    read: dict[int, Log] = {}
+    for number, done in crew.done(_through, several, lambda log: str(log.path)):
+        log = several[number]
+        if isinstance(done, str):
+            unreadable.append(_unreadable(folder, log.path, done, log.wishes))
+        else:
+            read[number] = done
+        advance(share[log.path] - left[log.path, log.pile])
+    for number in sorted(read):
+        logs.setdefault(read[number].pile, []).append(read[number])
     rows: dict[str, PileRow] = {}
     piles = list(logs)
-    for number, row in crew.done(partial(_row, folder), list(logs.values()), lambda share: share[0].pile):
+    # Files are named as their logs are, with numbers masked where those are.
+    mask = wishes(folder).mask
+    called = folder if mask is None else Path(masked_words(str(folder), mask))
+    for number, row in crew.done(partial(_row, called), list(logs.values()), lambda of_pile: of_pile[0].pile):
         pile = piles[number]
         if isinstance(row, str):
-            unreadable += [Unreadable(file=str(log.path.relative_to(folder)), reason=row) for log in logs[pile]]
+            unreadable += [_unreadable(folder, log.path, row, log.wishes) for log in logs[pile]]
         else:
             rows[pile] = row
-        advance(sum(sizes[log.path] // len(found[log.path]) for log in logs[pile]))
-    return fleet_of(__version__, str(folder), [rows[pile] for pile in sorted(rows)], unreadable)
+        advance(sum(left.get((log.path, pile), share[log.path]) for log in logs[pile]))
+    return fleet_of(__version__, str(called), [rows[pile] for pile in sorted(rows)], unreadable)
+
+
+def _unreadable(folder: Path, path: Path, reason: str, wishes: Wishes) -> Unreadable:
+    """A file that is no log. Nothing of it is known, so that of its name and its words each number may be one."""
+    file = str(path.relative_to(folder))
+    if wishes.mask is not None:
+        file, reason = masked_words(file, wishes.mask), masked_words(reason, wishes.mask)
+    return Unreadable(file=file, reason=reason)
 
 
 def _survey(share: tuple[Path, Wishes]) -> list[Log] | str:
@@ -91,6 +121,13 @@ def _survey(share: tuple[Path, Wishes]) -> list[Log] | str:
         return survey(path, wishes)
     except PilesimError as error:
         return _short(error, path)
+
+
+def _through(log: Log) -> Log | str:
+    try:
+        return read_through(log)
+    except PilesimError as error:
+        return _short(error, log.path)
 
 
 def _row(folder: Path, logs: list[Log]) -> PileRow | str:

@@ -1,7 +1,7 @@
 """Files to the frames of each pile: which logs there are, which pile each is of, and one stream of all that it has.
 
-Owns the merging of logs that overlap or follow one another. Must not know orders. A log is read twice, as a stream:
-once to learn whose it is and how far it goes, once for its frames.
+Owns the merging of logs that overlap or follow one another. Must not know orders. A log is read as a stream, once
+where a pile has no other; else once before that to learn how far it goes, for it may overlap with the others.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from pilesim.errors import FileError
 from pilesim.trace.decoder import Decoder, Seen
 from pilesim.trace.events import AnyEvent, Chunk, Header, LineDown, LineUp, Missing, Vantage
-from pilesim.trace.importers.imported import Opened, SeveralPilesError, Wishes, vantage_of
+from pilesim.trace.importers.imported import Ledger, Opened, SeveralPilesError, Wishes, vantage_of
 from pilesim.trace.importers.load import open_log
 from pilesim.units import MINUTE, S, parse_world_start_ns
 from pilesim.wire.frame import Direction, End
@@ -49,15 +49,31 @@ class Log:
     vantage: Vantage
     start_ns: int
     """Epoch ns, of its first event; `end_ns` of its last."""
-    end_ns: int
-    missing: tuple[Missing, ...]
-    unread_count: int
-    remarks: tuple[str, ...]
+    end_ns: int = 0
+    """This and what follows is known once it has been read through."""
+    missing: tuple[Missing, ...] = ()
+    unread_count: int = 0
+    remarks: tuple[str, ...] = ()
 
     @property
     def rank(self) -> int:
         """The lower goes before the higher."""
         return next(rank for rank, vantages in enumerate(_PREFERRED) if self.vantage in vantages)
+
+    @property
+    def world_ns(self) -> int:
+        """From when on its events count, epoch ns."""
+        return parse_world_start_ns(self.header.start)
+
+    def read(self, ledger: Ledger, last_ns: int) -> Log:
+        """With what its reading has shown, whose last event was at `last_ns` of its own time."""
+        return replace(
+            self,
+            end_ns=self.world_ns + last_ns,
+            missing=ledger.all_missing(),
+            unread_count=ledger.all_unread(),
+            remarks=ledger.sentences(),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,25 +85,33 @@ class Passed:
 
 
 def survey(path: Path, wishes: Wishes) -> list[Log]:
-    """The logs in a file, one for each pile. FileError, or another PilesimError, where it is none."""
+    """The logs in a file, one for each pile, read no further than to know whose they are. FileError, or another
+    PilesimError, where it is none."""
     try:
         return [_surveyed(path, wishes)]
     except SeveralPilesError as several:
         return [_surveyed(path, replace(wishes, pile=pile)) for pile in several.piles]
 
 
+def read_through(log: Log) -> Log:
+    """`log` with how far it goes. A PilesimError where it breaks off in a way that cannot be read."""
+    opened, last_ns = open_log(log.path, log.wishes), 0
+    for event in opened.events:
+        last_ns = event.t_ns
+    return log.read(opened.ledger, last_ns)
+
+
 def _surveyed(path: Path, wishes: Wishes) -> Log:
     opened = open_log(path, wishes)
     header = opened.header
-    world_ns = parse_world_start_ns(header.start)
-    pile, first_ns, last_ns = header.pile, None, 0
+    pile, first_ns = header.pile, None
     decoder = None if pile else Decoder(protocol_named(header.protocol))
     for event in opened.events:
         first_ns = event.t_ns if first_ns is None else first_ns
-        last_ns = event.t_ns
         if decoder is not None:
             pile = next((found for item in decoder.feed(event) if (found := _pile_in(item))), "")
-            decoder = None if pile else decoder
+        if pile:
+            break
     if not pile and Missing.FRAMES in header.missing:
         # Lines in words need not name their pile; each such log is of one that nobody else's log is taken to be of.
         pile = f"? ({path.name})"
@@ -101,11 +125,7 @@ def _surveyed(path: Path, wishes: Wishes) -> Log:
         form=opened.form,
         header=header,
         vantage=vantage_of(header),
-        start_ns=world_ns + (first_ns or 0),
-        end_ns=world_ns + last_ns,
-        missing=opened.ledger.all_missing(),
-        unread_count=opened.ledger.all_unread(),
-        remarks=opened.ledger.sentences(),
+        start_ns=parse_world_start_ns(header.start) + (first_ns or 0),
     )
 
 
@@ -117,7 +137,7 @@ class Merged:
     """All logs of one pile as one stream. `remarks` and `used` (by file) are complete when it has all been taken."""
 
     def __init__(self, logs: Sequence[Log], protocol: str) -> None:
-        """`protocol` is the one by which all of them are read."""
+        """`protocol` is the one by which all of them are read; of several each has been read through."""
         self._logs = sorted(logs, key=lambda log: (log.start_ns, str(log.path)))
         self._protocol = protocol
         self._better = [
@@ -158,13 +178,15 @@ class Merged:
 
     def _told(self, number: int, log: Log) -> Iterator[tuple[int, Passed]]:
         """One log's frames as they passed at its end of the line, the platform's where it has both."""
-        own = log.form == "capture"
-        opened: Opened = open_log(log.path, log.wishes if own else replace(log.wishes, protocol=self._protocol))
+        # By whichever protocol all of them are read; one alone by what it was surveyed with.
+        as_is = log.form == "capture" or len(self._logs) == 1
+        opened: Opened = open_log(log.path, log.wishes if as_is else replace(log.wishes, protocol=self._protocol))
         header = opened.header
         near = End.PLATFORM if End.PLATFORM in header.ends else End.PILE
-        world_ns = parse_world_start_ns(header.start)
+        world_ns, last_ns = parse_world_start_ns(header.start), 0
         decoder = Decoder(protocol_named(header.protocol))
         for event in opened.events:
+            last_ns = event.t_ns
             if isinstance(event, Chunk) and event.end is not near:
                 continue
             for item in decoder.feed(event):
@@ -173,6 +195,8 @@ class Merged:
             turn = _turn(event, near)
             if turn is not None:
                 yield number, Passed(world_ns + event.t_ns, turn)
+        if len(self._logs) == 1:
+            self._logs = [log.read(opened.ledger, last_ns)]
 
     def _is_better_known(self, number: int, t_ns: int) -> bool:
         """Whether a log of a better place covers this time."""
@@ -224,7 +248,9 @@ class Merged:
             if parts:
                 self.used[number] = "; ".join(parts)
             for other, before in enumerate(self._logs[:number]):
-                if log.rank == before.rank and log.start_ns < before.end_ns and not self._twice[number]:
+                if self._passed_over[number] or self._passed_over[other] or self._twice[number]:
+                    continue
+                if log.rank == before.rank and log.start_ns < before.end_ns:
                     names = f"{log.called.name} and {self._logs[other].called.name}"
                     self.remarks.append(f"{names} overlap and share no frame: taken together")
         if self._apart_ns > CLOCK_NS:

@@ -215,7 +215,7 @@ class DialMany(Many):
 
     def __init__(self, host: str, port: int) -> None:
         super().__init__()
-        self.name = f"tcp://{host}:{port}"
+        self.name = f"tcp://{host_port((host, port))}"
         self._host, self._port = host, port
         self._family, self._address = resolve(host, port, self.name)
 
@@ -250,7 +250,8 @@ class AnswerMany(Many):
         """RigError where the port cannot be had."""
         super().__init__()
         self._keys = count()
-        family, address = resolve(host, port, f"tcp-listen://{host}:{port}")
+        self.name = f"tcp-listen://{host_port((host, port))}"
+        family, address = resolve(host, port, self.name)
         self._listener = socket.socket(family, socket.SOCK_STREAM)
         if os.name == "posix":
             self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -258,7 +259,7 @@ class AnswerMany(Many):
             self._listener.bind(address)
         except OSError as error:
             self.close()
-            raise RigError(f"tcp-listen://{host}:{port}: the port cannot be taken: {reason_of(error)}") from None
+            raise RigError(f"{self.name}: the port cannot be taken: {reason_of(error)}") from None
         self._listener.setblocking(False)
         self._listener.listen(_BACKLOG)
         self.name = f"tcp-listen://{host_port(self._listener.getsockname())}"

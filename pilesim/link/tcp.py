@@ -126,7 +126,7 @@ class TcpListen(_TcpLink):
     def __init__(self, host: str = "127.0.0.1", port: int = 0, *, replace: bool = False) -> None:
         super().__init__()
         self._replace = replace
-        self.name = f"tcp-listen://{host}:{port}"
+        self.name = f"tcp-listen://{host_port((host, port))}"
         self._host = host
         self._port = port
         self._family = socket.AF_INET
@@ -229,7 +229,7 @@ class TcpDial(_TcpLink):
 
     def __init__(self, host: str, port: int) -> None:
         super().__init__()
-        self.name = f"tcp://{host}:{port}"
+        self.name = f"tcp://{host_port((host, port))}"
         self._host = host
         self._port = port
         self._family = socket.AF_INET
@@ -246,7 +246,12 @@ class TcpDial(_TcpLink):
             return
         if self._address is None:
             raise InternalError(f"{self.name} was dialled before it was opened")
-        self._dialling = socket.socket(self._family, socket.SOCK_STREAM)
+        try:
+            self._dialling = socket.socket(self._family, socket.SOCK_STREAM)
+        except OSError as error:
+            # As many files are open as may be: it is dialled again.
+            self._failed = reason_of(error)
+            return
         self._dialling.setblocking(False)
         limit_dial(self._dialling)
         try:
@@ -276,7 +281,7 @@ class TcpDial(_TcpLink):
             if not error:
                 self._dialling = None
                 self._connection = _Connection(sock)
-                return [Up(f"{self._host}:{self._port}")]
+                return [Up(host_port((self._host, self._port)))]
             failed = reason_of(OSError(error, os.strerror(error)))
         if not failed:
             return []

@@ -67,11 +67,10 @@ class Clock:
 
     def epoch_ns(self, instant_ns: int) -> int | None:
         """What the clock takes `instant_ns` for; None while it is not set."""
-        setting = self._settings[0]
-        for later in self._settings:
-            if later.since_ns > instant_ns:
-                break
-            setting = later
+        setting = self._settings[-1]
+        if setting.since_ns > instant_ns:
+            # Most instants that are asked for are the present one.
+            setting = next((s for s in reversed(self._settings) if s.since_ns <= instant_ns), self._settings[0])
         if setting.ahead_ns is None:
             return None
         drift_ns = self._drift_ns(instant_ns - setting.since_ns)

@@ -182,7 +182,7 @@ class Pile:
     def _is_on(self, connection: int) -> bool:
         return self._uplink.connected and self._uplink.connection == connection
 
-    def _hello_answered(self, reply: HelloReply) -> None:
+    def _hello_answered(self, reply: HelloReply, frame: Frame) -> None:
         if not self._contract.hello_first or self._uplink.up:
             return
         if reply.accepted:
@@ -311,23 +311,28 @@ class Pile:
                 yield self._contract.time_ask_ns - TIME_RETRY_NS
 
     def _heard(self, message: Message, frame: Frame) -> None:
-        if isinstance(message, HelloReply):
-            self._hello_answered(message)
-        elif isinstance(message, AliveReply):
-            self._alives_unanswered = 0
-        elif isinstance(message, TimeTell):
-            self._set_clock(message)
-            if self._uplink.carries(TimeTold):
-                told = TimeTold(pile_time=self._clock.stamp(self._timeline.now_ns))
-                self._uplink.reply(told, frame, self._uplink.connection)
-        elif isinstance(message, TariffTell):
-            self._take_tariff(message, frame)
-        elif isinstance(message, ReportAsk):
-            self._guns[message.gun - 1].report_now(frame)
-        elif isinstance(message, BillReply):
-            if message.accepted:
-                self._bills.acknowledged(message.order)
-        elif isinstance(message, _COMMANDS) and len(self._commands) < _COMMANDS_KEPT:
+        hear = _HEARD.get(type(message))
+        if hear is not None:
+            hear(self, message, frame)
+
+    def _alive_answered(self, reply: AliveReply, frame: Frame) -> None:
+        self._alives_unanswered = 0
+
+    def _told_time(self, message: TimeTell, frame: Frame) -> None:
+        self._set_clock(message)
+        if self._uplink.carries(TimeTold):
+            told = TimeTold(pile_time=self._clock.stamp(self._timeline.now_ns))
+            self._uplink.reply(told, frame, self._uplink.connection)
+
+    def _asked_for_report(self, ask: ReportAsk, frame: Frame) -> None:
+        self._guns[ask.gun - 1].report_now(frame)
+
+    def _bill_answered(self, reply: BillReply, frame: Frame) -> None:
+        if reply.accepted:
+            self._bills.acknowledged(reply.order)
+
+    def _command(self, message: Message, frame: Frame) -> None:
+        if len(self._commands) < _COMMANDS_KEPT:
             self._commands.append((message, frame, self._uplink.connection))
             if not self._working:
                 self._working = True
@@ -481,6 +486,17 @@ def _field(kind: str, detail: Mapping[str, Any], key: str, of: type[T], default:
 
 _COMMANDS = (Authorise, CardReply, Start, Stop, BalanceTell, WorkTell, Reboot)
 """What is worked off one after the other, each after the firmware's delay."""
+
+_HEARD: Mapping[type[Message], Callable[[Pile, Any, Frame], None]] = {
+    HelloReply: Pile._hello_answered,
+    AliveReply: Pile._alive_answered,
+    TimeTell: Pile._told_time,
+    TariffTell: Pile._take_tariff,
+    ReportAsk: Pile._asked_for_report,
+    BillReply: Pile._bill_answered,
+    **dict.fromkeys(_COMMANDS, Pile._command),
+}
+"""What a message of the platform's does; any other does nothing."""
 
 _STIMULI: dict[str, Callable[[Pile, str, int | None, Mapping[str, Any]], None]] = {
     "plug": Pile._plug,

@@ -124,14 +124,14 @@ class Reports:
             amount_mfen = charge.amount_mfen
         elif record is not None:
             amount_mfen = amount_of(record, clock)
-        seen = self._seen
+        around = self._around
         report = GunReport(
             gun=self._gun,
             change=change,
-            state=seen.state,
-            cable=seen.cable,
-            fault=seen.fault,
-            parking=seen.parking,
+            state=self._state(),
+            cable=around.cable,
+            fault=around.fault,
+            parking=around.parking,
             meter_dwh=self._meter.reading_dwh,
             order=record.authorisation.order if record else "",
             start=clock.stamp(record.start_ns) if record else NO_TIME,

@@ -34,42 +34,24 @@ class Activity:
         self.over = True
 
 
-class _Environment(simpy.Environment):
-    """One whose time goes on without an event: `run(until=t)` makes one, and an exception to stop at it.
+class Timeline(simpy.Environment):
+    """Processes in virtual time, driven from outside by `reach` and `run_through`.
 
-    It looks into SimPy's queue by itself, since `peek` is asked at every instant of every pile.
+    Its time goes on without an event, for which `run(until=t)` makes one, and an exception to stop at it. It looks
+    into SimPy's queue by itself, since `peek` would be asked at every instant of every pile.
     """
 
-    def reach(self, t_ns: int) -> None:
-        """Run every event before `t_ns`, and let it be `t_ns`."""
-        while self._queue and self._queue[0][0] < t_ns:
-            self.step()
-        self._now = max(self._now, t_ns)
-
-    def run_through(self, t_ns: int) -> None:
-        """Run every event up to and including `t_ns`, and let it be `t_ns`."""
-        while self._queue and self._queue[0][0] <= t_ns:
-            self.step()
-        self._now = max(self._now, t_ns)
-
-    def next_ns(self) -> int | None:
-        return int(self._queue[0][0]) if self._queue else None
-
-
-class Timeline:
-    """Processes in virtual time, driven from outside by `reach` and `run_through`."""
-
     def __init__(self) -> None:
-        self._env = _Environment(initial_time=0)
+        super().__init__(initial_time=0)
         self._activities: list[Activity] = []
 
     @property
     def now_ns(self) -> int:
-        return int(self._env.now)
+        return int(self._now)
 
     def start(self, steps: Iterator[int]) -> Activity:
         """Begin `steps` at this instant; each yielded int is a wait in ns."""
-        activity = Activity(self._env, steps)
+        activity = Activity(self, steps)
         self._activities = [a for a in self._activities if not a.over]
         self._activities.append(activity)
         return activity
@@ -82,12 +64,18 @@ class Timeline:
 
     def reach(self, t_ns: int) -> None:
         """Run every event before `t_ns`; those at exactly `t_ns` stay, since arrivals come before timers."""
-        self._env.reach(t_ns)
+        queue = self._queue
+        while queue and queue[0][0] < t_ns:
+            self.step()
+        self._now = max(self._now, t_ns)
 
     def run_through(self, t_ns: int) -> None:
         """Run every event up to and including `t_ns`."""
-        self._env.run_through(t_ns)
+        queue = self._queue
+        while queue and queue[0][0] <= t_ns:
+            self.step()
+        self._now = max(self._now, t_ns)
 
     def next_event_ns(self) -> int | None:
         """When the next event is due; None when nothing is under way."""
-        return self._env.next_ns()
+        return int(self._queue[0][0]) if self._queue else None

@@ -140,7 +140,7 @@ class Uplink:
 
         Raises EncodingError where a value does not fit its field.
         """
-        if not self.connected or not (isinstance(message, Opaque) or self.carries(type(message))):
+        if not self.connected or not (isinstance(message, Opaque) or self._protocol.carries(type(message))):
             return
         message = self._behaviour.outgoing(message)
         if answering is not None:

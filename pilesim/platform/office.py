@@ -42,7 +42,7 @@ class Office:
         self.dead = False
         """Garbage has killed it: only a fault does that."""
         self.changes = 0
-        """Counts who is served by which connection, and its death; as the book counts what changes there."""
+        """Counts who is known to be at which connection, and its death; as the book counts what changes there."""
         self._mishaps: list[Mishap] = []
         self.behaviour = with_faults(Behaviour(self.settings, contract), faults, seed, self._mishaps)
         self._connections: dict[str, object] = {}

@@ -31,12 +31,13 @@ class Overdue:
         self._book = office.book
         self._stop = stop
         self._online = online
-        self._basis: tuple[object, ...] = ()
+        self._basis = -1
         self._next_ns: int | None = None
 
     def next_ns(self) -> int | None:
         """The earliest deadline. Asked at every instant, so it is worked out only when something has changed."""
-        basis = (self._book.changes, self._office.changes, self._peer.identified, self._peer.pile)
+        # Neither ever counts down, so the sum of both tells whether one has changed.
+        basis = self._book.changes + self._office.changes
         if basis != self._basis:
             self._basis = basis
             due = (self._due_ns(order) for order in self._open())

@@ -33,6 +33,7 @@ class Peer:
         """The next frame comes on another connection, and may come from anybody."""
         self.identified = False
         self._confirmed = False
+        self._office.changes += 1
 
     def is_from(self, pile: str) -> bool:
         """Whether `pile` is who is at the other end: whom the first frame names, once a second one agrees.
@@ -43,6 +44,7 @@ class Peer:
             self._confirmed = True
         elif not self._confirmed:
             self.identified = True
+            self._office.changes += 1
             if pile != self.pile:
                 self._know(pile)
             self._office.take_over(pile, self._connection)

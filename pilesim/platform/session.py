@@ -45,10 +45,6 @@ def account_of(order: str, digits: int) -> str:
     return order[-digits:].rjust(digits, "0")
 
 
-def _sooner(one_ns: int | None, other_ns: int) -> int:
-    return other_ns if one_ns is None or other_ns < one_ns else one_ns
-
-
 class _Reply(msgspec.Struct, frozen=True, gc=False):
     """What is to be sent, when, and the request that it answers."""
 
@@ -77,10 +73,16 @@ class PlatformSession:
         self._now_ns = 0
         self._is_up = False
         self._heard_ns = 0
+        self._gap_ns: int | None = None
+        """When a frame that has begun can become none any more."""
         self._replies: deque[_Reply] = deque()
         self._tell_time_ns: int | None = None
         """When the pile is next told the time unasked."""
         self._actions: list[Action] = []
+        self._changes = 0
+        """Counts what has changed of the last three times; with the book's and the office's, what it waits for."""
+        self._basis = -1
+        self._soonest_ns: int | None = None
 
     @property
     def pile(self) -> str:
@@ -107,28 +109,43 @@ class PlatformSession:
         if self._is_up:
             self._heard_ns = now_ns
             self._take(self._framer.feed(data, now_ns), now_ns)
+            if self._framer.pending or self._gap_ns is not None:
+                self._gap_ns = now_ns + GAP_NS if self._framer.pending else None
+                self._changes += 1
 
     def advance(self, to_ns: int) -> None:
         while (due_ns := self.next_wakeup_ns()) is not None and due_ns <= to_ns:
             self._now_ns = due_ns
             self._wake(due_ns)
+            self._changes += 1
         self._now_ns = max(self._now_ns, to_ns)
 
     def _come_to(self, now_ns: int) -> None:
         """Something happens at `now_ns`: the timers of that very instant come after it."""
-        self.advance(now_ns - 1)
-        self._now_ns = max(self._now_ns, now_ns)
+        if now_ns > self._now_ns:
+            self.advance(now_ns - 1)
+            self._now_ns = now_ns
 
     def next_wakeup_ns(self) -> int | None:
-        soonest_ns = self._overdue.next_ns()
-        if self._replies:
-            soonest_ns = _sooner(soonest_ns, self._replies[0].due_ns)
-        if self._tell_time_ns is not None:
-            soonest_ns = _sooner(soonest_ns, self._tell_time_ns)
-        if self._framer.pending:
-            soonest_ns = _sooner(soonest_ns, self._heard_ns + GAP_NS)
+        # Asked several times at every instant, and worked out only when something has changed: no count goes down.
+        basis = self._book.changes + self._office.changes + self._changes
+        if basis != self._basis:
+            self._basis = basis
+            self._soonest_ns = self._soonest()
+        soonest_ns = self._soonest_ns
         # What fell due while it could not be done is done now, not then.
         return self._now_ns if soonest_ns is not None and soonest_ns < self._now_ns else soonest_ns
+
+    def _soonest(self) -> int | None:
+        soonest_ns = self._overdue.next_ns()
+        if self._replies:
+            due_ns = self._replies[0].due_ns
+            if soonest_ns is None or due_ns < soonest_ns:
+                soonest_ns = due_ns
+        for due in (self._tell_time_ns, self._gap_ns):
+            if due is not None and (soonest_ns is None or due < soonest_ns):
+                soonest_ns = due
+        return soonest_ns
 
     def take_actions(self) -> list[Action]:
         actions, self._actions = self._actions, []
@@ -136,8 +153,10 @@ class PlatformSession:
 
     def _new_connection(self) -> None:
         self._framer = self._protocol.framer(Direction.UP)
+        self._gap_ns = None
         self._replies.clear()
         self._tell_time_ns = None
+        self._changes += 1
         self._peer.forget_connection()
 
     def _wake(self, now_ns: int) -> None:
@@ -146,7 +165,8 @@ class PlatformSession:
             self._reply(reply)
         if self._tell_time_ns is not None and self._tell_time_ns <= now_ns:
             self._tell_time(now_ns)
-        if self._framer.pending and self._heard_ns + GAP_NS <= now_ns:
+        if self._gap_ns is not None and self._gap_ns <= now_ns:
+            self._gap_ns = None
             self._take(self._framer.gap(), now_ns)
         self._overdue.wake(now_ns)
 
@@ -187,9 +207,11 @@ class PlatformSession:
         if isinstance(message, Hello) and self._office.contract.time_tell_ns is not None:
             # It follows the answer, which lets the pile in.
             self._tell_time_ns = now_ns + 2 * delay_ns
+            self._changes += 1
         behaviour = self._office.behaviour
         if reply is not None and behaviour.answers(now_ns, message):
             self._replies.append(_Reply(now_ns + delay_ns, behaviour.echoed(now_ns, reply), frame))
+            self._changes += 1
 
     # --------------------------------------------------------------------------------------------- sending
 

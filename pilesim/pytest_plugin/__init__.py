@@ -23,7 +23,10 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "no-operator": {"action": "store_true", "help": "Nobody stands at the pile: what needs hands is not applicable."},
     "platform": {"metavar": "URL", "help": "The platform, sim:reference, with faults or without."},
     "impair": {"metavar": "TEXT", "action": "append", "help": "Impair the line: 'drop start count=1'."},
-    "protocol": {"metavar": "NAME", "help": "Protocol of the line; by default that of conform."},
+    "protocol": {
+        "metavar": "NAME|FILE",
+        "help": "Protocol of the line, or a dialect's file; by default that of conform.",
+    },
     "seed": {"metavar": "N", "type": int, "help": "The one source of chance.  [default: 1]"},
     "strict": {"action": "store_true", "help": "SHOULD rules decide the verdict too."},
     "clock-rate": {"metavar": "N", "type": float, "help": "Let pilesim's clock run N times as fast on a real line."},

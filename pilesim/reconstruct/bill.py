@@ -7,6 +7,7 @@ platform's clock, by which piles go.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +18,7 @@ import msgspec
 from pilesim.contract.contract import BillDue
 from pilesim.reconstruct.story import Passage, Story
 from pilesim.rules.order import Order, Report, Span
+from pilesim.trace.events import Missing
 from pilesim.units import (
     KWH_DWH,
     MINUTE,
@@ -32,6 +34,7 @@ from pilesim.units import (
 from pilesim.wire.messages import Bill, GunReport, GunState, Stamp, Tariff
 
 HALF_HOUR_NS = 30 * MINUTE
+UNLIMITED = 1 << 62
 CLOCK_SLACK_NS = 2 * S
 """So far the pile's clock may be off the platform's, and so far reports may have been under way."""
 FEW_NS = 30 * S
@@ -76,6 +79,8 @@ class Standing(StrEnum):
     """It charged, and no bill of it is in the log, though one was due."""
     AWAITED = "awaited"
     """It charged, and by the log's end no bill was due."""
+    UNTOLD = "untold"
+    """The log tells in words that it has a bill, and not whether it charged."""
     UNDUE = "undue"
     """It never charged, and has a bill."""
     NONE_DUE = "none due"
@@ -160,7 +165,14 @@ class _Reckoner:
         self._tariff = tariff
         self._step_dwh = story.contract.bill_energy_dwh
         self._step_mfen = story.contract.bill_money_mfen
-        self._bill, self._bill_frame, self._stray = _bill_of(story, order)
+        bill, self._bill_frame, self._stray = _bill_of(story, order)
+        self._timeless = tuple(_timeless(bill)) if bill is not None else ()
+        # What a line in words calls a bill has none of its figures.
+        self._worded = bill is not None and Missing.FRAMES in story.header.missing
+        self._bill = None if self._worded else bill
+        period = story.contract.limits.get("beat.period")
+        self._beat_ns = period.value if period is not None else 0
+        """After so long without a report one was missed."""
         self._over = order.over is not None and order.leave is not None
         """Its bill is due."""
 
@@ -172,6 +184,8 @@ class _Reckoner:
         standing = Standing.WRONG if any(figure.wrong for figure in figures) else Standing.RIGHT
         if order.bill is None:
             standing = Standing.LOST if self._over else Standing.AWAITED
+        elif self._worded:
+            standing = Standing.UNTOLD
         return Reckoning(
             order=order.number,
             gun=order.gun,
@@ -183,6 +197,14 @@ class _Reckoner:
 
     def _uncharged(self) -> Reckoning:
         order, bill = self._order, self._bill
+        if self._worded:
+            return Reckoning(
+                order=order.number,
+                gun=order.gun,
+                standing=Standing.UNTOLD,
+                remarks=(*self._timeless, "no line tells of its charge, nor more of its bill: a log of frames would"),
+                bill_frame=self._bill_frame,
+            )
         if bill is None:
             return Reckoning(order=order.number, gun=order.gun, standing=Standing.NONE_DUE)
         told = bill.fees_mfen + (bill.occupancy_fee_mfen or 0)
@@ -200,7 +222,8 @@ class _Reckoner:
 
     def _figures(self) -> Iterator[Figure]:
         story, order, bill, tariff = self._story, self._order, self._bill, self._tariff
-        limits = {name: limit.value for name, limit in story.contract.limits.items()}
+        # What no contract limits is off by nothing.
+        limits = defaultdict(lambda: UNLIMITED, {name: limit.value for name, limit in story.contract.limits.items()})
         plug_ns, span_ns = limits["bill.plug-times"], limits["bill.duration"]
         start, end = self._start(), self._span(order.over)
         leave, energy = self._leave(), self._energy()
@@ -290,7 +313,7 @@ class _Reckoner:
             gap_ns = later.t_ns - earlier.t_ns
             if later.t_ns < over.late_ns or later.t_ns > order.leave.late_ns or report.state is not GunState.IDLE:
                 continue
-            if gap_ns > self._story.contract.limits["beat.period"].value:
+            if gap_ns > self._beat_ns:
                 frames = (earlier.seen.line or earlier.seen.index, later.seen.line or later.seen.index)
                 most = self._story.epoch_ns(later.t_ns)
                 return _Bounds(self._story.epoch_ns(earlier.t_ns), most, most, frames)
@@ -334,7 +357,9 @@ class _Reckoner:
             frames = (*self._at(order.metered_before), *self._at(order.metered_after), *frames)
         elif points and order.over is not None and points[-1][0] - points[0][0] >= FEW_NS:
             power, per_ns = order.peak
-            late_ns = self._story.epoch_ns(order.over.late_ns) - points[-1][0]
+            # Where reports are missing the last of them may have been held up since soon after the one before.
+            since_ns = points[-1][0] if order.gapless else points[-2][0]
+            late_ns = self._story.epoch_ns(order.over.late_ns) - since_ns
             most = points[-1][1] + power * late_ns // per_ns + step
         elif order.over is None:
             most = None
@@ -412,6 +437,8 @@ class _Reckoner:
             )
         if self._stray:
             yield f"a bill without its order came in frame {self._bill_frame}: it is held against this one"
+        if self._worded:
+            yield "what stands in its bill the log does not tell: a log of frames would"
         if tariff is None:
             yield "the log tells no tariff: --tariff gives one, and then there are fees"
         if order.suspended:
@@ -429,10 +456,14 @@ class _Reckoner:
                         f"by the bill's own end and leave {minutes} min were occupied, which cost "
                         f"{format_yuan(by_itself)}, and not the {format_yuan(bill.occupancy_fee_mfen)} that it says"
                     )
-        told = (("start", bill.start), ("end", _end_of(bill)), ("leave", bill.leave)) if bill is not None else ()
-        for name, stamp in told:
-            if stamp is not None and stamp.epoch_ns is None:
-                yield f"the bill has no time of {name}"
+        yield from self._timeless
+
+
+def _timeless(bill: Bill) -> Iterator[str]:
+    """What of its times is none, though it stands there."""
+    for name, stamp in (("start", bill.start), ("end", _end_of(bill)), ("leave", bill.leave)):
+        if stamp is not None and stamp.epoch_ns is None:
+            yield f"the bill has no time of {name}"
 
 
 def _bill_of(story: Story, order: Order) -> tuple[Bill | None, int, bool]:

@@ -25,7 +25,7 @@ from pilesim.scenario.scenario import PileSettings, PlatformCard, PlatformSettin
 from pilesim.scenario.tariff import TariffSettings
 from pilesim.scenario.writer import lined_steps, scenario_text
 from pilesim.trace.events import Missing
-from pilesim.units import MINUTE, MS, YUAN_MFEN, S, format_duration
+from pilesim.units import MINUTE, MS, YUAN_MFEN, S, format_duration, numbered
 from pilesim.wire.messages import GunReport, GunState, TimeAsk, TimeTell
 
 LEAD_NS = 90 * S
@@ -313,7 +313,7 @@ class _Telling:
                 self._cursor_ns = max(self._cursor_ns, moment.t_ns + lasts_ns)
         self._end()
         if self._small:
-            small = f"{self._small} gaps below {format_duration(SMALL_NS)}"
+            small = numbered(self._small, f"gap[|s] below {format_duration(SMALL_NS)}")
             self.dropped.append(f"{small}, which answers take by themselves")
 
     def _remark(self, moment: Moment) -> str:

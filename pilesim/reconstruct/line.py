@@ -1,4 +1,5 @@
-"""What the line did: as it was recorded, else as requests without answers, late answers and silences show it.
+"""What the line did: as it was recorded, as its two ends show it, else as requests without answers, late answers and
+silences do.
 
 Owns the inference. Must not know how the steps are written. What a rule lays to the pile is not laid to the line too.
 """
@@ -6,8 +7,8 @@ Owns the inference. Must not know how the steps are written. What a rule lays to
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
 from statistics import median_low
 from typing import Any
 
@@ -17,14 +18,28 @@ from pilesim.quantities import Duration
 from pilesim.reconstruct.moments import Moment, Rank
 from pilesim.reconstruct.platform import line_of
 from pilesim.reconstruct.story import Passage, Story
-from pilesim.rig.impairments import Impairment, Outage, Selective, Stall, parse_impairment
+from pilesim.rig.impairments import Delay, Hold, Impairment, Outage, Selective, Stall, parse_impairment
+from pilesim.rules.ends import Gone
+from pilesim.rules.rule import BURST_NS
 from pilesim.rules.verdict import Blame
 from pilesim.scenario import steps
 from pilesim.scenario.writer import duration_text
 from pilesim.trace.events import Impaired, LineUp, Missing, Reachable
-from pilesim.units import MS, S
+from pilesim.units import MS, S, numbered
 from pilesim.wire.frame import Direction
-from pilesim.wire.messages import MESSAGE_TYPES, Authorise, Bill, BillReply, Message, Start, Stop
+from pilesim.wire.messages import (
+    MESSAGE_TYPES,
+    Alive,
+    AliveReply,
+    Authorise,
+    Bill,
+    BillReply,
+    GunReport,
+    GunReportReply,
+    Message,
+    Start,
+    Stop,
+)
 
 UNANSWERED_NS = 30 * S
 """A request without its answer for so long has lost it, or was lost."""
@@ -34,6 +49,11 @@ ANSWERS = frozenset({"auth.answered", "start.answered", "stop.answered"})
 """The rules that lay a late answer to the pile."""
 EFFECT_NS = 30 * S
 """What a command brings about shows by then."""
+DARK_NS = 500 * MS
+"""A line that lets nothing through did so from this long before the first frame that shows it, to as long after the
+last."""
+BEATS = frozenset({Alive, AliveReply, GunReport, GunReportReply})
+"""They come all the time, so that none of them is meant where a line has stalled."""
 BEATS_SILENT = 3
 """So many heartbeats of every gun missing at once, on a line that stands, are a line that stalls."""
 
@@ -60,7 +80,9 @@ def line_moments(story: Story, dark: tuple[tuple[int, int], ...]) -> Iterator[Mo
                 break
     if story.impaired:
         yield from _recorded(story)
-    else:
+    if story.gone is not None:
+        yield from _compared(story, story.gone)
+    elif not story.impaired:
         yield from _inferred(story)
 
 
@@ -83,7 +105,13 @@ def _place(story: Story, t_ns: int) -> int:
 
 
 def _armed(
-    story: Story, t_ns: int, kind: str, said: dict[str, Any], note: str, passage: Passage | None = None
+    story: Story,
+    t_ns: int,
+    kind: str,
+    said: dict[str, Any],
+    note: str,
+    passage: Passage | None = None,
+    gun: int | None = None,
 ) -> Moment:
     spelt = {name: duration_text(value) if isinstance(value, Duration) else value for name, value in said.items()}
     return Moment(
@@ -92,6 +120,7 @@ def _armed(
         step=steps.Impair(spec={kind: spelt}),
         note=note,
         line=line_of(passage) if passage is not None else 0,
+        gun=passage.message.gun if passage is not None else gun,
         orders=(passage.order.number,) if passage is not None and passage.order is not None else (),
     )
 
@@ -149,6 +178,108 @@ def _armed_by_ns(story: Story, first_ns: int, message: str | None, direction: Di
 def _causes(passage: Passage, kind: type[Message]) -> bool:
     message = passage.message
     return not passage.asked and isinstance(message, Authorise | Start | Stop)
+
+
+# What the two ends show -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A message that was sent, and what the line did to it; None: nothing."""
+
+    t_ns: int
+    kind: type[Message] | None
+    gone: Gone | None
+
+
+def _compared(story: Story, gone: tuple[Gone, ...]) -> Iterator[Moment]:
+    """The impairments that do again what left one end and did not reach the other, or late."""
+    down = outages(story)
+    for way in Direction:
+        here = [one for one in gone if one.direction is way]
+        # What the connection took with it, it takes again.
+        kept = [one for one in here if one.effect == "held" or not _within(one.t_ns, down)]
+        sent = _sent(story, way, kept)
+        for run in _runs(sent):
+            kinds = {one.kind for one in run}
+            if len(kinds) > 1:
+                since_ns = _before_ns(story, way, run[0].t_ns)
+                lasts_ns = run[-1].t_ns - since_ns + DARK_NS
+                said: dict[str, Any] = {"direction": str(way), "within": Duration(lasts_ns)}
+                note = f"{len(run)} frames {way} never arrive, and none does meanwhile: {_titles(run)}"
+                yield _armed(story, since_ns, "drop", said, note)
+                sent = [one for one in sent if one not in run]
+        for kind in dict.fromkeys(one.kind for one in sent):
+            for run in _runs([one for one in sent if one.kind is kind]):
+                yield _alike(story, way, run)
+        yield from _held(story, way, [one for one in kept if one.effect == "held"])
+
+
+def _before_ns(story: Story, way: Direction, t_ns: int) -> int:
+    """A little before what was sent then, for another run sends it a little earlier or later; after what was before."""
+    before_ns = max((p.t_ns for p in story.passages if p.seen.direction is way and p.t_ns < t_ns), default=0)
+    return max(t_ns - DARK_NS, (before_ns + t_ns) // 2)
+
+
+def _sent(story: Story, way: Direction, gone: list[Gone]) -> list[_Sent]:
+    """All that was sent this way, in order; of what has a moment of its own, when it was held, as if it had passed."""
+    missed = [one for one in gone if one.effect != "held"]
+    never = {(one.t_ns, one.kind) for one in missed}
+    passed = [
+        _Sent(p.t_ns, type(p.message), None)
+        for p in story.passages
+        if p.seen.direction is way and (p.t_ns, type(p.message)) not in never
+    ]
+    return sorted([*passed, *(_Sent(one.t_ns, one.kind, one) for one in missed)], key=lambda one: one.t_ns)
+
+
+def _runs(sent: list[_Sent]) -> list[list[_Sent]]:
+    """What never arrived, as far as nothing in between did, and all of it came to the same."""
+    groups = groupby(sent, key=lambda one: one.gone.effect if one.gone is not None else "")
+    return [list(run) for effect, run in groups if effect]
+
+
+def _titles(run: list[_Sent]) -> str:
+    return ", ".join(dict.fromkeys(one.gone.title for one in run if one.gone is not None))
+
+
+def _alike(story: Story, way: Direction, run: list[_Sent]) -> Moment:
+    """Messages of one kind, none of which arrived."""
+    first = run[0].gone
+    assert first is not None, "a run is of what has not arrived"
+    said: dict[str, Any] = {"direction": str(way)} if first.kind is None else {"message": first.kind.name}
+    spoilt = first.effect == "corrupted"
+    t_ns = _armed_by_ns(story, first.t_ns, None if first.kind is None else first.kind.name, way)
+    times = f" {len(run)} times" if len(run) > 1 else ""
+    note = f"{first.title} {'arrives spoilt' if spoilt else 'never arrives'}{times}, as the two ends show"
+    return _armed(story, t_ns, "corrupt" if spoilt else "drop", {**said, "count": len(run)}, note, gun=first.gun)
+
+
+def _held(story: Story, way: Direction, held: list[Gone]) -> Iterator[Moment]:
+    """What came late: alone a frame that was held, else what stood behind one, or a line that stalled."""
+    bursts: list[list[Gone]] = []
+    for one in sorted(held, key=lambda one: one.t_ns):
+        arrived_ns = one.t_ns + one.lasted_ns
+        if bursts and abs(arrived_ns - bursts[-1][-1].t_ns - bursts[-1][-1].lasted_ns) <= BURST_NS:
+            bursts[-1].append(one)
+        else:
+            bursts.append([one])
+    for burst in bursts:
+        first = burst[0]
+        lasted = Duration(first.lasted_ns // MS * MS)
+        later = f"{first.title} {duration_text(lasted)} later, as the two ends show"
+        alone = len(burst) == 1
+        if first.kind is None or (first.kind in BEATS and not alone):
+            since_ns = _before_ns(story, way, first.t_ns)
+            stalls = Duration((first.t_ns + first.lasted_ns - since_ns) // MS * MS)
+            note = f"{len(burst)} frames {way} arrive late: {later}"
+            yield _armed(story, since_ns, Stall.kind, {"for": stalls, "direction": str(way)}, note)
+            continue
+        t_ns = _armed_by_ns(story, first.t_ns, first.kind.name, way)
+        kind, word = (Hold.kind, "for") if alone else (Delay.kind, "by")
+        note = f"it arrives late: {later}" if alone else f"it arrives late, and {len(burst) - 1} behind it: {later}"
+        said: dict[str, Any] = {"message": first.kind.name, word: lasted, "count": 1}
+        yield _armed(story, t_ns, kind, said, note, gun=first.gun)
 
 
 # What is inferred ---------------------------------------------------------------------------------------------
@@ -237,7 +368,7 @@ def _acknowledgements_lost(story: Story, blamed: set[int]) -> Iterator[Moment]:
     for number, count in lost.items():
         passage = first[number]
         said = {"message": BillReply.name, "count": count}
-        note = f"the bill comes {count} times again though it was acknowledged: that is lost"
+        note = f"the bill comes {numbered(count, 'time[|s]')} again though it was acknowledged: that is lost"
         yield _armed(story, _before_bill_ns(story, passage), "drop", said, note, passage)
 
 

@@ -10,6 +10,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 
 from pilesim.contract.contract import Contract
+from pilesim.rules.ends import Gone
 from pilesim.rules.facts import Facts
 from pilesim.rules.judge import judge
 from pilesim.rules.order import Order
@@ -64,6 +65,8 @@ class Story:
     lines: tuple[tuple[int, LineUp | LineDown | Reachable], ...]
     """What became of the connection, as seen at that end, each with the number of its event."""
     impaired: tuple[Impaired, ...]
+    gone: tuple[Gone, ...] | None
+    """What the line lost, spoilt or held besides, as the two ends show it; None where they cannot be compared."""
     findings: tuple[Finding, ...]
     """What the rules find wrong with it."""
     told_offset_ns: int
@@ -102,6 +105,7 @@ class _Reader(Reader):
     def begin(self, scene: Scene) -> None:
         self.scene = scene
         self.facts = scene.facts[End.PLATFORM]
+        self.gone: list[Gone] = []
 
     def take(self, facts: Facts, seen: Seen, message: Message) -> None:
         if facts is not self.facts:
@@ -116,6 +120,10 @@ class _Reader(Reader):
 
     def passed(self, event: AnyEvent) -> None:
         self._passed += 1
+        self.gone += self.scene.ends.gone
+
+    def ended(self) -> None:
+        self.gone += self.scene.ends.gone
 
 
 def story_of(trace: Trace) -> Story:
@@ -141,6 +149,7 @@ def story_of(trace: Trace) -> Story:
             if isinstance(event, Reachable) or (isinstance(event, LineUp | LineDown) and event.end is facts.end)
         ),
         impaired=tuple(event for event in trace.events if isinstance(event, Impaired)),
+        gone=tuple(reader.gone) if reader.scene.ends.compared else None,
         findings=tuple(finding for result in judgement.rules for finding in result.findings),
         told_offset_ns=facts.told_offset_ns,
         end_ns=max((event.t_ns for event in trace.events), default=0),

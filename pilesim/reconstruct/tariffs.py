@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 
 from pilesim import strictyaml
-from pilesim.errors import UsageError
+from pilesim.files import text_in
 from pilesim.quantities import TimeOfDay, Yuan, quantity
 from pilesim.scenario.tariff import Price, TariffSettings
 from pilesim.wire.messages import Tariff
@@ -43,11 +43,7 @@ def _prices(values: Sequence[int], step: int) -> tuple[Price, ...]:
 
 def tariff_in(path: Path) -> Tariff:
     """The tariff in a file, in the words of a scenario's `platform: tariff:`; UsageError says what was expected."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: expected a tariff's file: {error}") from None
-    document = strictyaml.read(text, str(path))
+    document = strictyaml.read(text_in(path, "a tariff's file"), str(path))
     told = strictyaml.convert(document, (), document.data, TariffSettings, quantity)
     for name in ("energy", "service"):
         if not getattr(told, name):

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from pilesim.fleet.result import ANOMALY_WORDS, NUMBERED, Count, DropCount, FleetResult
 from pilesim.report.text import printable
-from pilesim.units import S, format_duration, format_local
+from pilesim.units import S, format_duration, format_local, numbered
 
 DROPS_SHOWN = 10
 FILES_SHOWN = 20
@@ -33,10 +33,6 @@ def _say(console: Console, text: str) -> None:
     console.print(escape(printable(text)), soft_wrap=True)
 
 
-def _plural(count: int, word: str) -> str:
-    return f"{count} {word}{'s' * (count != 1)}"
-
-
 def _print_logs(console: Console, result: FleetResult) -> None:
     logs = [log for pile in result.piles for log in pile.logs]
     files = len({log.file for log in logs})
@@ -44,16 +40,20 @@ def _print_logs(console: Console, result: FleetResult) -> None:
     if logs:
         first, last = min(log.start_ns for log in logs), max(log.end_ns for log in logs)
         span = f", {format_local(first)[:-4]} to {format_local(last)[:-4]}"
-    _say(console, f"{result.folder}: {_plural(files, 'log')} of {_plural(len(result.piles), 'pile')}{span}")
+    _say(console, f"{result.folder}: {numbered(files, 'log[|s]')} of {numbered(len(result.piles), 'pile[|s]')}{span}")
     if result.unreadable:
-        console.print(f"[yellow]{_plural(len(result.unreadable), 'file')} could not be read[/]")
+        console.print(f"[yellow]{numbered(len(result.unreadable), 'file[|s]')} could not be read[/]")
         for unreadable in result.unreadable[:FILES_SHOWN]:
             _say(console, f"  {unreadable.file}: {unreadable.reason}")
         _more(console, len(result.unreadable) - FILES_SHOWN)
     notes = [
         *(f"{pile.pile}: {remark}" for pile in result.piles for remark in pile.remarks),
         *(f"{log.file}: {log.used}" for log in logs if log.used),
-        *(f"{log.file}: {_plural(log.unread_count, 'line')} could not be read" for log in logs if log.unread_count),
+        *(
+            f"{log.file}: {numbered(count, 'line[|s]')} could not be read"
+            for log in logs
+            if (count := log.unread_count)
+        ),
     ]
     for note in notes[:FILES_SHOWN]:
         _say(console, f"  {note}")

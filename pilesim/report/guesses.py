@@ -9,7 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from pilesim.report.text import printable
-from pilesim.wire.guess import Guessed, proposal
+from pilesim.units import numbered
+from pilesim.wire.guess.guess import Guessed
+from pilesim.wire.guess.proposal import proposal
 
 
 def print_guesses(console: Console, base: str, guessed: Sequence[Guessed]) -> None:
@@ -26,7 +28,7 @@ def print_guesses(console: Console, base: str, guessed: Sequence[Guessed]) -> No
 
 def _print_message(console: Console, one: Guessed) -> None:
     name = f" {one.name}" if one.name else ""
-    bodies = f"{one.bodies} {'body' if one.bodies == 1 else 'bodies'} of {one.size} bytes"
+    bodies = f"{numbered(one.bodies, 'bod[y|ies]')} of {one.size} bytes"
     console.print(f"[bold]0x{one.number:02X}{escape(name)}[/] {one.direction}, {bodies}", soft_wrap=True)
     console.print(f"  {escape(printable(one.why))}", soft_wrap=True)
     if one.begin:

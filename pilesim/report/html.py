@@ -20,12 +20,13 @@ from markupsafe import Markup
 
 from pilesim.conformance.result import RunResult, ScenarioResult
 from pilesim.errors import PilesimError
+from pilesim.report.chart import ROWS_WHOLE, Chapter, Chart, Row
 from pilesim.report.page import GLYPHS, RunView, ScenarioView, findings_of, matrix_of, run_view
 from pilesim.report.progress import progress_of
-from pilesim.report.sequence import ROWS_WHOLE, Chapter, Chart, Row, chart_of
+from pilesim.report.sequence import chart_of
 from pilesim.report.text import printable
 from pilesim.trace.events import Trace
-from pilesim.units import MS, format_duration
+from pilesim.units import MS, agreeing, format_duration, numbered
 
 PAGE_BYTES = 4_800_000
 """About the most that a page may have; recordings that do not fit are left out, the green ones first."""
@@ -38,7 +39,7 @@ FIELDS_ROWS = 8_000
 Find = Callable[[RunResult, ScenarioResult], Trace | None]
 """The recording of one scenario of a run; None where there is none. A PilesimError says why it does not read."""
 
-NO_CAPTURE = "No capture was kept, so there is no chart: run it again with --captures DIR."
+NO_CAPTURE = "No capture was kept, so there is no chart: run it again with --captures FOLDER."
 NO_ROOM = "The recording is left out, to keep this page small: pilesim judge CAPTURE --html FILE shows it alone."
 
 
@@ -78,7 +79,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(lasted=_lasted, glyph=GLYPHS.__getitem__)
+    environment.filters.update(lasted=_lasted, glyph=GLYPHS.__getitem__, numbered=numbered)
     return environment
 
 
@@ -179,14 +180,14 @@ def parted_words(parts: Sequence[Part]) -> str:
     if not parts:
         return ""
     rows = sum(len(part.chapter.rows) for part in parts)
-    said = [f"{rows} rows in {len(parts)} parts; each opens on a click."]
+    said = [numbered(rows, f"row[|s] in {len(parts)} ") + agreeing(len(parts), "part[|s]; each opens on a click.")]
     bare = sum(len(part.chapter.rows) for part in parts if part.packed and not part.whole)
     left = [part for part in parts if not part.packed]
     if bare:
-        said.append(f"{bare} rows keep the bytes of their frames without the fields.")
+        said.append(numbered(bare, "row[|s] keep[s|] the bytes of [its frame|their frames] without the fields."))
     if left:
         count = sum(len(part.chapter.rows) for part in left)
-        said.append(f"{count} rows in {len(left)} parts are left out, to keep this page small.")
+        said.append(numbered(count, "row[|s] [is|are] left out, to keep this page small."))
     if bare or left:
         said.append("pilesim show LOG --from TIME --to TIME --fields shows them.")
     return " ".join(said)

@@ -12,15 +12,17 @@ from itertools import accumulate
 from typing import Any
 
 from pilesim.conformance.result import FindingRow, LogWorth, RuleRow, RunResult, ScenarioResult
-from pilesim.report.sequence import FrameView, bytes_view
 from pilesim.report.text import BLAMED
+from pilesim.report.views import FrameView, bytes_view
 from pilesim.rules.table import RULES
 from pilesim.rules.verdict import Level, Verdict
-from pilesim.units import S, format_duration, format_since_start
+from pilesim.units import S, format_duration, format_since_start, numbered
 from pilesim.wire.protocol import Protocol, protocol_named
 
 OPEN_AT_ONCE = 5
 """So many scenarios that are not green are open when the page is; of more only the first is."""
+DEEDS_SHOWN = 20
+"""What the line did is told piece by piece so often; the result file has more."""
 FINDINGS_SHOWN = 5
 """Findings of one rule in one scenario that are shown in full; the result file holds what the rule kept."""
 
@@ -107,6 +109,8 @@ class ScenarioView:
     silent: int
     """Rules that saw no trigger."""
     line: str
+    deeds: tuple[str, ...]
+    """What it did piece by piece."""
     took: str
     repeat: str
     log: LogView | None
@@ -187,7 +191,8 @@ def run_view(run: RunResult, number: int) -> RunView:
         counts=counts(run),
         facts=(
             ("protocol", run.protocol),
-            ("seed", str(run.seed)),
+            # A log of another's has none.
+            *((("seed", str(run.seed)),) if run.seed or "recording" not in run.facts else ()),
             ("rules that decide", "MUST and SHOULD" if run.strict else "MUST"),
             ("the world's time", format_duration(world_ns // S * S)),
             ("pilesim", run.pilesim),
@@ -203,7 +208,7 @@ def run_view(run: RunResult, number: int) -> RunView:
 
 
 def counts(run: RunResult) -> tuple[tuple[Verdict, int], ...]:
-    """How many scenarios of each verdict there are, worst first."""
+    """How many results of each verdict there are, worst first."""
     return tuple(
         (verdict, count) for verdict in ORDER if (count := sum(result.verdict is verdict for result in run.scenarios))
     )
@@ -212,8 +217,8 @@ def counts(run: RunResult) -> tuple[tuple[Verdict, int], ...]:
 def summary(run: RunResult) -> str:
     """`26 of 81 scenarios fail, 55 pass`."""
     if not run.scenarios:
-        return "No scenario was played."
-    of = f" of {len(run.scenarios)} scenario{'s' * (len(run.scenarios) != 1)}"
+        return f"No {run.each} was judged."
+    of = f" of {numbered(len(run.scenarios), f'{run.each}[|s]')}"
     parts = []
     for verdict, count in counts(run):
         parts.append(f"{count}{of} {_WORDS[verdict][count != 1]}")
@@ -224,7 +229,7 @@ def summary(run: RunResult) -> str:
 def unplayed(run: RunResult) -> str:
     """What a run that was broken off has left, in a sentence."""
     left = run.left
-    return f"{len(left)} of {len(run.planned)} planned scenarios were not played: {', '.join(left)}." if left else ""
+    return f"{len(left)} of {len(run.planned)} planned {run.each}s were not played: {', '.join(left)}." if left else ""
 
 
 def anchor_of(number: int, result: ScenarioResult) -> str:
@@ -280,6 +285,10 @@ def scenario_view(result: ScenarioResult, run: RunResult, number: int, protocol:
         rules=tuple(rule_view(row) for row in said),
         silent=len(result.rules) - len(said),
         line=line_words(result.line),
+        deeds=tuple(
+            f"{format_since_start(deed['t_ns'])} {deed_words(deed)}"
+            for deed in result.line.get("deeds", [])[:DEEDS_SHOWN]
+        ),
         took=format_duration(result.world_ns // S * S),
         repeat=result.repeat,
         log=log_view(result.log) if result.log is not None else None,
@@ -353,6 +362,14 @@ def line_words(line: Mapping[str, Any]) -> str:
         else:
             said.append(f"{name.replace('_', ' ')} {value}")
     return ", ".join(said)
+
+
+def deed_words(deed: Mapping[str, Any]) -> str:
+    """`0x14 start 启动充电 down: held for 43.8s`: what the line did to one piece, or to itself."""
+    what = ", ".join(deed.get("frames", ())) or ("the connection" if deed["effect"] == "down" else "bytes")
+    way = f" {deed['direction']}" if deed.get("direction") else ""
+    lasted = f" for {format_duration(deed['lasted_ns'])}" if deed.get("lasted_ns") else ""
+    return f"{what}{way}: {deed['effect']}{lasted}"
 
 
 def matrix_of(runs: Sequence[RunResult]) -> tuple[MatrixRow, ...]:

@@ -14,18 +14,17 @@ from enum import StrEnum
 from rich.console import Console
 from rich.text import Text
 
-from pilesim.report.sequence import SPLIT_NS, field_lines
+from pilesim.report.chart import SPLIT_NS
 from pilesim.report.text import BLAMED, printable
+from pilesim.report.views import field_lines
 from pilesim.report.words import message_words
-from pilesim.rules.verdict import Finding, Level
+from pilesim.rules.verdict import Finding
 from pilesim.trace.decoder import Decoder, Noise, Seen
 from pilesim.trace.events import AnyEvent, Header, Impaired, LineDown, LineUp, Note, Stimulus
-from pilesim.units import MS, S, format_duration, format_local, parse_world_start_ns
+from pilesim.units import MS, S, format_duration, format_local, numbered, parse_world_start_ns
 from pilesim.wire.frame import Direction, End
 from pilesim.wire.messages import Message
 from pilesim.wire.protocol import FRAMES_REMEMBERED, protocol_named
-
-LevelledFinding = tuple[Finding, Level]
 
 
 class Kind(StrEnum):
@@ -89,7 +88,7 @@ class Shown:
 class Shower:
     """Makes lines of events as they come: each frame where it left, and again where it came if that was not at once."""
 
-    def __init__(self, header: Header, filters: Filters, findings: Iterable[LevelledFinding] = ()) -> None:
+    def __init__(self, header: Header, filters: Filters, findings: Iterable[Finding] = ()) -> None:
         """`findings` are those that are known beforehand."""
         self._protocol = protocol_named(header.protocol)
         self._start_ns = parse_world_start_ns(header.start)
@@ -99,15 +98,15 @@ class Shower:
         self._near = End.PILE if End.PILE in header.ends else End.PLATFORM
         self._under_way: OrderedDict[tuple[Direction, bytes], int] = OrderedDict()
         """Frames that left and have not come, and when; of several alike the last."""
-        self._known: dict[tuple[End, int], list[LevelledFinding]] = {}
+        self._known: dict[tuple[End, int], list[Finding]] = {}
         """By the frame that each is about."""
-        self._frameless: deque[LevelledFinding] = deque()
+        self._frameless: deque[Finding] = deque()
         """Those about no frame, by their times."""
-        for found in sorted(findings, key=lambda found: found[0].t_ns):
-            if found[0].frame is None:
+        for found in sorted(findings, key=lambda found: found.t_ns):
+            if found.frame is None:
                 self._frameless.append(found)
             else:
-                self._known.setdefault((found[0].end, found[0].frame), []).append(found)
+                self._known.setdefault((found.end, found.frame), []).append(found)
         self._account = ""
         """Of the order that is looked for: its start and stop name no order."""
         self._shown_raw = b""
@@ -116,12 +115,12 @@ class Shower:
         self.over = False
         """Past the time up to which is shown: nothing more will be."""
 
-    def take(self, event: AnyEvent, found: Sequence[LevelledFinding] = ()) -> Iterator[Shown]:
+    def take(self, event: AnyEvent, found: Sequence[Finding] = ()) -> Iterator[Shown]:
         """The lines of `event`, and of what was found when it was judged; each finding stands below its frame."""
         epoch_ns = self._start_ns + event.t_ns
         self.over = self._filters.to_ns is not None and epoch_ns > self._filters.to_ns
         shown: list[Shown] = []
-        while self._frameless and self._frameless[0][0].t_ns < event.t_ns:
+        while self._frameless and self._frameless[0].t_ns < event.t_ns:
             shown += self._findings([self._frameless.popleft()])
         shown += self._of_event(event, epoch_ns)
         late = list(found)
@@ -129,8 +128,8 @@ class Shower:
             shown += self._of_item(item)
             if isinstance(item, Seen):
                 known = self._known.pop((item.end, item.index), [])
-                shown += self._findings([*known, *(one for one in late if _is_about(one[0], item))], item)
-                late = [one for one in late if not _is_about(one[0], item)]
+                shown += self._findings([*known, *(one for one in late if _is_about(one, item))], item)
+                late = [one for one in late if not _is_about(one, item)]
         shown += self._findings(late)
         yield from (line for line in shown if self._in_time(line.epoch_ns))
 
@@ -157,7 +156,7 @@ class Shower:
         epoch_ns = self._start_ns + item.t_ns
         mark = _ARROWS[item.direction]
         if isinstance(item, Noise):
-            text = f"{len(raw)} bytes of garbage: {item.garbage.reason}{said}"
+            text = f"{numbered(len(raw), 'byte[|s]')} of garbage: {item.garbage.reason}{said}"
             yield Shown(epoch_ns=epoch_ns, kind=Kind.BAD, mark=mark, text=text, raw=raw, line=item.line)
             return
         decoded = item.decoded
@@ -247,10 +246,10 @@ class Shower:
 
     # ---------------------------------------------------------------------------------------------- findings
 
-    def _findings(self, found: Iterable[LevelledFinding], about: Seen | None = None) -> list[Shown]:
+    def _findings(self, found: Iterable[Finding], about: Seen | None = None) -> list[Shown]:
         """Those that are wanted; what is found about a frame is, where the frame is."""
         wanted = about is not None and self._wants(about)
-        return [self._finding(*one) for one in found if wanted or self._wants_finding(one[0])]
+        return [self._finding(one) for one in found if wanted or self._wants_finding(one)]
 
     def _wants_finding(self, finding: Finding) -> bool:
         filters = self._filters
@@ -258,7 +257,7 @@ class Shower:
             return False
         return not filters.order or finding.order.endswith(filters.order)
 
-    def _finding(self, finding: Finding, level: Level) -> Shown:
+    def _finding(self, finding: Finding) -> Shown:
         frame = (
             f" frame {finding.frame} at the {finding.end}" if finding.frame is not None else f" at the {finding.end}"
         )
@@ -268,7 +267,7 @@ class Shower:
             epoch_ns=self._start_ns + finding.t_ns,
             kind=Kind.FINDING,
             mark="✗ ",
-            text=f"{finding.rule} {level}{frame}{about}: expected {finding.expected}; found {finding.actual}; "
+            text=f"{finding.rule} {finding.level}{frame}{about}: expected {finding.expected}; found {finding.actual}; "
             f"to blame: {blame}",
             line=finding.line,
         )

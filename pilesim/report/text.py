@@ -13,7 +13,7 @@ from rich.table import Table
 
 from pilesim.conformance.result import FindingRow, RuleRow, RunResult, ScenarioResult
 from pilesim.rules.verdict import Blame, Level, Verdict
-from pilesim.units import format_duration, format_since_start
+from pilesim.units import format_duration, format_since_start, numbered
 
 STYLES = {
     Verdict.PASS: "green",
@@ -68,7 +68,7 @@ def _print_failure(console: Console, result: ScenarioResult, row: RuleRow) -> No
             console.print(f"    {escape(finding.title)}  [dim]{bytes_words(finding.raw)}[/]", soft_wrap=True)
     more = len(row.findings) - _FINDINGS_SHOWN
     if more > 0:
-        console.print(f"  [red]{row.id}[/] {more} times more", soft_wrap=True)
+        console.print(f"  [red]{row.id}[/] {numbered(more, 'time[|s]')} more", soft_wrap=True)
     if row.expected:
         console.print(f"    known: {escape(printable(row.expected))}", soft_wrap=True)
 
@@ -92,7 +92,7 @@ def bytes_words(raw: str) -> str:
     """Hex as a line has room for it; JSON holds all."""
     shown = raw[: 2 * _RAW_SHOWN].upper()
     more = len(raw) // 2 - _RAW_SHOWN
-    return shown + (f" ... {more} bytes more" if more > 0 else "")
+    return shown + (f" ... {numbered(more, 'byte[|s]')} more" if more > 0 else "")
 
 
 def printable(text: str) -> str:
@@ -135,15 +135,11 @@ def print_summary(console: Console, run: RunResult) -> None:
     )
     word = verdict_word(run.verdict, bool(site))
     parts = [
-        _scenarios(len(run.scenarios)),
+        numbered(len(run.scenarios), f"{run.each}[|s]"),
         *([counts] if counts else []),
         *([f"{len(run.left)} not played"] if run.left else []),
     ]
     console.print(f"{word} {escape(run.pile)}: {': '.join(parts)}", soft_wrap=True)
-
-
-def _scenarios(count: int) -> str:
-    return f"{count} scenario{'s' * (count != 1)}"
 
 
 def print_beginning(
@@ -151,7 +147,7 @@ def print_beginning(
 ) -> None:
     """What is about to run: how many scenarios, how long in the world's time, which seed."""
     console.print(
-        f"{_scenarios(count)}, {format_duration(world_ns // 10**9 * 10**9)} of the world's time, "
+        f"{numbered(count, 'scenario[|s]')}, {format_duration(world_ns // 10**9 * 10**9)} of the world's time, "
         f"seed {seed}, pile {escape(pile)}, protocol {escape(protocol)}",
         soft_wrap=True,
     )

@@ -90,7 +90,8 @@ def make_bench(
     """
     contract = contract_of(protocol.name)
     links: list[Link] = []
-    participants: list[Participant] = []
+    own_pile: list[Participant] = []
+    desk: list[Participant] = []
     the_pile: Pile | None = None
     the_platform: Platform | None = None
     session: PlatformSession | None = None
@@ -107,7 +108,7 @@ def make_bench(
                 clock_error_ns=pile.clock_error_ns,
             )
             own_link, pile_link = _line_to_ourselves(pile.link, links)
-            participants.append(Driver(the_pile, own_link))
+            own_pile.append(Driver(the_pile, own_link))
         else:
             pile_link = _opened(open_link(pile), links)
             if not (pile_link.dials or pile_link.connectionless):
@@ -124,23 +125,19 @@ def make_bench(
             )
             session = the_platform.session()
             platform_link, desk_link = _line_to_ourselves(SimLink.VIRTUAL, links)
-            line = Line(
-                pile_link, platform_link, recorder, protocol=protocol, impairments=impairments, seed=seed, door=door
-            )
-            participants += [line, Driver(session, desk_link)]
+            desk.append(Driver(session, desk_link))
         else:
             platform_link = _opened(open_link(platform), links)
-            line = Line(
-                pile_link, platform_link, recorder, protocol=protocol, impairments=impairments, seed=seed, door=door
-            )
-            participants.append(line)
+        line = Line(
+            pile_link, platform_link, recorder, protocol=protocol, impairments=impairments, seed=seed, door=door
+        )
     except BaseException:
         for link in links:
             link.close()
         raise
     return Bench(
         clock=clock,
-        pump=Pump(clock, participants),
+        pump=Pump(clock, [*own_pile, line, *desk]),
         line=line,
         pile=the_pile,
         platform=the_platform,

@@ -1,4 +1,7 @@
-"""What the rig asks of a simulated pile or platform: bytes and time in, actions out, no I/O."""
+"""What the rig asks of a simulated pile or platform: bytes and time in, actions out, no I/O.
+
+Owns the shape of that conversation. Must not know which end it is.
+"""
 
 from __future__ import annotations
 

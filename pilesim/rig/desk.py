@@ -6,7 +6,6 @@ httpx is heavy, and imported by the first call.
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
@@ -17,7 +16,8 @@ import msgspec
 from pilesim.errors import RigError
 from pilesim.link.base import Link
 from pilesim.quantities import Duration
-from pilesim.rig.relay import LOOK_NS, SAID_BYTES, filled, one_line, why_not
+from pilesim.rig.begun import SAID_BYTES, Begun, one_line
+from pilesim.rig.relay import LOOK_NS, filled
 from pilesim.units import S, format_yuan
 from pilesim.wire.messages import Message
 
@@ -197,16 +197,11 @@ def _tell(name: str, words: list[str], http: Mapping[str, Any] | None, timeout_s
                 f"{name}: {http['method']} {http['url']}: {reply.status_code} {one_line(reply.text[:SAID_BYTES])}"
             )
         return
+    begun = Begun(name, words)
     try:
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=False)
-    except (OSError, ValueError) as error:
-        raise RigError(f"{name}: the command {words} cannot be run: {why_not(error)}") from None
-    except subprocess.TimeoutExpired as error:
-        said = one_line(_text(error.stderr or error.stdout))
-        raise RigError(f"{name}: the command {words} has not ended within {timeout_s:g} s: {said}") from None
-    if done.returncode != 0:
-        said = one_line(_text(done.stderr or done.stdout))
-        raise RigError(f"{name}: the command {words} ended with {done.returncode}: {said}")
+        begun.wait(timeout_s)
+    finally:
+        begun.kill()
 
 
 @cache
@@ -218,7 +213,3 @@ def _client(proxies: tuple[tuple[str, str], ...]) -> httpx.Client:
     import httpx  # noqa: PLC0415 (as above)
 
     return httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
-
-
-def _text(said: bytes | None) -> str:
-    return (said or b"").decode(errors="replace")[-SAID_BYTES:]

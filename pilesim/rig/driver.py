@@ -17,13 +17,16 @@ class Driver:
     def __init__(self, core: Core, link: Link) -> None:
         self._core = core
         self._link = link
+        self.next_wakeup_ns = core.next_wakeup_ns
+        """As a participant has it: asked after each turn, so without a call between."""
         self._port_stands = False
         """A serial line only: its port is there."""
 
     def step(self, now_ns: int) -> bool:
         """Bring `core` to `now_ns`; whether it did anything. What it only takes in is nobody else's business."""
-        for event in self._link.events():
-            self._deliver(event, now_ns)
+        if self._link.has_news:
+            for event in self._link.events():
+                self._deliver(event, now_ns)
         self._core.advance(now_ns)
         actions = self._core.take_actions()
         for action in actions:
@@ -55,9 +58,6 @@ class Driver:
                 self._core.line_up(now_ns)
             case Dial():
                 self._core.line_down(now_ns)
-
-    def next_wakeup_ns(self) -> int | None:
-        return self._core.next_wakeup_ns()
 
     def links(self) -> list[Link]:
         return [self._link]

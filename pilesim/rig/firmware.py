@@ -1,4 +1,7 @@
-"""The simulated ends by name: the firmware profiles that travel with pilesim, and the faults of either end."""
+"""The simulated ends by name: the firmware profiles that travel with pilesim, and the faults of either end.
+
+Owns which profile a name, or a field case, means. Must not know what a profile or a fault does.
+"""
 
 from __future__ import annotations
 

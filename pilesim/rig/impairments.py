@@ -35,6 +35,10 @@ from pilesim.units import MS, S, format_duration
 from pilesim.wire.frame import Direction
 from pilesim.wire.messages import MESSAGE_TYPES
 
+MOST_FLAPS = 1_000
+MOST_BYTES = 65_536
+"""Of noise before a frame; what is larger comes from a slip of the pen, and takes the computer's memory."""
+
 
 class Impairment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of all. `kind` is the word that files and command lines use."""
@@ -78,7 +82,7 @@ class Selective(Lasting, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if self.message is not None and self.message not in MESSAGE_TYPES:
             perhaps = _perhaps(self.message, MESSAGE_TYPES) or "; `pilesim messages` has them, as said in scenarios"
             return f"expected a message's name, found {self.message!r}{perhaps}"
-        return _at_least("count", self.count, 1)
+        return _counted("count", self.count)
 
 
 class Delay(Selective, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -132,7 +136,7 @@ class Corrupt(Selective, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Bits of the frame's length may be among them."""
 
     def problem(self) -> str:
-        return super().problem() or _at_least("bits", self.bits, 1)
+        return super().problem() or _counted("bits", self.bits, MOST_BYTES * 8)
 
 
 class Noise(Selective, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -140,7 +144,7 @@ class Noise(Selective, frozen=True, kw_only=True, forbid_unknown_fields=True):
     size: int = msgspec.field(name="bytes", default=8)
 
     def problem(self) -> str:
-        return super().problem() or _at_least("bytes", self.size, 1)
+        return super().problem() or _counted("bytes", self.size, MOST_BYTES)
 
 
 class Stall(Traffic, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -154,7 +158,7 @@ class Slow(Lasting, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Bits a second; a byte takes ten of them."""
 
     def problem(self) -> str:
-        return _at_least("baud", self.baud, 1)
+        return _counted("baud", self.baud)
 
 
 class Disconnect(Impairment, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -175,7 +179,7 @@ class Flap(Impairment, frozen=True, kw_only=True, forbid_unknown_fields=True):
     down: Duration
 
     def problem(self) -> str:
-        return _at_least("times", self.times, 1)
+        return _counted("times", self.times, MOST_FLAPS)
 
 
 Outage = Disconnect | Refuse | Flap
@@ -294,8 +298,10 @@ def _said(value: object) -> str:
             return str(value)
 
 
-def _at_least(name: str, value: int | None, least: int) -> str:
-    return f"expected {name} of at least {least}, found {value}" if value is not None and value < least else ""
+def _counted(name: str, value: int | None, most: int | None = None) -> str:
+    if value is not None and value < 1:
+        return f"expected {name} of at least 1, found {value}"
+    return f"expected {name} of at most {most}, found {value}" if value is not None and value > (most or value) else ""
 
 
 def _perhaps(word: str, known: Any) -> str:

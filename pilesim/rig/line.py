@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pilesim.chance import Chance
 from pilesim.errors import UsageError
@@ -48,6 +48,8 @@ class _Side:
 
     end: End
     link: Link
+    sends: Direction = field(init=False)
+    """The direction in which what comes from there goes."""
     up: bool = False
     peer: str = ""
     dialling: bool = False
@@ -55,6 +57,9 @@ class _Side:
     """When the line dials it next."""
     lost: bool = False
     """Its port was lost, and is not back."""
+
+    def __post_init__(self) -> None:
+        self.sends = self.end.sends
 
 
 class Line:
@@ -79,6 +84,8 @@ class Line:
         """The port that is gone, and how, in a sentence; empty while both stand."""
         self.refused = ""
         """The end that could not be dialled the last time, and why, in a sentence; empty once one could."""
+        self.met = False
+        """Pile and platform have been on it at one time."""
         self._pile = _Side(End.PILE, pile_link, dial_ns=0 if pile_link.dials else None)
         self._platform = _Side(End.PLATFORM, platform_link)
         self._recorder = recorder
@@ -164,7 +171,9 @@ class Line:
 
     def step(self, now_ns: int) -> bool:
         self._now_ns = now_ns
-        pile_events, platform_events = self._pile.link.events(), self._platform.link.events()
+        pile_link, platform_link = self._pile.link, self._platform.link
+        pile_events = pile_link.events() if pile_link.has_news else []
+        platform_events = platform_link.events() if platform_link.has_news else []
         if not (self._arming or self._armed) and (self._wakeup_ns is None or self._wakeup_ns > now_ns):
             if not (pile_events or platform_events):
                 return False
@@ -187,7 +196,7 @@ class Line:
         """
         here, there = (self._pile, self._platform) if pile_events else (self._platform, self._pile)
         (event,) = pile_events or platform_events
-        direction = here.end.sends
+        direction = here.sends
         if not isinstance(event, Data) or not there.up or self._outages or self._door is not None:
             return False
         if not self._lanes[direction].passes_at_once:
@@ -259,6 +268,7 @@ class Line:
     def _came_up(self, side: _Side, peer: str) -> None:
         side.up, side.dialling, side.dial_ns, side.peer = True, False, None, peer
         self.refused = ""
+        self.met = self.met or (self._pile.up and self._platform.up)
         was_lost, side.lost = side.lost, False
         if was_lost:
             self._reachable()
@@ -270,7 +280,7 @@ class Line:
                 self._door.came_up(self._now_ns)
 
     def _came_in(self, side: _Side, data: bytes) -> None:
-        direction = side.end.sends
+        direction = side.sends
         self._recorder.record(Chunk(t_ns=self._now_ns, end=side.end, direction=direction, data=data))
         if side is self._pile and self._door is not None:
             if not side.up:
@@ -291,10 +301,10 @@ class Line:
         """More than may wait: the end that sends so much is hung up, or, on a serial line, goes unheard."""
         if not side.up:
             return
-        reason = f"more than {QUEUED_LIMIT_BYTES} bytes wait to go {side.end.sends} the line"
+        reason = f"more than {QUEUED_LIMIT_BYTES} bytes wait to go {side.sends} the line"
         if side.link.connectionless:
             came_ns = self._now_ns
-            self._tell(reason, "lost", Piece(data=data, direction=side.end.sends, came_ns=came_ns, due_ns=came_ns))
+            self._tell(reason, "lost", Piece(data=data, direction=side.sends, came_ns=came_ns, due_ns=came_ns))
             return
         side.link.hang_up()
         self._went_down(side, "line", reason)

@@ -1,6 +1,6 @@
 """What is heard of a pile while nothing is done at it and the reference platform keeps it content.
 
-Owns the listening and what is counted. Must not know what should have been heard (pilesim.rig.diagnosis).
+Owns the listening and what is counted. Must not know what should have been heard (pilesim.rig.check).
 """
 
 from __future__ import annotations

@@ -71,8 +71,8 @@ class _Asked:
 class Operator:
     """Records a stimulus once it is confirmed: begun when it was asked for, done by then.
 
-    Where somebody was quicker than the prompt it began, at the earliest, with the last report that still showed the
-    cable as it was.
+    Where somebody was, or may have been, quicker than the prompt it began, at the earliest, with the last report that
+    still showed the cable as it was.
     """
 
     def __init__(self, recorder: Recorder, signs: Signs, terminal: Terminal, checks: str = "") -> None:
@@ -95,7 +95,7 @@ class Operator:
         if kind not in SIGNS and not self._terminal.has_key:
             raise ValueError(f"{words} Nothing on the line shows it, and there is no terminal to confirm it at")
         self._terminal.key_pressed()  # one that was pressed before the prompt answers nothing
-        self._asked.append(_Asked(act, now_ns, words))
+        self._asked.append(_Asked(act, self._signs.earliest_ns(kind, gun, now_ns), words))
         self._signs.watch(act)
         confirm = "Enter says that it is done." if self._terminal.has_key else ""
         if confirm and not self._signs.line_is_up and kind != "power-on":

@@ -1,18 +1,15 @@
 """Acts at the pile that a command of the rig's does: a relay, a robot, another program.
 
-Owns the running of such a command, without a shell and without keeping the line waiting. Must not know what it does.
+Owns what such a command is told and how long it may take, without keeping the line waiting. Must not know what it does.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
-from pilesim.errors import RigError
+from pilesim.rig.begun import Begun
 from pilesim.rig.signs import Act, Signs
 from pilesim.trace.events import Stimulus
 from pilesim.trace.recorder import Recorder
@@ -20,8 +17,6 @@ from pilesim.units import MS, format_duration
 
 LOOK_NS = 20 * MS
 """So often it is looked whether a command has ended or a key was pressed, in the computer's time."""
-SAID_BYTES = 400
-"""So much of what a failed command said is shown."""
 
 
 def filled(argv: Sequence[str], values: Mapping[str, str | int]) -> list[str]:
@@ -53,23 +48,6 @@ def word(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def one_line(text: str) -> str:
-    """What somebody said, in one line, as a sentence has room for it."""
-    return " / ".join(stripped for line in text.splitlines() if (stripped := line.strip())) or "it said nothing"
-
-
-def why_not(error: OSError | ValueError) -> str:
-    """Why a command cannot be run: the system's reason, or that a word, such as one with NUL, cannot be passed."""
-    return getattr(error, "strerror", None) or str(error)
-
-
-def _what(said: IO[bytes]) -> str:
-    """What a command has said, its end at least, in one line."""
-    size = said.seek(0, os.SEEK_END)
-    said.seek(max(0, size - SAID_BYTES))
-    return one_line(said.read(SAID_BYTES).decode(errors="replace"))
-
-
 @dataclass(slots=True)
 class _Running:
     kind: str
@@ -77,9 +55,7 @@ class _Running:
     detail: dict[str, Any]
     began_ns: int
     until_ns: int
-    argv: list[str]
-    process: subprocess.Popen[bytes]
-    said: IO[bytes]
+    begun: Begun
     act: Act | None = None
     """What is watched for on the line; None once it has shown."""
 
@@ -110,15 +86,9 @@ class Relay:
         """
         values = {"act": kind, "gun": "-" if gun is None else str(gun), "detail": detail_text(detail)}
         values |= {key: word(value) for key, value in detail.items() if not isinstance(value, Mapping)}
-        words = filled(argv, values)
-        said = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
-        try:
-            process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
-        except (OSError, ValueError) as error:
-            said.close()
-            raise RigError(f"{kind}: the command {words} cannot be run: {why_not(error)}") from None
+        begun = Begun(kind, filled(argv, values))
         until_ns = now_ns + int(timeout_ns * self._rate)
-        running = _Running(kind, gun, dict(detail), now_ns, until_ns, words, process, said)
+        running = _Running(kind, gun, dict(detail), now_ns, until_ns, begun)
         running.act = Act(kind, gun, running.detail, lambda t_ns: _done(running, t_ns))
         self._signs.watch(running.act)
         self._running.append(running)
@@ -128,32 +98,20 @@ class Relay:
 
     def look(self, now_ns: int) -> bool:
         """Take note of commands that have ended; whether one has. RigError where one failed or takes too long."""
-        ended = [running for running in self._running if running.process.poll() is not None]
-        for running in ended:
-            self._running.remove(running)
-            self._end(running, now_ns)
+        before = len(self._running)
+        for running in list(self._running):
+            if running.begun.over():
+                self._running.remove(running)
+                if running.act is not None:
+                    self._signs.forget(running.act)
+                    self._recorder.record(_done(running, now_ns))
         for running in self._running:
             if now_ns > running.until_ns:
-                took = format_duration(int((running.until_ns - running.began_ns) / self._rate))
-                raise RigError(
-                    f"{running.kind}: the command {running.argv} has not ended within {took}: {_what(running.said)}"
-                )
-        return bool(ended)
-
-    def _end(self, running: _Running, now_ns: int) -> None:
-        with running.said as said:
-            text = _what(said)
-        code = running.process.returncode
-        if code != 0:
-            raise RigError(f"{running.kind}: the command {running.argv} ended with {code}: {text}")
-        if running.act is not None:
-            self._signs.forget(running.act)
-            self._recorder.record(_done(running, now_ns))
+                raise running.begun.late(format_duration(int((running.until_ns - running.began_ns) / self._rate)))
+        return len(self._running) < before
 
     def close(self) -> None:
         """Nothing that was begun goes on."""
         for running in self._running:
-            running.process.kill()
-            running.process.wait()
-            running.said.close()
+            running.begun.kill()
         self._running.clear()

@@ -15,7 +15,7 @@ from pilesim.trace.decoder import Decoder, Seen
 from pilesim.trace.events import AnyEvent, LineDown, LineUp, Stimulus
 from pilesim.trace.recorder import Recorder
 from pilesim.wire.frame import Direction, End
-from pilesim.wire.messages import CardAsk, GunFault, GunReport, GunState, Message, StopAsk
+from pilesim.wire.messages import Bill, CardAsk, GunFault, GunReport, GunState, Message, StopAsk
 from pilesim.wire.protocol import Protocol
 
 Shown = Message | LineUp | LineDown
@@ -84,6 +84,8 @@ class Signs:
         self._acts: list[Act] = []
         self._cables: dict[int, bool] = {}
         self._cable_was_ns: dict[tuple[int, bool], int] = {}
+        self._billed: set[int] = set()
+        """Guns of which a bill has come since the last report of their cable."""
         self.line_is_up = False
         """Whether the pile has a line to be heard by."""
         recorder.heralds.append(self._see)
@@ -108,6 +110,16 @@ class Signs:
         """When the cable of `gun` was last reported in, or out; 0 for never."""
         return self._cable_was_ns.get((gun, connected), 0)
 
+    def earliest_ns(self, kind: str, gun: int | None, asked_ns: int) -> int:
+        """When an act that is asked for at `asked_ns`, and has not shown yet, was begun at the earliest.
+
+        Then: but a bill may be of a cable that somebody pulled before he was asked to, and come before the report that
+        shows it. So where there is one the cable may have been pulled since the report that last showed it in.
+        """
+        if kind == "unplug" and gun in self._billed:
+            return self.cable_was_ns(gun, True)
+        return asked_ns
+
     def _see(self, event: AnyEvent) -> list[Stimulus]:
         """What an event shows was done before it: what the pile sends because of an act comes after the act."""
         done: list[Stimulus] = []
@@ -120,6 +132,9 @@ class Signs:
                 if isinstance(message, GunReport) and message.cable is not None:
                     self._cables[message.gun] = message.cable
                     self._cable_was_ns[message.gun, message.cable] = seen.t_ns
+                    self._billed.discard(message.gun)
+                elif isinstance(message, Bill):
+                    self._billed.add(message.gun)
                 if message is not None:
                     done += self._shown_by(message, event.t_ns)
         return done

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pilesim.rules.rule import Duty, Rule, RuleRow, Scene, Waits
+from pilesim.rules.rule import PERHAPS_CUT, Duty, Rule, RuleRow, Scene, Waits, perhaps_cut
 from pilesim.trace.decoder import Seen
 from pilesim.wire.messages import (
     AccountAsk,
@@ -73,7 +73,19 @@ class Answered(Rule):
                 asked=seen,
                 gun=message.gun,
                 order=at.order,
+                missed=self._silent,
             )
+
+    def _silent(self, duty: Duty, now_ns: int) -> None:
+        """No answer came. Where nobody was heard for longer than a pile is silent, the line may have been down."""
+        silent_ns = min(duties.silent_ns(now_ns) for duties in self.scene.duties.values())
+        asked = duty.asked.decoded.message if duty.asked is not None else None
+        if not self.facts.cuts_known and isinstance(asked, Hello) and Hello in self.facts.pairs.answered:
+            self.open(f"{PERHAPS_CUT}, and each hello is of one of its own")
+        elif not self.facts.cuts_known and silent_ns > self.scene.limit("beat.period").value:
+            self.open(perhaps_cut(silent_ns))
+        else:
+            self._missed(duty, now_ns)
 
     def _reply_to(self, seen: Seen) -> str:
         """The reply's number and names, and the request's, as the catalogue gives them."""

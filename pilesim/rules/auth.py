@@ -44,10 +44,15 @@ class Kept(Rule):
         if order is None or message.state is not GunState.CHARGING or (message.change and message.order is None):
             return
         del self._started[message.gun]
+        charged = self.facts.orders.get(message.order or "")
         if message.order is None or message.order == order.number:
             self.passed()
         elif message.order and order.second is not None:
             self.open("the gun charges another order; auth.second-scan judges that")
+        elif self.remote and not self.facts.start_came(order):
+            self.open(self.perhaps_lost("start"))
+        elif charged is not None and charged.stop_ns is not None and not charged.stop_answered:
+            self.open("the gun charges an order whose stop was not answered: perhaps it never came, or was not read")
         else:
             self.failed(
                 f"the start starts order {order.number}",
@@ -144,6 +149,8 @@ class Expires(EndOfUnstarted):
             self.open("cable, power or a user at the pile came first")
         elif order is not None and order.on_charging:
             self.open("another charge went on, and so the authorisation changed nothing")
+        elif self.remote and order is not None and order.answered_ns is None:
+            self.open(self.perhaps_lost("authorisation"))
         else:
             self._missed(duty, now_ns)
 
@@ -208,4 +215,5 @@ class SecondScan(Rule):
 def can_start(gun: Gun, order: Order) -> bool:
     """Nothing that the trace shows stands in the way of a start."""
     car_ok = gun.cable is True and gun.insulation_ok and gun.handshake_ok and not gun.full
-    return car_ok and not gun.fault and order.balance_mfen != 0 and order.at_pile_ns is None
+    undisturbed = order.at_pile_ns is None and not order.power_lost
+    return car_ok and not gun.fault and order.balance_mfen != 0 and undisturbed

@@ -53,6 +53,8 @@ class Period(Rule):
             return
         waiting = self._next.get(number)
         if waiting is not None:
+            if self.met_again(waiting, seen.t_ns):
+                return
             self.met(waiting, seen.t_ns)
         self._listen(number, seen.t_ns)
 
@@ -89,7 +91,7 @@ class _LetIn(Rule):
 
     def silent(self, number: int, silent_ns: int, what: str, seen: Seen) -> None:
         """Gun `number` says `what` again after longer than the limit, in which others said so in time: a SHOULD."""
-        if self.facts.remote or not self.facts.cuts_known:
+        if self.remote or not self.facts.cuts_known:
             self.open(f"gun {number} was not heard for {format_duration(silent_ns)}: by the line, perhaps")
             return
         self.deviated(
@@ -199,6 +201,7 @@ class AliveBeat(_LetIn):
         self._next = None
 
     def _listen(self, now_ns: int) -> None:
+        self.drop(self._next)
         self._next = self.expect("a gun that says that it is alive", since_ns=now_ns, waits=Waits.UP)
 
 
@@ -264,6 +267,7 @@ class OccupiedWhileCabled(Rule):
     """After a charge the gun is occupied, not idle, until the cable is out or a new start comes."""
 
     wants = (GunReport,)
+    of_charge = True
 
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
@@ -281,11 +285,15 @@ class OccupiedWhileCabled(Rule):
             return
         if message.state is not GunState.IDLE:
             return
-        last, count = self._idle.get(gun.number, (order, 0))
-        count = count + 1 if last is order else 1
-        self._idle[gun.number] = (order, count)
         # A report that denies the cable may be right while the prompt for the stimulus is still open.
         patience = self.limit.value if message.cable is not False else MISREAD_BEATS
+        last, count = self._idle.get(gun.number, (order, 0))
+        count = count + 1 if last is order else 1
+        if count == 1 and not gun.steady and not self.facts.acts_known:
+            self.open("no report came for a while: the cable may have been out, and in again")
+            # No later count is the one that is told.
+            count = patience + 2
+        self._idle[gun.number] = (order, count)
         if count == patience + 1:
             self.failed(
                 "occupied (or fault) until the cable is out",
@@ -301,6 +309,7 @@ class OrderInBeat(Rule):
     """A charging heartbeat carries the order, one start time not before the start, an energy that never falls."""
 
     wants = (GunReport, StartReply, CardReply)
+    of_charge = True
 
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
@@ -375,6 +384,7 @@ class StartTime(Rule):
     """A charging heartbeat never has an empty start time."""
 
     wants = (GunReport,)
+    of_charge = True
 
     def on_seen(self, seen: Seen, message: Message) -> None:
         assert isinstance(message, GunReport)

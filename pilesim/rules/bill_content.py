@@ -11,8 +11,8 @@ from itertools import pairwise
 from weakref import WeakKeyDictionary
 
 from pilesim.rules.beat import is_empty
-from pilesim.rules.bill_flow import before_trace
-from pilesim.rules.clock import shown
+from pilesim.rules.bill_orders import before_trace
+from pilesim.rules.clock import TOLD_LATE, shown
 from pilesim.rules.order import Order, SettledBill, Span
 from pilesim.rules.rule import Rule, RuleRow, Scene
 from pilesim.trace.decoder import Seen
@@ -91,7 +91,9 @@ class Times(Rule):
                 return f"{bill.charge_minutes} minutes from start to end", format_duration(end - start)
         now_epoch = self.facts.epoch_ns(settled.seen.t_ns)
         name, latest = max(times, key=lambda item: item[1])
-        if self.facts.told_ns is not None and latest > now_epoch + self.limit_ns:
+        ahead_ns = latest - now_epoch
+        late = self.facts.perhaps_told_late(ahead_ns, self.limit_ns)
+        if self.facts.told_ns is not None and ahead_ns > self.limit_ns and not late:
             return f"no time in the future of {format_local(now_epoch)}", f"{name} {format_local(latest)}"
         return None
 
@@ -116,6 +118,8 @@ class PlugTimes(_Charge):
                 self._off(settled, order, name, epoch_ns, late)
             else:
                 self.open(f"the cable was moved before the trace began ({name})")
+        elif self.facts.perhaps_told_late(epoch_ns - late, self.limit_ns):
+            self.open(TOLD_LATE)
         elif epoch_ns < early - self.limit_ns or epoch_ns > late + self.limit_ns:
             self._off(settled, order, name, epoch_ns, late if epoch_ns > late else early)
         elif max(epoch_ns - early, late - epoch_ns) <= self.limit_ns:
@@ -161,6 +165,8 @@ class Duration(_Charge):
         off_ns = max(early - stamp.epoch_ns, stamp.epoch_ns - late, 0)
         if off_ns <= self.limit_ns:
             self.passed(off_ns)
+        elif self.facts.perhaps_told_late(stamp.epoch_ns - late, self.limit_ns):
+            self.open(TOLD_LATE)
         else:
             self.failed(
                 f"{name} from {format_local(early)} to {format_local(late)}, as heartbeats show, "
@@ -232,7 +238,7 @@ class Energy(_Charge):
         if coarse_ns >= MINUTE:
             # Several reports have the time of one: no power can be told from them.
             return None
-        gap_ns = order.over.late_ns - order.record.t_ns + (HELD_UP_NS if self.facts.remote else 0) + 2 * coarse_ns
+        gap_ns = order.over.late_ns - order.record.t_ns + (HELD_UP_NS if self.remote else 0) + 2 * coarse_ns
         return shown_dwh + power * gap_ns // per_ns + 1
 
 
@@ -288,6 +294,7 @@ class Amount(_Charge):
             self.passed(off // max(1, len(bill.stages_dwh)))
 
     wants = (GunReport,)
+    of_charge = True
 
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
@@ -422,6 +429,10 @@ class BilledReason(_Charge):
                 return
         if bill.stop_reason not in allowed and not self.facts.acts_known and not order.gapless:
             self.open("the end of the charge lies in a gap of the recording: what was done at the pile would tell")
+        elif bill.stop_reason not in allowed and self._perhaps_held(bill, order):
+            self.open(f"the line may have held up the stop: {self.would_tell}")
+        elif bill.stop_reason is StopReason.AT_PILE and bill.stop_reason not in allowed and not self.facts.acts_known:
+            self.open("perhaps it was stopped at the pile: what was done there would tell")
         elif bill.stop_reason not in allowed:
             self.failed(
                 f"stop reason {' or '.join(sorted(allowed))}", f"{bill.stop_reason}", seen=settled.seen, order=order
@@ -430,6 +441,11 @@ class BilledReason(_Charge):
             self._unplugged(settled, bill, order)
         else:
             self.passed()
+
+    def _perhaps_held(self, bill: Bill, order: Order) -> bool:
+        """From afar: the stop that the bill names was sent, and perhaps reached the pile when the charge ended."""
+        sent_ns = order.stop_ns if self.remote and bill.stop_reason is StopReason.PLATFORM else None
+        return sent_ns is not None and order.over is not None and sent_ns <= order.over.late_ns
 
     def _allowed(self, bill: Bill, order: Order) -> set[StopReason]:
         """The reasons that fit what was done before the charge was over, the earliest first and alone."""
@@ -451,8 +467,8 @@ class BilledReason(_Charge):
             return self._by_itself(bill, order)
         earliest = min(t for t, _ in causes)
         near = {reason for t, reasons in causes if t - earliest <= CAUSES_NEAR_NS for reason in reasons}
-        # The battery may be full, or the balance used up, just before the stop arrives.
-        return near | self._by_itself(bill, order) if order.after and order.after.message.state.occupied else near
+        # The battery may be full, or the balance used up, just before the stop arrives or the cable is pulled.
+        return near | self._by_itself(bill, order)
 
     def _by_itself(self, bill: Bill, order: Order) -> set[StopReason]:
         allowed: set[StopReason] = set()

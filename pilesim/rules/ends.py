@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from pilesim.trace.decoder import Noise, Seen
-from pilesim.trace.events import AnyEvent, Chunk, Header, Impaired, LineDown, LineUp
+from pilesim.trace.events import AnyEvent, Chunk, Header, Impaired, LineDown, LineUp, Missing
 from pilesim.units import MINUTE, S
 from pilesim.wire.frame import Direction
 from pilesim.wire.messages import Message
@@ -19,8 +19,10 @@ UNDER_WAY_KEPT = 1024
 """Frames of one direction that may be under way at a time."""
 LOST_NS = 10 * MINUTE
 """What has not arrived by then, or before what was sent after it and in so long, never will."""
-HELD_NS = 5 * S
-"""What was under way for so long was held up."""
+HELD_NS = 1 * S
+"""What was under way for so long was held up, where one clock tells; else for so much longer as two may differ."""
+SPOILT_NS = 5 * S
+"""Bytes that are no whole frame, so soon after a frame that did not arrive, are what became of it."""
 ENDING_NS = 5 * S
 """What was sent so shortly before the recording ended may have arrived after it."""
 LOST_KEPT = 3
@@ -38,6 +40,8 @@ class Gone:
     """lost, corrupted or held, as of an impairment."""
     direction: Direction
     title: str
+    kind: type[Message] | None
+    gun: int | None
     lasted_ns: int = 0
 
 
@@ -47,6 +51,10 @@ class _Sent:
     raw: bytes
     title: str
     kind: type[Message] | None
+    gun: int | None
+
+    def gone(self, effect: str, direction: Direction, lasted_ns: int = 0) -> Gone:
+        return Gone(self.t_ns, effect, direction, self.title, self.kind, self.gun, lasted_ns)
 
 
 @dataclass(slots=True, eq=False)
@@ -65,12 +73,17 @@ class Ends:
 
     def __init__(self, header: Header) -> None:
         self.compared = len(set(header.ends)) > 1 and not header.between
+        self.held_ns = HELD_NS + header.apart_ns + header.resolution_ns
         self.gone: list[Gone] = []
         """What was found since somebody last took it from here."""
         self.lost: dict[type[Message], list[Gone]] = {}
         """What never arrived, by an impairment on record or without one, by its meaning: the first of each kind."""
         self.cut_ns: deque[int] = deque(maxlen=TOLD_KEPT)
         """The latest losses of the connection that neither end asked for, and that took frames with them."""
+        self._untold = [
+            way for way, lack in ((Direction.UP, Missing.UP), (Direction.DOWN, Missing.DOWN)) if lack in header.missing
+        ]
+        """What one of two logs does not have at all may have passed all the same."""
         self._ways = {way: _Way(deque(), deque(maxlen=TOLD_KEPT)) for way in Direction}
         self._down_ns: int | None = None
         self._impaired = False
@@ -93,6 +106,8 @@ class Ends:
     def see(self, item: Seen | Noise) -> None:
         """A frame, or bytes that are none, passed an end; only where the ends are `compared`."""
         way = self._ways[item.direction]
+        if item.direction in self._untold:
+            return
         if isinstance(item, Noise):
             if item.end is item.direction.receiver:
                 way.spoilt_ns = item.t_ns
@@ -101,7 +116,8 @@ class Ends:
         if item.end is item.direction.sender:
             message = item.decoded.message
             kind = type(message) if message is not None else None
-            way.under_way.append(_Sent(item.t_ns, raw, item.decoded.title, kind))
+            frame = item.decoded.frame
+            way.under_way.append(_Sent(item.t_ns, raw, item.decoded.title, kind, frame.gun))
             if len(way.under_way) > UNDER_WAY_KEPT or item.t_ns - way.under_way[0].t_ns > LOST_NS:
                 self._lost(item.direction, way.under_way.popleft())
             return
@@ -111,8 +127,8 @@ class Ends:
             if sent.raw == raw:
                 way.under_way.remove(sent)
                 late_ns = item.t_ns - sent.t_ns
-                if late_ns >= HELD_NS and not self._is_told(way, raw):
-                    self.gone.append(Gone(sent.t_ns, "held", item.direction, sent.title, late_ns))
+                if late_ns >= self.held_ns and not self._is_told(way, raw):
+                    self.gone.append(sent.gone("held", item.direction, late_ns))
                 return
 
     def took(self, since_ns: int) -> int:
@@ -142,7 +158,7 @@ class Ends:
                 for sent in [sent for sent in way.under_way if _overlap(sent.raw, event.data)]:
                     way.under_way.remove(sent)
                     if event.effect == "lost":
-                        self._remember(Gone(sent.t_ns, "lost", event.direction, sent.title), sent.kind)
+                        self._remember(sent.gone("lost", event.direction))
 
     def _cut(self, down_ns: int) -> None:
         """The connection is over: what was under way on it is lost, by the line unless an end hung up on it."""
@@ -158,15 +174,15 @@ class Ends:
         way = self._ways[direction]
         if self._is_told(way, sent.raw):
             return False
-        effect = "corrupted" if sent.t_ns <= way.spoilt_ns <= sent.t_ns + HELD_NS else "lost"
-        gone = Gone(sent.t_ns, effect, direction, sent.title)
+        effect = "corrupted" if sent.t_ns <= way.spoilt_ns <= sent.t_ns + SPOILT_NS else "lost"
+        gone = sent.gone(effect, direction)
         self.gone.append(gone)
-        self._remember(gone, sent.kind)
+        self._remember(gone)
         return True
 
-    def _remember(self, gone: Gone, kind: type[Message] | None) -> None:
-        if kind is not None:
-            kept = self.lost.setdefault(kind, [])
+    def _remember(self, gone: Gone) -> None:
+        if gone.kind is not None:
+            kept = self.lost.setdefault(gone.kind, [])
             if len(kept) < LOST_KEPT:
                 kept.append(gone)
 

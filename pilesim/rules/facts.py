@@ -18,7 +18,7 @@ from pilesim.rules.pairs import REQUESTS_KEPT, Pairs
 from pilesim.trace.decoder import Seen
 from pilesim.trace.events import Header, LineDown, LineUp, Missing, Reachable, Stimulus
 from pilesim.units import KWH_DWH, MINUTE, S, parse_world_start_ns
-from pilesim.wire.frame import Direction, End
+from pilesim.wire.frame import DOWN, End
 from pilesim.wire.messages import (
     Alive,
     Authorise,
@@ -30,6 +30,7 @@ from pilesim.wire.messages import (
     CardReply,
     Ended,
     GunReport,
+    GunReportReply,
     GunState,
     Message,
     Stamp,
@@ -38,6 +39,7 @@ from pilesim.wire.messages import (
     StartReply,
     Stop,
     StopAsk,
+    StopReply,
     Tariff,
     TariffTell,
     TimeTell,
@@ -49,6 +51,8 @@ ORDERS_KEPT = 256
 FOREVER_NS = 1 << 62
 SETTLE_NS = MINUTE
 """A bill that came before its charge was seen to end waits so long for the heartbeat that shows it."""
+_CHARGING = GunState.CHARGING
+"""Looked up once, as `DOWN` is."""
 GUNS_KEPT = 64
 """Guns of one pile that are told apart; more than any pile has, fewer than a broken gun byte makes up."""
 
@@ -69,8 +73,13 @@ class Context(msgspec.Struct):
     """The order whose occupancy this event ends."""
     over: Order | None = None
     """The order whose charge this report shows to be over."""
+    late: bool = False
+    """A report that a later one has overtaken on the line: nothing of it is taken, and the pile is not judged by it."""
     goes_on: bool = False
-    """A report that says of its gun what the one before it said, as far as the gun's life goes, and ends nothing."""
+    """A report that says of its gun what the one before it said, as far as the gun's life goes, ends nothing, answers
+    nothing and tells no time; or the reply to a report. Nothing is wrong with it."""
+    of_charge: bool = False
+    """A report of a gun that charges, or that an order occupies."""
 
 
 NOTHING = Context()
@@ -78,17 +87,16 @@ NOTHING = Context()
 
 
 class Facts:
-    """The facts at the end of the line where `judges` is judged, or at the other if only that was recorded."""
+    """The facts at `end` of the line, which was recorded; where the other was not, both are judged by them."""
 
-    def __init__(self, header: Header, contract: Contract, judges: End, beat_ns: int, charging_ns: int) -> None:
+    def __init__(self, header: Header, contract: Contract, end: End, beat_ns: int, charging_ns: int) -> None:
         self.header = header
         self.contract = contract
-        self.judges = judges
-        self.end = judges if judges in header.ends or not header.ends else judges.other
-        self.remote = self.end is not judges or header.between
-        """Nothing was recorded at the judged end: what left it may have been lost on its way."""
+        self.end = end
         self.lone = len(set(header.ends)) < 2 or header.between
         """Only one end was recorded: nobody knows whether the line could be had, nor what it lost on its way."""
+        self._overtaken = self.lone and self.remote(End.PILE)
+        """Reports may come in another order than the pile has sent them."""
         self.acts_known = header.stimuli
         """What was done at the pile is in the trace, as far as anybody knows it."""
         self.cuts_known = Missing.CONNECTIONS not in header.missing
@@ -98,6 +106,8 @@ class Facts:
         self.began_ns: int | None = None
         self.guns: dict[int, Gun] = {}
         self.orders: OrderedDict[str, Order] = OrderedDict()
+        self.crowded = False
+        """There are more orders than are kept."""
         self.due: OrderedDict[str, Order] = OrderedDict()
         """Orders whose bill has to leave and is not acknowledged, oldest charge first by insertion."""
         self.connected = False
@@ -114,7 +124,9 @@ class Facts:
         self.told_ns: int | None = None
         self.told_offset_ns = 0
         """What the platform's time was ahead of the world's when the pile was last told."""
-        self.pairs = Pairs(header, contract, self.remote)
+        self._told_late_ns = 0
+        """How long the pile had waited for that."""
+        self.pairs = Pairs(header, contract, end if self.lone else None)
         self.at = NOTHING
         self.unsettled: list[SettledBill] = []
         """First bills of which all that can be known is not known yet."""
@@ -125,10 +137,13 @@ class Facts:
         """What the platform has told, where orders bring none."""
         self._reported_numbers: dict[int, int] = {}
         """Number of the latest report of this connection, by gun."""
+        self._started: dict[int, Order] = {}
+        """By gun: the order of its latest start, until the pile shows that it has read that."""
         self._strange: dict[int, Bill] = {}
         self._take: dict[type[Message], Callable[[Seen, Message], None]] = {
             Alive: self._take_alive,
             GunReport: self._take_report,
+            GunReportReply: self._take_report_reply,
             Authorise: self._take_authorise,
             AuthoriseReply: self._take_authorise_reply,
             StartAsk: self._take_start_ask,
@@ -136,6 +151,7 @@ class Facts:
             Start: self._take_start,
             StartReply: self._take_start_reply,
             Stop: self._take_stop,
+            StopReply: self._take_stop_reply,
             StopAsk: self._take_stop_ask,
             Ended: self._take_ended,
             BalanceTell: self._take_balance,
@@ -147,6 +163,10 @@ class Facts:
         }
 
     # What rules ask -----------------------------------------------------------------------------------------
+
+    def remote(self, judged: End) -> bool:
+        """Nothing was recorded at the judged end: what left it may have been lost on its way."""
+        return self.end is not judged or self.header.between
 
     @property
     def can_send(self) -> bool:
@@ -174,6 +194,10 @@ class Facts:
         """The time that the platform's clock shows at `t_ns`: what the pile was told, else the world's."""
         return self.start_epoch_ns + t_ns + self.told_offset_ns
 
+    def perhaps_told_late(self, ahead_ns: int, limit_ns: int) -> bool:
+        """Whether a pile that is more than the limit ahead of what it was told may go by when it asked for the time."""
+        return limit_ns < ahead_ns <= limit_ns + self._told_late_ns
+
     def whole_history(self) -> bool:
         """Whether an order that is authorised and not yet started must have been authorised in this trace."""
         if self.header.scenario:
@@ -181,6 +205,19 @@ class Facts:
         if {Missing.DOWN, Missing.LINES} & set(self.header.missing):
             return False
         return self.began_ns is not None and self.now_ns - self.began_ns > 2 * self.contract.authorisation_life_ns
+
+    def perhaps_waits(self, message: Start) -> bool:
+        """Whether an order of the account was stopped before it charged, and the pile has not answered that: perhaps
+        it never heard of it, and starts the order."""
+        return any(
+            order.gun == message.gun and order.stop_ns is not None and not order.stop_answered and order.first is None
+            for order in self.orders.values()
+            if _concerns(message, order)
+        )
+
+    def start_came(self, order: Order) -> bool:
+        """Whether the pile has shown that it has read the order's start, if that was the latest of its gun."""
+        return self._started.get(order.gun) is not order
 
     @property
     def orders_known_epoch_ns(self) -> int:
@@ -198,8 +235,8 @@ class Facts:
     # What the engine feeds ----------------------------------------------------------------------------------
 
     def clear(self, now_ns: int) -> None:
-        """A new event: what the last one was about is over."""
-        self.now_ns = max(self.now_ns, now_ns)
+        """A new event, not before the last: what that was about is over."""
+        self.now_ns = now_ns
         self.at = NOTHING
         if self.began_ns is None:
             self.began_ns = now_ns
@@ -209,11 +246,16 @@ class Facts:
         if not self.connected:
             # A recording may begin in the middle of a connection.
             self._connect(seen.t_ns)
+        kind = type(message)
         request = self.pairs.answered_by(seen, message, self.began_ns or 0)
-        at = self.at = Context(None, request, request is not None and seen.direction is Direction.DOWN)
-        if not at.asked:
+        asked = request is not None and seen.direction is DOWN
+        self.at = Context(None, request, asked)
+        if not asked:
             self.pairs.asks(seen, message)
-        taker = self._take.get(type(message))
+        if self._overtaken and kind is GunReport and self._is_late(seen, message):
+            self.at.late = True
+            return
+        taker = self._take.get(kind)
         if taker is not None:
             taker(seen, message)
         if seen.altered:
@@ -297,6 +339,7 @@ class Facts:
             del self.orders[oldest.number]
             self.due.pop(oldest.number, None)
             forgotten.append(oldest)
+        self.crowded = False
         return forgotten
 
     # Lines and power ----------------------------------------------------------------------------------------
@@ -319,6 +362,7 @@ class Facts:
 
     def _power_off(self, event: Stimulus) -> None:
         self.powered = False
+        self._started.clear()
         self.outage_ns = event.began_ns
         for gun in self.guns.values():
             gun.broken = True
@@ -360,7 +404,7 @@ class Facts:
             car = event.detail.get("car")
             told = car if isinstance(car, dict) else {}
             gun.insulation_ok = told.get("insulation", True) is not False
-            gun.handshake_ok = told.get("handshake", True) is not False
+            gun.handshake_ok = told.get("handshake", True) is not False and not told.get("lacks")
             soc, full = told.get("soc_permille"), told.get("full_permille")
             gun.full = isinstance(soc, int) and isinstance(full, int) and soc >= full
             if gun.waiting is not None:
@@ -400,11 +444,8 @@ class Facts:
         if order.charged and order.acked_ns is None:
             self.due[order.number] = order
 
-    def out_of_place(self, seen: Seen) -> bool:
+    def _is_late(self, seen: Seen, message: Message) -> bool:
         """At the far end: a report of a gun that a later one has overtaken; it tells of the past."""
-        message = seen.decoded.message
-        if not self.remote or seen.direction.sender is not self.judges or not isinstance(message, GunReport):
-            return False
         number, gun = seen.decoded.frame.sequence, self.gun(message.gun).number
         if number and 0 < self._reported_numbers.get(gun, 0) - number <= REQUESTS_KEPT:
             return True
@@ -415,6 +456,7 @@ class Facts:
 
     def _remember(self, order: Order) -> Order:
         self.orders[order.number] = order
+        self.crowded = len(self.orders) > ORDERS_KEPT
         return order
 
     def _take_time(self, seen: Seen, message: Message) -> None:
@@ -423,6 +465,8 @@ class Facts:
         if told is not None and told.epoch_ns is not None:
             self.told_ns = seen.t_ns
             self.told_offset_ns = told.epoch_ns - (self.start_epoch_ns + seen.t_ns)
+            asked = self.at.request
+            self._told_late_ns = seen.t_ns - asked.seen.t_ns if asked is not None else 0
 
     def _take_tariff(self, seen: Seen, message: Message) -> None:
         assert isinstance(message, TariffTell)
@@ -455,6 +499,7 @@ class Facts:
         if order is not None and order is self.gun(message.gun).waiting and order.start_ns is None:
             # The pile tells that it starts; no Start need come.
             self._begins(order, seen.t_ns)
+            self._start_arrived(self.gun(message.gun), seen.t_ns)
 
     def _authorise(self, new: Order) -> None:
         gun = self.gun(new.gun)
@@ -496,6 +541,8 @@ class Facts:
         order = self.orders.get(asked.order) if isinstance(asked, Authorise) else None
         if order is not None and order.answered_ns is None:
             order.answered_ns = seen.t_ns
+            # A stop that came before its authorisation has stopped nothing.
+            order.stop_answered = False
         self.at.order = order
 
     def _take_start(self, seen: Seen, message: Message) -> None:
@@ -518,17 +565,21 @@ class Facts:
             self._begins(order, seen.t_ns)
 
     def _begins(self, order: Order, now_ns: int) -> None:
-        """Its first start; that ends the occupancy of the order before it on the same cable."""
-        gun = self.gun(order.gun)
+        """Its first start; that ends an occupancy once the pile has shown that it came, and had power to read it."""
         order.start_ns = now_ns
-        occupying = gun.running
-        if occupying is not None and occupying is not order and occupying.over is not None:
-            self._leaves(occupying, Span(now_ns, now_ns))
-            occupying.leave_by_start = True
-            gun.running = None
-            # The new charge counts its arrival from where the old one left.
-            gun.plugged = gun.plugged if gun.plugged is None else Span(gun.plugged.early_ns, now_ns)
-            order.plugged = gun.plugged
+        self._started[order.gun] = order
+
+    def _start_arrived(self, gun: Gun, now_ns: int) -> None:
+        """The gun's latest start has been read by now: the occupancy of the order before it on the cable is over."""
+        order, occupying = self._started.pop(gun.number, None), gun.running
+        if order is None or order.start_ns is None or occupying in (None, order) or occupying.over is None:
+            return
+        self._leaves(occupying, Span(order.start_ns, now_ns))
+        occupying.leave_by_start = True
+        gun.running = None
+        # The new charge counts its arrival from where the old one left.
+        gun.plugged = gun.plugged if gun.plugged is None else Span(gun.plugged.early_ns, now_ns)
+        order.plugged = gun.plugged
 
     def _undecided(self, gun: Gun) -> list[Order]:
         """Orders of the gun of which it is not known whether they came to nothing, the latest first."""
@@ -540,6 +591,10 @@ class Facts:
         order = self.at.order = gun.waiting or gun.running
         # One that is refused for want of a cable may yet begin, and is answered once more.
         wants_cable = message.reason and message.reason == self.contract.start_refusals.get(Refusal.NO_CABLE)
+        started = self._started.get(gun.number)
+        if started is not None and not started.suspended:
+            # Of an order that perhaps changes nothing the answer tells nothing: its start may be refused.
+            self._start_arrived(gun, seen.t_ns)
         if message.accepted is None or order is None or order is not gun.waiting:
             return
         if message.order not in (None, order.number):
@@ -556,12 +611,18 @@ class Facts:
         for order in (gun.running, gun.waiting):
             if order is not None and order.over is None and _concerns(message, order):
                 self.at.order = order
-                if order.stop_ns is None:
+                if order.stop_ns is None or not order.stop_answered:
                     order.stop_ns = seen.t_ns
                 if order is gun.waiting:
                     self._close(order, seen.t_ns)
                     gun.waiting = None
                 return
+
+    def _take_stop_reply(self, seen: Seen, message: Message) -> None:
+        assert isinstance(message, StopReply)
+        for order in self.orders.values():
+            if order.gun == message.gun and order.stop_ns is not None and _same_account(message, order):
+                order.stop_answered = True
 
     def _take_balance(self, seen: Seen, message: Message) -> None:
         """An order under way has another balance from now on."""
@@ -618,6 +679,9 @@ class Facts:
             if order.bill is None:
                 order.bill, order.bill_seen = message, seen
             gun = self.gun(order.gun)
+            if order is gun.running:
+                # Its occupancy is over: of a start that has gone out this tells that it has come.
+                self._start_arrived(gun, seen.t_ns)
             if order is gun.waiting and order.start_ns is not None and self.contract.bill_of_failed_start:
                 self._fails(gun, order, seen.t_ns)
         if not self.at.repeated:
@@ -641,36 +705,42 @@ class Facts:
         gun = self.gun(message.gun)
         gun.heard_ns = seen.t_ns
         report = Report(seen, message, seen.t_ns)
-        gun.previous, gun.report = gun.report, report
-        gun.steady = gun.previous is not None and not gun.broken and not self._gap(gun.previous, report)
+        previous = gun.previous = gun.report
+        gun.report = report
+        gun.steady = previous is not None and not gun.broken and not self._gap(previous, report)
         gun.broken = False
-        if gun.previous is None and gun.plugged is None:
+        if previous is None and gun.plugged is None:
             gun.older = message.cable is True
-        self._read_cable(gun, report)
-        if message.state is GunState.CHARGING:
+        if message.cable is not gun.cable:
+            self._read_cable(gun, report)
+        charges = message.state is _CHARGING
+        if charges:
             self._charges(gun, report)
         elif gun.running is not None:
             self._rests(gun, gun.running, report)
         if message.meter_dwh is not None:
             gun.metered = report
-        self.at.goes_on = gun.steady and self._goes_on(gun, message)
+        at = self.at
+        at.of_charge = charges or gun.running is not None
+        if previous is not None and gun.steady and _in_order(seen):
+            was = previous.message
+            alike = was.state is message.state and was.cable is message.cable and message.time is None
+            pulled = charges and (message.cable is False or gun.cable is False)
+            ends = at.over is not None or at.left is not None or at.ended is not None
+            at.goes_on = alike and at.request is None and not pulled and not ends
 
-    def _goes_on(self, gun: Gun, message: GunReport) -> bool:
-        at, was = self.at, gun.previous.message if gun.previous is not None else None
-        if was is None or was.state is not message.state or was.cable is not message.cable:
-            return False
-        pulled = message.state is GunState.CHARGING and (message.cable is False or gun.cable is False)
-        return at.over is None and at.left is None and at.ended is None and not pulled
+    def _take_report_reply(self, seen: Seen, message: Message) -> None:
+        self.at.goes_on = self.at.request is not None and _in_order(seen)
 
     def _gap(self, last: Report, report: Report) -> bool:
         """Whether a report is missing between two."""
-        longest_ns = self._charging_ns if last.message.state is GunState.CHARGING else self._beat_ns
+        longest_ns = self._charging_ns if last.message.state is _CHARGING else self._beat_ns
         return report.t_ns - last.t_ns > longest_ns
 
     def _read_cable(self, gun: Gun, report: Report) -> None:
-        """Where what was done at the pile is not recorded, the reports tell it, between two of them."""
+        """A cable that is not as it was: where nobody recorded what was done, it was done between two reports."""
         claimed = report.message.cable
-        if claimed is None or claimed is gun.cable or (self.header.stimuli and gun.cable is not None):
+        if claimed is None or (self.header.stimuli and gun.cable is not None):
             return
         previous = gun.previous
         earlier = previous.t_ns if previous is not None and gun.cable is not None else None
@@ -689,6 +759,8 @@ class Facts:
         self.at.order = order
         if order is None:
             return
+        if order is self._started.get(gun.number):
+            self._start_arrived(gun, report.t_ns)
         if gun.running is not None and gun.running is not order and gun.running.over is None:
             gun.running.over = Span(_last_ns(gun.running, report.t_ns), report.t_ns)
         if gun.waiting is order:
@@ -770,6 +842,11 @@ class Facts:
             order.parking = (free + is_free, other + (not is_free))
 
 
+def _in_order(seen: Seen) -> bool:
+    """Nothing is wrong with the frame, and nothing of the line was beside it."""
+    return not seen.touched and not seen.decoded.problems
+
+
 def _told(order: Order) -> bool:
     """Whether the trace has told all about a charge that its bill is held against."""
     metered = order.metered_after is not None or order.metered_before is None
@@ -797,7 +874,7 @@ def _concerns(message: Start | Stop, order: Order) -> bool:
     return _same_account(message, order)
 
 
-def _same_account(message: Start | Stop | Ended, order: Order) -> bool:
+def _same_account(message: Start | Stop | StopReply | Ended, order: Order) -> bool:
     """A log may not tell the one or the other."""
     told: str | None = message.account
     return told is None or order.account is None or told == order.account

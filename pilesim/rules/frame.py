@@ -11,7 +11,7 @@ from pilesim.rules.rule import Duty, Rule, RuleRow, Scene, Waits
 from pilesim.trace.decoder import Noise, Seen
 from pilesim.trace.events import LineDown, LineUp, Reachable
 from pilesim.units import S
-from pilesim.wire.frame import Direction, ProblemKind
+from pilesim.wire.frame import ProblemKind
 from pilesim.wire.messages import GunReport, GunReportReply, Message, TariffTell, TimeAsk, TimeTell
 
 TOLD_ONCE = frozenset(
@@ -35,34 +35,44 @@ ANSWER_NS = 5 * S
 class Valid(Rule):
     """What the judged end sends is well formed."""
 
+    own = True
+
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
         self._sends = row.judges.sends
         self._pile = scene.header.pile
         self._guns = scene.header.guns
         self._heard = False
+        self._right: set[tuple[str | None, int | None]] = set()
+        """The pile's number and the gun of frames that were right."""
 
-    def on_frame(self, seen: Seen) -> None:
-        if seen.direction is not self._sends or seen.altered:
+    def on_frame(self, seen: Seen, message: Message | None) -> None:
+        if seen.altered:
             return
         self._heard = True
-        wrong = self._wrong(seen) if seen.decoded.problems else False
-        if wrong is None:
+        frame, wrong = seen.decoded.frame, False
+        if seen.decoded.problems:
+            found = self._wrong(seen)
+            if found is None:
+                return
+            wrong = found
+        elif (frame.pile, frame.gun) in self._right:
+            self.passed()
             return
-        frame = seen.decoded.frame
         self._pile = self._pile or frame.pile or ""
         if frame.pile is not None and frame.pile != self._pile:
             self.failed(f"pile number {self._pile}", f"pile number {frame.pile}", seen=seen, gun=frame.gun)
         elif frame.gun is not None and self._guns and not 1 <= frame.gun <= self._guns:
             self.failed(f"a gun from 1 to {self._guns}", f"gun {frame.gun}", seen=seen, gun=frame.gun)
         elif not wrong:
+            self._right.add((frame.pile, frame.gun))
             self.passed()
 
     def _wrong(self, seen: Seen) -> bool | None:
         """Whether any of its problems is more than what is told once; None where the frame cannot be believed."""
         frame = seen.decoded.frame
-        if self.facts.remote and not frame.sound:
-            self.open(f"a frame came with a wrong checksum: a recording at the {self.row.judges} would tell who did it")
+        if self.remote and not frame.sound:
+            self.open(f"a frame came with a wrong checksum: {self.would_tell} who did it")
             return None
         # A body that is too short is understood only where it is known whose it is.
         understood = {ProblemKind.SHORT} if seen.decoded.message is not None else set()
@@ -81,7 +91,7 @@ class Valid(Rule):
         return None if ProblemKind.CHECKSUM in {problem.kind for problem in wrong} else bool(wrong)
 
     def on_noise(self, noise: Noise) -> None:
-        if noise.direction is not self._sends or noise.altered or noise.broken_off or self.facts.remote:
+        if noise.direction is not self._sends or noise.altered or noise.broken_off or self.remote:
             # At the far end, or cut off by the end of a connection, the line may have lost what was missing.
             return
         if self.scene.header.connectionless and not self._heard:
@@ -95,45 +105,55 @@ class Echo(Rule):
     """A reply carries what its request said of itself."""
 
     wants = (Message,)
+    own = True
 
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
-        self._sends = row.judges.sends
+        self.matters = ()
 
     def on_seen(self, seen: Seen, message: Message) -> None:
         request = self.facts.at.request
-        if request is None or seen.direction is not self._sends or seen.altered:
+        if request is None or seen.altered:
             return
-        for what, was, now in _echoes(request, seen, message):
-            if was != now:
-                self.failed(f"{what} {was!r} of its request", f"{what} {now!r}", seen=seen, gun=request.message.gun)
-                return
-        self.passed()
-        _number(self, request, seen)
+        if _echoed(self, request, seen, message):
+            self.passed()
 
 
-def _number(rule: Rule, request: Request, seen: Seen) -> None:
-    """Replies are told by what they are about; that one carries another number than its request is a finding only."""
+def _echoed(rule: Rule, request: Request, seen: Seen, reply: Message) -> bool:
+    """Whether a reply says of its request what that said of itself; what is wrong is told, by the first of it.
+
+    Replies are told by what they are about; that one carries another number than its request is a lesser finding.
+    """
+    differs = _difference(request, seen, reply)
+    if differs is not None:
+        what, was, now = differs
+        rule.failed(f"{what} {was!r} of its request", f"{what} {now!r}", seen=seen, gun=request.message.gun)
+        return False
     answers, number = seen.decoded.frame.answers, request.seen.decoded.frame.sequence
     if answers is not None and answers != number:
         rule.deviated(f"the number of its request, {number}", f"{answers}", seen=seen, once=str(type(request.message)))
+    return True
 
 
-def _echoes(request: Request, seen: Seen, reply: Message) -> list[tuple[str, object, object]]:
-    """What both tell, and should tell alike: the name of it, as asked, as replied."""
+def _difference(request: Request, seen: Seen, reply: Message) -> tuple[str, object, object] | None:
+    """What both tell, and should tell alike, and do not: the name of the first such, as asked, as replied.
+
+    What a log does not tell of either is no difference.
+    """
     asked = request.message
-    pairs: list[tuple[str, object, object]] = []
-    if request.seen.decoded.frame.gun is not None and seen.decoded.frame.gun is not None:
-        pairs.append(("gun", asked.gun, reply.gun))
+    if asked.gun != reply.gun and None not in (request.seen.decoded.frame.gun, seen.decoded.frame.gun):
+        return "gun", asked.gun, reply.gun
     was, now = identities(asked, reply)
-    if was is not None:
-        pairs.append(("account or order", was, now))
+    if was != now:
+        return "account or order", was, now
     if isinstance(asked, GunReport) and isinstance(reply, GunReportReply):
-        pairs.append(("kind of report", asked.change, reply.change))
-    if isinstance(asked, TimeAsk) and isinstance(reply, TimeTell) and reply.pile_time is not None:
-        pairs.append(("pile time", asked.pile_time, reply.pile_time))
-    # What a log does not tell of either is no difference.
-    return [pair for pair in pairs if None not in pair]
+        if asked.change is not reply.change and None not in (asked.change, reply.change):
+            return "kind of report", asked.change, reply.change
+    elif isinstance(asked, TimeAsk) and isinstance(reply, TimeTell):
+        times = asked.pile_time, reply.pile_time
+        if times[0] != times[1] and None not in times:
+            return "pile time", *times
+    return None
 
 
 class PlatformFrames(Valid):
@@ -143,25 +163,21 @@ class PlatformFrames(Valid):
 
     def on_seen(self, seen: Seen, message: Message) -> None:
         request = self.facts.at.request
-        if seen.direction is not Direction.DOWN or seen.altered:
+        if seen.altered:
             return
         if request is None:
-            if isinstance(message, TariffTell) and message.asked and self.contract.replies.get(TariffTell) is not None:
+            # From afar the line may have doubled what asked for it.
+            tells = isinstance(message, TariffTell) and message.asked and not self.remote
+            if tells and self.contract.replies.get(TariffTell) is not None:
                 self.deviated(
                     "the message for a tariff that nobody asked for", "the answer", seen=seen, once="unasked tariff"
                 )
             return
-        wrong = [pair for pair in _echoes(request, seen, message) if pair[1] != pair[2]]
-        for what, was, now in wrong[:1]:
-            self.failed(f"{what} {was!r} of its request", f"{what} {now!r}", seen=seen, gun=request.message.gun)
-        if not wrong:
-            _number(self, request, seen)
+        _echoed(self, request, seen, message)
 
 
 class SurvivesGarbage(Rule):
     """Bad bytes do no harm: the next good frame after a silence is answered, a bad one has no effect."""
-
-    wants = (Message,)
 
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
@@ -172,30 +188,44 @@ class SurvivesGarbage(Rule):
         """When it last heard anything, as long as there is anything to watch for."""
         self._waiting: dict[int, Duty] = {}
         self._hung_up = False
+        self.matters = self._alert = set[str]()
+        """Not empty while what was bad may yet do harm."""
 
     def on_noise(self, noise: Noise) -> None:
         # What is left over when a connection ends was cut off by that, unless the line had put it there.
         if noise.direction is self._hears and (noise.altered or not noise.broken_off):
             self._dirty = True
             self._last_ns = noise.t_ns
+            self._watch()
 
-    def on_frame(self, seen: Seen) -> None:
-        if seen.direction is not self._hears:
-            if self._hung_up:
-                self._hung_up = False
-                self.passed()
-            return
-        if not seen.decoded.problems or seen.decoded.frame.sound:
-            return
+    def on_frame(self, seen: Seen, message: Message | None) -> None:
+        if self._alert or seen.touched or seen.decoded.problems:
+            self._look(seen, message)
+            self._watch()
+
+    def _watch(self) -> None:
+        if self._dirty or self._hung_up or self._waiting or self._bad_answers:
+            self._alert.add("harm")
+        else:
+            self._alert.clear()
+
+    def _look(self, seen: Seen, message: Message | None) -> None:
+        if self._hung_up and seen.direction is not self._hears:
+            self._hung_up = False
+            self.passed()
+        if seen.decoded.problems and seen.direction is self._hears and not seen.decoded.frame.sound:
+            self._damaged(seen)
+        if message is not None and (self._dirty or seen.touched or self._waiting or self._bad_answers):
+            self._good(seen, message)
+
+    def _damaged(self, seen: Seen) -> None:
         self._dirty = True
         self._last_ns = seen.t_ns
         row = self.scene.protocol.row(seen.decoded.frame.number, self._hears)
         if row is not None and row.reply is not None:
             self._bad_answers[row.reply] = seen.t_ns
 
-    def on_seen(self, seen: Seen, message: Message) -> None:
-        if not (self._dirty or seen.touched or self._waiting or self._bad_answers):
-            return
+    def _good(self, seen: Seen, message: Message) -> None:
         if seen.direction is self._hears:
             silence = seen.t_ns - self._last_ns if self._last_ns is not None else SILENCE_NS
             self._last_ns = seen.t_ns

@@ -77,7 +77,14 @@ class Reconnects(Rule):
                 "what was done at the pile, would tell"
             )
         elif self._by or self._told:
-            self._missed(duty, now_ns)
+            no_acts = Missing.ACTS in self.scene.header.missing
+            self.failed(
+                f"{duty.expected} within {format_duration(duty.limit_ns)}",
+                f"nothing in {format_duration(now_ns - duty.since_ns)}",
+                t_ns=duty.since_ns + duty.limit_ns,
+                measured=now_ns - duty.since_ns,
+                hint="a recording of whether the pile had power would tell" if no_acts else "",
+            )
         else:
             # Neither end hung up. Where something was sent that has not arrived, the line is what was broken.
             by_line = self.scene.ends.took(self._lost_ns) > 0
@@ -227,8 +234,16 @@ class FlapKeepsOrder(Rule):
         life_ns = self.scene.limit("auth.kept").value
         gun = self.facts.gun(order.gun)
         inside = start is not None and authorised is not None and start - authorised <= life_ns
+        untold = self.remote or not self.facts.acts_known
         if inside and not flap.disturbed and can_start(gun, order):
-            self.failed("the authorised order is started after the flap", "the start failed", seen=seen, order=order)
+            self.failed(
+                "the authorised order is started after the flap",
+                "the start failed",
+                seen=seen,
+                order=order,
+                # It may have arrived too late, or something may have been done at the pile, such as to cut its power.
+                hint="a recording at the pile, with what was done there, would tell" if untold else "",
+            )
         else:
             self.open("the authorised order was not started after the flap, or could not be")
         return True

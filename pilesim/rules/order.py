@@ -68,7 +68,9 @@ class Order:
     """When the pile told that it is over without a charge."""
     ended_reason: EndReason | None = None
     stop_ns: int | None = None
-    """When the platform's Stop passed."""
+    """When the platform's Stop passed: the first that the pile has answered, else the latest."""
+    stop_answered: bool = False
+    """The pile has answered a stop since: until then it is not known to have come, or to have been read."""
     at_pile_ns: int | None = None
     """When a user stopped it at the pile."""
     unplugged_ns: int | None = None
@@ -189,7 +191,7 @@ class Gun:
     """The order that charges, or occupies the gun after its charge."""
     insulation_ok: bool = True
     handshake_ok: bool = True
-    """The car answers; a start with one that does not fails by right."""
+    """The car answers, and tells all that it has to; a start with one that does not fails by right."""
     full: bool = False
     """The battery at the cable is full; a start with it fails by right."""
     fault: str = ""

@@ -12,6 +12,7 @@ from pilesim.rules.order import Request
 from pilesim.trace.decoder import Seen
 from pilesim.trace.events import Header
 from pilesim.units import S
+from pilesim.wire.frame import End
 from pilesim.wire.messages import (
     Authorise,
     AuthoriseReply,
@@ -66,69 +67,73 @@ def identities(one: Message, other: Message) -> tuple[str | None, str | None]:
 
 
 class Pairs:
-    """The requests that passed one end in this connection and wait; at the far end, where `remote`, with doubts."""
+    """The requests that passed one end in this connection and wait."""
 
-    def __init__(self, header: Header, contract: Contract, remote: bool) -> None:
+    def __init__(self, header: Header, contract: Contract, lone: End | None) -> None:
+        """`lone`: the only end that was recorded; what comes to it from the other may come twice by the line."""
         self.answered_ns = -1
         """When the latest request passed that is known to have arrived, since it was answered."""
-        self._remote = remote
+        self.answered: set[type[Message]] = set()
+        """Requests of which at least one was answered, whenever that was."""
+        self._lone = lone
+        self._between = header.between
         self._imported = bool(header.source)
-        self._wants_reply = frozenset(contract.replies)
-        self._requests_of: dict[type[Message], list[type[Message]]] = {}
+        self._waiting: dict[type[Message], list[Request]] = {request: [] for request in contract.replies}
+        self._waiting_for: dict[type[Message], list[list[Request]]] = {}
+        """The same, by what they wait for."""
         for request, reply in contract.replies.items():
-            self._requests_of.setdefault(reply, []).append(request)
-        self._waiting: dict[type[Message], list[Request]] = {}
+            self._waiting_for.setdefault(reply, []).append(self._waiting[request])
         self._answered_numbers: deque[int] = deque(maxlen=REQUESTS_KEPT)
         """Numbers of the requests of this connection that have been answered, the last of them."""
 
     def begin(self) -> None:
         """A new connection: nothing waits, and numbers begin again."""
         self.answered_ns = -1
-        self._waiting.clear()
+        self.lost()
         self._answered_numbers.clear()
 
     def lost(self) -> None:
         """The connection is gone, and no reply will come."""
-        self._waiting.clear()
+        for pending in self._waiting.values():
+            pending.clear()
 
     def answered_by(self, seen: Seen, message: Message, began_ns: int) -> Request | None:
         """The request that a message answers, by kind and gun; account, order and number choose among several.
 
         It waits no longer. None of what is no reply, or where nothing waits for it. The trace began at `began_ns`.
         """
-        asked = self._requests_of.get(type(message))
+        asked = self._waiting_for.get(type(message))
         if asked is None:
             return None
         direction = seen.direction
-        waiting = [
-            request
-            for kind in asked
-            for request in self._waiting.get(kind, ())
-            if request.seen.direction is not direction
-        ]
-        if not waiting or (self._remote and self._doubled(waiting, seen)):
+        waiting = [request for pending in asked for request in pending if request.seen.direction is not direction]
+        if not waiting or (self._lone is not None and self._doubled(waiting, seen)):
             return None
         chosen = _choose(waiting, seen, message)
         begins = self._imported and seen.t_ns - began_ns <= BEGINNING_NS
         if chosen is None or (begins and _of_before(seen, chosen)):
             return None
         chosen.answered_ns = seen.t_ns
+        kind = type(chosen.message)
+        self.answered.add(kind)
         self._answered_numbers.append(_number(chosen))
-        self._waiting[type(chosen.message)].remove(chosen)
+        self._waiting[kind].remove(chosen)
         self.answered_ns = max(self.answered_ns, chosen.seen.t_ns)
         return chosen
 
     def asks(self, seen: Seen, message: Message) -> None:
         """A message that answers nothing waits for its reply, if it wants one."""
-        if type(message) in self._wants_reply:
-            pending = self._waiting.setdefault(type(message), [])
+        pending = self._waiting.get(type(message))
+        if pending is not None:
             pending.append(Request(seen, message))
-            del pending[:-REQUESTS_KEPT]
+            if len(pending) > REQUESTS_KEPT:
+                del pending[0]
 
     def _doubled(self, waiting: list[Request], seen: Seen) -> bool:
-        """At the far end: by its number it is once more the reply to a request that has been answered already."""
+        """By its number it is once more the reply to a request that has been answered already."""
         answers = seen.decoded.frame.answers
-        if not answers or answers not in self._answered_numbers:
+        own = seen.direction.sender is self._lone and not self._between
+        if own or not answers or answers not in self._answered_numbers:
             return False
         return all(_number(request) != answers for request in waiting)
 

@@ -145,6 +145,7 @@ class StopsAtBalance(Rule):
     """
 
     wants = (GunReport, Stop, Bill)
+    of_charge = True
 
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
@@ -182,6 +183,8 @@ class StopsAtBalance(Rule):
                 seen=seen,
                 order=order,
                 measured=beats,
+                # One that was sent once may be lost.
+                hint=self.would_tell if self.remote else "",
             )
 
     def on_forgotten(self, order: Order) -> None:

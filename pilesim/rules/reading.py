@@ -23,3 +23,9 @@ class Reader:
 
     def passed(self, event: AnyEvent) -> None:
         """All that the event tells has been taken, and all that it completed."""
+
+    def other(self, event: AnyEvent) -> None:
+        """As `passed`, of the events only that hold no bytes."""
+
+    def ended(self) -> None:
+        """The recording is over, and what its end tells has been taken."""

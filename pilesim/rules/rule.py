@@ -8,7 +8,7 @@ expectation.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
@@ -26,7 +26,7 @@ from pilesim.rules.verdict import Blame, Finding, Level, Margin, RuleResult, Ver
 from pilesim.trace.decoder import Noise, Seen
 from pilesim.trace.events import Header, LineDown, LineUp, Note, Reachable, Stimulus
 from pilesim.units import KWH_DWH, YUAN_MFEN, S, format_duration, format_since_start
-from pilesim.wire.frame import End
+from pilesim.wire.frame import End, Frame
 from pilesim.wire.messages import Message
 from pilesim.wire.protocol import Protocol, protocol_named
 
@@ -34,6 +34,12 @@ FINDINGS_KEPT = 20
 """Findings of one rule that are kept in full; more of them are counted."""
 BURST_NS = 2 * S
 """What a line has held up arrives all at once, within so much."""
+NUMBERS = 0xFFFF
+"""Frames are counted up to here, and from 0 again."""
+IN_STEP = 4
+"""So many frames in a row, each with the next number, are of an end that counts what it sends."""
+SKIPPED_MOST = 32
+"""A number further ahead is no count of what was lost, but another beginning."""
 VAIN_REQUESTS = 3
 """So many requests of a kind, and none ever answered, were not all lost by a line that lets the others pass."""
 PERHAPS_CUT = "the line may have been down: the log does not tell its connections"
@@ -44,6 +50,16 @@ STEP_NS = 1 * S
 """The command that a scenario's step asks for follows it within so much."""
 UNIT_SCALE: dict[str, int] = {"s": S, "kWh": KWH_DWH, "yuan": YUAN_MFEN, "min": 1, "beats": 1, "losses": 1}
 """What one of a limit's unit is held as."""
+
+
+def would_tell(end: End) -> str:
+    """What to say where only a recording at `end` would tell."""
+    return f"a recording at the {end} would tell"
+
+
+def perhaps_cut(silent_ns: int) -> str:
+    """What to say where the line may have been down for as long as nobody was heard."""
+    return f"{PERHAPS_CUT}, and nothing at all was heard for {format_duration(silent_ns)}"
 
 
 class Waits(Enum):
@@ -71,6 +87,8 @@ class Duty(msgspec.Struct, eq=False):
     order: Order | None
     missed: Callable[[Duty, int], None]
     deadline_ns: int | None = None
+    looked_at_ns: int | None = None
+    """When it is next looked at, which may be before its deadline; None: nobody has planned to."""
     overdue_ns: int | None = None
     """When the deadline passed unseen, where only the far end was recorded: a later frame may prove it."""
     arrived: bool = False
@@ -81,16 +99,17 @@ class Duty(msgspec.Struct, eq=False):
 
 
 class Duties:
-    """The duties at one end of the line, by deadline."""
+    """What is due of the `judged` end, by deadline."""
 
-    def __init__(self, facts: Facts) -> None:
-        self.transit = Transit(facts.judges, facts.end, facts.header.wire_ns_per_byte.get(facts.judges, 0))
+    def __init__(self, facts: Facts, judged: End) -> None:
+        self.judged = judged
+        self.transit = Transit(judged, facts.end, facts.header.wire_ns_per_byte.get(judged, 0))
         """A duty begins when what asks for it has reached the end, and is done when that has handed over what does it:
         so limits and measurements are the end's own, whatever the wire needs."""
         self._facts = facts
-        self._sends = facts.judges.sends
-        self._heap: list[tuple[int, int, int, Duty]] = []
-        """When to look whether a deadline was missed, a serial number, the deadline, and whose it is."""
+        self._remote = facts.remote(judged)
+        self._heap: list[tuple[int, int, Duty]] = []
+        """When to look whether its deadline was missed, a serial number, and the duty."""
         self._open: dict[int, Duty] = {}
         self._overdue = 0
         """How many of them are."""
@@ -101,8 +120,10 @@ class Duties:
         """When the judged end was last heard."""
         self._damaged_ns = -1
         """When bytes of it last came damaged."""
-        self._answered: set[type[Message]] = set()
-        """Requests of which at least one was answered, whenever that was."""
+        self._number = 0
+        """Of its latest frame, by its own count."""
+        self._in_step = 0
+        """How many of its frames were numbered one after the other, up to that one."""
         self._vain: dict[tuple[str, type[Message] | type[None]], list[Duty]] = {}
         """At the far end: requests that no answer came to, though later ones on their connection were answered."""
 
@@ -118,22 +139,30 @@ class Duties:
         self._wind(duty, now_ns)
 
     def close(self, duty: Duty) -> None:
-        if not duty.closed:
-            duty.closed = True
-            del self._open[id(duty)]
-            self._overdue -= duty.overdue_ns is not None
+        if duty.closed:
+            return
+        duty.closed = True
+        del self._open[id(duty)]
+        self._overdue -= duty.overdue_ns is not None
+        heap = self._heap
+        if heap and heap[0][2] is duty:
+            # Most are done before anything else is due, and nobody need look at them again.
+            heapq.heappop(heap)
+            duty.looked_at_ns = None
+            self.next_ns = heap[0][0] if heap else NEVER_NS
 
     def run(self, now_ns: int) -> None:
         """Every deadline before `now_ns` has passed; at the very instant an arrival still counts."""
         while self._heap and self._heap[0][0] < now_ns:
-            _, _, deadline, duty = heapq.heappop(self._heap)
-            if duty.closed or duty.deadline_ns != deadline or duty.overdue_ns is not None:
+            _, _, duty = heapq.heappop(self._heap)
+            duty.looked_at_ns = None
+            if duty.closed or duty.deadline_ns is None or duty.overdue_ns is not None:
                 continue
-            settled_ns = self.transit.settled_ns(deadline)
+            settled_ns = self.transit.settled_ns(duty.deadline_ns)
             if settled_ns >= now_ns:
-                self._look(settled_ns, deadline, duty)
+                self._look(settled_ns, duty)
             elif self._unproven(duty):
-                duty.overdue_ns = deadline
+                duty.overdue_ns = duty.deadline_ns
                 self._overdue += 1
             else:
                 self.miss(duty, now_ns)
@@ -143,29 +172,37 @@ class Duties:
         """Whether it takes more than a deadline that has passed to know that the judged end did nothing."""
         if duty.waits is Waits.WORLD:
             return False
-        return self._facts.remote or (duty.waits is Waits.UP and not self._facts.cuts_known)
+        return self._remote or (duty.waits is Waits.UP and not self._facts.cuts_known)
 
     def prove(self, seen: Seen) -> None:
-        """A frame has been seen: does it show that what is overdue was never sent?
+        """A frame of the judged end has been seen: does it show that what is overdue was never sent?
 
         On one connection bytes arrive in order, so a frame of the judged end that arrives at the far one after the
         deadline was sent after it, unless the line held them up and lets them all go at once. A later request that
         was answered tells that the earlier one arrived, or that something between the ends has swallowed it: one
         message lost on a line that stands happens in the field, all of one kind does not.
         """
-        facts = self._facts
-        if facts.at.request is not None:
-            self._answered.add(type(facts.at.request.message))
-        if seen.direction is not self._sends:
-            return
-        silent_ns, self._heard_ns = self.silent_ns(seen.t_ns), seen.t_ns
-        if seen.decoded.problems and not seen.decoded.frame.sound:
-            self._damaged_ns = seen.t_ns
-        for duty in [d for d in self._open.values() if d.overdue_ns is not None] if self._overdue else ():
-            if duty.waits is Waits.UP or duty.arrived:
-                self._prove_sent(duty, seen.t_ns, silent_ns)
-            elif not facts.header.connectionless and facts.pairs.answered_ns > duty.since_ns:
-                self._in_vain(duty)
+        frame, now_ns = seen.decoded.frame, seen.t_ns
+        if (seen.decoded.problems and not frame.sound) or (self._remote and self._skips(frame)):
+            self._damaged_ns = now_ns
+        if self._overdue:
+            facts, silent_ns = self._facts, self.silent_ns(now_ns)
+            for duty in [d for d in self._open.values() if d.overdue_ns is not None]:
+                if duty.waits is Waits.UP or duty.arrived:
+                    self._prove_sent(duty, now_ns, silent_ns)
+                elif not facts.header.connectionless and facts.pairs.answered_ns > duty.since_ns:
+                    self._in_vain(duty)
+        self._heard_ns = now_ns
+
+    def _skips(self, frame: Frame) -> bool:
+        """Whether numbers are missing before this frame of an end that has counted its frames so far."""
+        if not frame.sound or frame.sequence == frame.answers:
+            # A number that is repeated is the other side's.
+            return False
+        step, self._number = (frame.sequence - self._number) & NUMBERS, frame.sequence
+        skips = self._in_step >= IN_STEP and 1 < step <= SKIPPED_MOST
+        self._in_step = 0 if step != 1 and not skips else self._in_step + (step == 1)
+        return skips
 
     def damaged(self, now_ns: int) -> None:
         """Bytes of the judged end have come that are no frame; they may have been one."""
@@ -182,14 +219,14 @@ class Duties:
     def _prove_sent(self, duty: Duty, now_ns: int, silent_ns: int) -> None:
         if self.perhaps_cut(duty, silent_ns):
             self.close(duty)
-            duty.rule.open(f"{PERHAPS_CUT}, and nothing at all was heard for {format_duration(silent_ns)}")
-        elif not self._facts.remote:
+            duty.rule.open(perhaps_cut(silent_ns))
+        elif not self._remote:
             self.miss(duty, now_ns)
         elif self._facts.header.connectionless:
             return
         elif self._damaged_ns >= duty.since_ns:
             self.close(duty)
-            duty.rule.open(f"some of its bytes came damaged: a recording at the {self._facts.judges} would tell")
+            duty.rule.open(f"some of its frames are missing or damaged: {would_tell(self.judged)}")
         elif duty.passed_by_ns is None:
             duty.passed_by_ns = now_ns
         elif now_ns - duty.passed_by_ns >= BURST_NS + self._facts.header.resolution_ns:
@@ -205,15 +242,14 @@ class Duties:
     def _judge_vain(self, now_ns: int) -> None:
         for (_, asked), duties in self._vain.items():
             for duty in duties:
-                if len(duties) >= VAIN_REQUESTS and asked not in self._answered:
+                if len(duties) >= VAIN_REQUESTS and asked not in self._facts.pairs.answered:
                     self.miss(duty, now_ns)
                 else:
                     duty.rule.open(self._pile_or_line())
         self._vain.clear()
 
     def _pile_or_line(self) -> str:
-        judges = self._facts.judges
-        return f"{judges} or line: a recording at the {judges} would tell"
+        return f"{self.judged} or line: {would_tell(self.judged)}"
 
     def line_changed(self, now_ns: int) -> None:
         """Line or power went or came back."""
@@ -236,7 +272,7 @@ class Duties:
         for duty in list(self._open.values()):
             self.close(duty)
             if duty.overdue_ns is not None:
-                duty.rule.open(self._pile_or_line() if self._facts.remote else PERHAPS_CUT)
+                duty.rule.open(self._pile_or_line() if self._remote else PERHAPS_CUT)
             elif duty.deadline_ns is None:
                 duty.rule.open("the trace ended while line or power was gone")
             elif duty.deadline_ns < now_ns:
@@ -252,12 +288,17 @@ class Duties:
     def _wind(self, duty: Duty, now_ns: int) -> None:
         duty.since_ns = self.transit.arrived_ns(now_ns)
         duty.deadline_ns = duty.since_ns + duty.limit_ns
-        self._look(duty.deadline_ns, duty.deadline_ns, duty)
+        self._look(duty.deadline_ns, duty)
 
-    def _look(self, when_ns: int, deadline_ns: int, duty: Duty) -> None:
+    def _look(self, when_ns: int, duty: Duty) -> None:
+        """Look at it by then; whoever looks before its deadline looks again."""
+        if duty.looked_at_ns is not None and duty.looked_at_ns <= when_ns:
+            return
+        duty.looked_at_ns = when_ns
         self._serial += 1
-        heapq.heappush(self._heap, (when_ns, self._serial, deadline_ns, duty))
-        self.next_ns = self._heap[0][0]
+        heapq.heappush(self._heap, (when_ns, self._serial, duty))
+        if when_ns < self.next_ns:
+            self.next_ns = when_ns
 
 
 class Scene:
@@ -270,8 +311,10 @@ class Scene:
         self._site = {**header.limits, **(limits or {})}
         period_ns = self.limit("beat.period").value
         charging_ns = self.limit("beat.charging").value or period_ns
-        self.facts = {end: Facts(header, self.contract, end, period_ns, charging_ns) for end in End}
-        self.duties = {end: Duties(self.facts[end]) for end in End}
+        recorded = {end: Facts(header, self.contract, end, period_ns, charging_ns) for end in header.ends or End}
+        self.facts = {end: recorded.get(end) or recorded[end.other] for end in End}
+        """By the end that is judged; where one was recorded, both are judged by the facts there."""
+        self.duties = {end: Duties(self.facts[end], end) for end in End}
         self.ends = Ends(header)
         self.notes: list[Note] = []
         """The last words of the harness: which commands of the platform a scenario (the user) asked for."""
@@ -296,6 +339,14 @@ class Scene:
             note.text.split(" ", 1)[0].rstrip(":") == step and naming in note.text and 0 <= t_ns - note.t_ns <= STEP_NS
             for note in self.notes
         )
+
+    def untold_then(self, end: End, times_ns: Iterable[int]) -> str:
+        """Which recording would tell, where the log of `end` has a gap at one of these times; else ""."""
+        late_ns = self.header.apart_ns + self.header.resolution_ns
+        for gap in self.header.gaps:
+            if gap.end is end and any(gap.since_ns <= t_ns <= gap.until_ns + late_ns for t_ns in times_ns):
+                return f"the log of the {end} has a gap there: a recording at the {end} of then would tell"
+        return ""
 
     def changed(self, rule: str) -> bool:
         """Whether the site has changed the limit of `rule`."""
@@ -331,11 +382,18 @@ class Rule:
 
     wants: ClassVar[tuple[type[Message], ...]] = ()
     """The messages that `on_seen` is called with; (Message,) means all."""
+    own: ClassVar[bool] = False
+    """Of frames and messages it sees those only that the judged end sends."""
+    of_charge: ClassVar[bool] = False
+    """Of a gun's reports that go on as the ones before them (`Context.goes_on`) those only concern it that are of an
+    order's charge or occupancy."""
 
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         self.row = row
         self.scene = scene
         self.facts = scene.facts[row.judges]
+        self.remote = self.facts.remote(row.judges)
+        """Nothing was recorded at the judged end."""
         self.duties = scene.duties[row.judges]
         self.contract = scene.contract
         self.limit = scene.limit(row.id)
@@ -352,7 +410,7 @@ class Rule:
         missing = scene.header.missing
         self.matters: Collection[object] | None = None
         """What it is busy with, the same object all the time: while there is none of that, a gun's report that goes on
-        as the one before it (`Context.goes_on`) does not concern the rule. None: every report concerns it."""
+        as the one before it, or a reply to one (`Context.goes_on`), does not concern the rule. None: each does."""
         self.blind = lacking(row.needs, missing)
         """Why nothing more can be said, in a sentence; "" as long as there is all that the rule needs."""
         self._unfailing = lacking(row.needs_to_fail, missing)
@@ -374,8 +432,8 @@ class Rule:
     def on_seen(self, seen: Seen, message: Message) -> None:
         """A message of `wants` passed the judged end."""
 
-    def on_frame(self, seen: Seen) -> None:
-        """Any frame passed the judged end, before `on_seen`, also one that cannot be believed."""
+    def on_frame(self, seen: Seen, message: Message | None) -> None:
+        """Any frame passed the judged end, before `on_seen`, also one that cannot be believed and has no message."""
 
     def on_noise(self, noise: Noise) -> None:
         """Bytes that are no frame passed the judged end."""
@@ -401,6 +459,15 @@ class Rule:
     def limit_ns(self) -> int:
         return self.limit.value
 
+    @property
+    def would_tell(self) -> str:
+        """What to say where only a recording at the judged end would tell."""
+        return would_tell(self.row.judges)
+
+    def perhaps_lost(self, what: str) -> str:
+        """What to say where the judged end has not answered `what`, and is judged by the other."""
+        return f"the {what} was not answered, and perhaps lost: {self.would_tell}"
+
     def passed(self, measured: int | None = None) -> None:
         """One trigger met the expectation; `measured` in the limit's own unit."""
         if self.blind:
@@ -425,9 +492,7 @@ class Rule:
         if once in self._slight or len(self._slight) >= FINDINGS_KEPT:
             return
         self._slight[once] = None
-        musts = self._musts
-        self.failed(expected, actual, seen=seen, gun=seen.decoded.frame.gun)
-        self._musts = musts
+        self.failed(expected, actual, seen=seen, gun=seen.decoded.frame.gun, level=Level.SHOULD)
 
     @property
     def found(self) -> list[Finding]:
@@ -448,11 +513,12 @@ class Rule:
         hint: str = "",
         line: int = 0,
         by_line: bool = False,
+        level: Level | None = None,
     ) -> None:
         """One trigger broke the expectation; nothing is held against an order that the line tampered with.
 
         `by_line`: the two ends show that it was the line's doing. With a `hint` nobody can be blamed, and it says which
-        recording would tell.
+        recording would tell. `level`: the rule's own by default.
         """
         if order is not None and order.suspended:
             self.open(f"suspended: {order.suspended}")
@@ -463,16 +529,19 @@ class Rule:
         if measured is not None and (self._tightest is None or measured > self._tightest):
             self._tightest = measured
         self._failures += 1
-        self._musts += 1
+        self._musts += level is None
         if len(self._findings) >= FINDINGS_KEPT:
             return
         if t_ns is None:
             t_ns = seen.t_ns if seen is not None else self.facts.now_ns
         if gun is None:
             gun = order.gun if order is not None else None
+        if self.scene.header.gaps and not hint and not by_line:
+            hint = self.scene.untold_then(self.facts.end, [t_ns, *([seen.t_ns] if seen is not None else [])])
         self._findings.append(
             Finding(
                 rule=self.row.id,
+                level=level or self.row.level,
                 blame=Blame.LINE if by_line else Blame.CANNOT_TELL if hint else Blame(self.row.judges.value),
                 t_ns=t_ns,
                 end=self.facts.end,
@@ -523,21 +592,33 @@ class Rule:
         if duty.closed:
             return
         left_ns = max(duty.since_ns, self.duties.transit.left_ns(t_ns))
-        if duty.overdue_ns is None and duty.deadline_ns is not None and left_ns > duty.deadline_ns:
+        overdue_ns = duty.overdue_ns
+        if overdue_ns is None and duty.deadline_ns is not None and left_ns > duty.deadline_ns:
             # It was still to be seen whether it was on the wire by then, and it was not.
             self.duties.miss(duty, left_ns)
             return
         self.duties.close(duty)
-        if duty.overdue_ns is not None and left_ns > duty.overdue_ns:
-            if not self.facts.remote:
+        if overdue_ns is not None and left_ns > overdue_ns:
+            if not self.remote:
                 if self.duties.perhaps_cut(duty, self.duties.silent_ns(t_ns)):
                     self.open(PERHAPS_CUT)
                 else:
                     self.duties.miss(duty, left_ns)
                 return
-            self.open(f"late at the other end: a recording at the {self.row.judges} would tell")
+            self.open(f"late at the other end: {self.would_tell}")
             return
         self.passed(left_ns - duty.since_ns if duty.limit_ns == self.limit.value else None)
+
+    def met_again(self, duty: Duty, t_ns: int) -> bool:
+        """The duty was done at `t_ns`, and is due again from then on. False where it was not open, or late."""
+        if duty.closed or duty.deadline_ns is None or duty.overdue_ns is not None:
+            return False
+        left_ns = max(duty.since_ns, self.duties.transit.left_ns(t_ns))
+        if left_ns > duty.deadline_ns:
+            return False
+        self.passed(left_ns - duty.since_ns if duty.limit_ns == self.limit.value else None)
+        self.duties.restart(duty, t_ns, duty.limit_ns)
+        return True
 
     def drop(self, duty: Duty | None, reason: str = "") -> None:
         """The duty no longer binds; with a reason the trigger stays undecided."""
@@ -547,7 +628,7 @@ class Rule:
                 self.open(reason)
 
     def _missed(self, duty: Duty, now_ns: int) -> None:
-        unproven = self.facts.remote and duty.waits is Waits.WORLD
+        unproven = self.remote and duty.waits is Waits.WORLD
         self.failed(
             f"{duty.expected} within {format_duration(duty.limit_ns)}",
             f"nothing in {format_duration(now_ns - duty.since_ns)}",
@@ -556,7 +637,7 @@ class Rule:
             gun=duty.gun,
             order=duty.order,
             measured=now_ns - duty.since_ns if duty.limit_ns == self.limit.value else None,
-            hint=f"a recording at the {self.row.judges} would tell" if unproven else "",
+            hint=self.would_tell if unproven else "",
         )
 
     # Verdict ------------------------------------------------------------------------------------------------

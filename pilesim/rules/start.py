@@ -46,6 +46,8 @@ class Outcome(Rule):
         self._waiting: dict[int, Duty] = {}
         self.matters = self._waiting
         self._stopped_ns: dict[int, int] = {}
+        self._failed_ns: dict[int, int] = {}
+        """By gun: when the pile last told that an order has come to nothing."""
         self._refused: dict[int, Request] = {}
         """By gun: the start that was refused, and may be accepted yet."""
 
@@ -54,6 +56,8 @@ class Outcome(Rule):
         if isinstance(message, Stop):
             self._stopped_ns[message.gun] = seen.t_ns
             self._refused.pop(message.gun, None)
+        if isinstance(message, Ended):
+            self._failed_ns[message.gun] = seen.t_ns
         if isinstance(message, StartReply):
             self._answer(seen, message, duty)
         elif duty is None:
@@ -80,6 +84,9 @@ class Outcome(Rule):
             return
         if self._stopped_ns.get(message.gun, -1) >= request.seen.t_ns:
             self.open("a stop came before the outcome")
+            return
+        if self.remote and self._failed_ns.get(message.gun, -1) >= request.seen.t_ns:
+            self.open(f"word of a failure, perhaps of this, overtook the answer: {self.would_tell}")
             return
         self._waiting[message.gun] = self.expect(
             "a charging heartbeat, or word that the start has failed,",
@@ -130,6 +137,10 @@ class FailureTold(Rule):
             return
         if isinstance(message, Ended):
             hopeless.told = True
+            order = hopeless.duty.order
+            if self.remote and order is not None and not self.facts.start_came(order):
+                self.drop(self._hopeless.pop(message.gun).duty, self.perhaps_lost("start"))
+                return
             if message.reason is not EndReason.BY_PILE_OR_USER:
                 self.drop(self._hopeless.pop(message.gun).duty)
                 self.failed("reason by-pile-or-user", f"reason {message.reason}", seen=seen, gun=message.gun)
@@ -157,7 +168,8 @@ class FailureTold(Rule):
 
     def _start(self, seen: Seen, message: Start) -> None:
         gun = self.facts.gun(message.gun)
-        cause = why_hopeless(gun, self.facts.at.order, self.facts.whole_history())
+        known = self.facts.whole_history() and not self.facts.perhaps_waits(message)
+        cause = why_hopeless(gun, self.facts.at.order, known)
         if not cause or gun.charging or self.facts.at.repeated or gun.number in self._hopeless:
             return
         insulation = cause == "the insulation test fails" and GunFault.INSULATION_TEST in self.contract.faults_told
@@ -179,10 +191,10 @@ class FailureTold(Rule):
         self._missed(duty, now_ns)
 
 
-def why_hopeless(gun: Gun, order: Order | None, whole_history: bool) -> str:
+def why_hopeless(gun: Gun, order: Order | None, orders_known: bool) -> str:
     """Why a start that has just reached the gun cannot be; "" where the trace shows no reason."""
     if order is None:
-        return "no order is authorised for this account" if whole_history else ""
+        return "no order is authorised for this account" if orders_known else ""
     if gun.cable is False:
         return "no cable is connected"
     if order.balance_mfen == 0:
@@ -346,6 +358,8 @@ class NeedsOrder(Rule):
         if isinstance(message, Start):
             if self.facts.at.order is not None:
                 self._orderless.pop(gun.number, None)
+            elif self.facts.perhaps_waits(message):
+                self.open("the stop that ended the order was not answered: perhaps it never came, or was not read")
             elif not gun.charging and self.facts.whole_history():
                 self._orderless[gun.number] = seen
         elif start is None:
@@ -364,6 +378,7 @@ class NeedsOrder(Rule):
                     "the gun charges",
                     seen=seen,
                     gun=gun.number,
+                    order=self.facts.orders.get(message.order or ""),
                     number=message.order or "",
                 )
             elif seen.t_ns - start.t_ns >= self.contract.quiet_ns:

@@ -11,13 +11,13 @@ from pilesim.rules.start import INSULATION
 from pilesim.trace.decoder import Seen
 from pilesim.trace.events import Stimulus
 from pilesim.units import format_yuan
-from pilesim.wire.messages import GunFault, GunReport, GunState, Message, Start, Stop, StopReason
+from pilesim.wire.messages import GunFault, GunReport, GunState, Message, Start, Stop, StopReason, StopReply
 
 
 class EndsCharge(Rule):
     """After a stop for its own account a charging gun leaves charging, and one that is starting does not begin."""
 
-    wants = (Start, Stop, GunReport)
+    wants = (Start, Stop, StopReply, GunReport)
 
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
@@ -42,10 +42,14 @@ class EndsCharge(Rule):
                 self._waiting[gun.number] = self.expect(
                     f"gun {gun.number} no longer charging",
                     since_ns=seen.t_ns,
-                    waits=Waits.UP,
+                    # From afar it is not known to have arrived before it is answered.
+                    waits=Waits.REPLY if self.remote else Waits.UP,
                     asked=seen,
                     order=order,
                 )
+        elif isinstance(message, StopReply):
+            if gun.number in self._waiting:
+                self._waiting[gun.number].waits = Waits.UP
         elif isinstance(message, GunReport) and message.state is not GunState.CHARGING:
             duty = self._waiting.pop(gun.number, None)
             if duty is not None:
@@ -70,6 +74,7 @@ class BalanceStops(Rule):
     """At a balance used up the pile ends the charge by itself."""
 
     wants = (GunReport,)
+    of_charge = True
 
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)

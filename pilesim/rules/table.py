@@ -11,7 +11,8 @@ from pilesim.rules import (
     battery,
     beat,
     bill_content,
-    bill_flow,
+    bill_orders,
+    bill_sending,
     clock,
     frame,
     link,
@@ -341,7 +342,7 @@ RULES: tuple[RuleRow, ...] = (
     ),
     _pile(
         "bill.one-per-charge",
-        bill_flow.OnePerCharge,
+        bill_orders.OnePerCharge,
         "Each order that charged gets one bill; sent again, its content is the same.",
         "order that charged and was left",
         "szds-25, zpd-3",
@@ -349,14 +350,14 @@ RULES: tuple[RuleRow, ...] = (
     ),
     _pile(
         "bill.prompt",
-        bill_flow.Prompt,
+        bill_sending.Prompt,
         "The first bill leaves in time after the unplug, and each further unacknowledged one soon after the last.",
         "unplug (or new start) after a charge",
         "szds-33, szds-32.7",
     ),
     _pile(
         "bill.at-once",
-        bill_flow.AtOnce,
+        bill_sending.AtOnce,
         "The bill leaves at once after the unplug that ended the charge or its occupancy.",
         "unplug (or new start) after a charge with the line up",
         "szds-32.7",
@@ -364,14 +365,14 @@ RULES: tuple[RuleRow, ...] = (
     ),
     _pile(
         "bill.after-unplug",
-        bill_flow.AfterUnplug,
+        bill_sending.AfterUnplug,
         "No bill leaves before the cable is out, or a new start on the same cable has ended the occupancy.",
         "bill of an order that charged",
         "szds-32.9",
     ),
     _pile(
         "bill.order-known",
-        bill_flow.OrderKnown,
+        bill_orders.OrderKnown,
         "The order of a bill was authorised on that gun, and is never empty.",
         "bill",
         "szds-16b",
@@ -380,7 +381,7 @@ RULES: tuple[RuleRow, ...] = (
     ),
     _pile(
         "bill.none-unstarted",
-        bill_flow.NoneUnstarted,
+        bill_orders.NoneUnstarted,
         "An order that never started has no bill, and at its end no other bill leaves but one still unacknowledged.",
         "order that ended without ever starting, with three minutes of heartbeats after it",
         "szds-16a, 17, 19",
@@ -388,13 +389,13 @@ RULES: tuple[RuleRow, ...] = (
     ),
     _pile(
         "bill.begun",
-        bill_flow.Begun,
+        bill_sending.Begun,
         "A start that the pile began to carry out, and that came to nothing, has a bill.",
         "accepted start that came to nothing",
     ),
     _pile(
         "bill.not-stale",
-        bill_flow.NotStale,
+        bill_orders.NotStale,
         "Once acknowledged a bill is not sent again, and no bill has start, end and energy of another order's.",
         "acknowledged bill, with another bill or three minutes of heartbeats after it",
         "szds-25, szds-26",
@@ -402,7 +403,7 @@ RULES: tuple[RuleRow, ...] = (
     ),
     _pile(
         "bill.resent",
-        bill_flow.Resent,
+        bill_sending.Resent,
         "Without its acknowledgement a bill is sent again, until it comes. Sooner or oftener than the protocol has it"
         " is a SHOULD, told once.",
         "bill that was not acknowledged at once",
@@ -411,14 +412,14 @@ RULES: tuple[RuleRow, ...] = (
     ),
     _pile(
         "bill.survives-outage",
-        bill_flow.SurvivesOutage,
+        bill_sending.SurvivesOutage,
         "A bill that could not be sent, or was under way when line or power went, is sent once they are back.",
         "bill due or under way while line or power was gone",
         "szds-33, zpd-3",
     ),
     _pile(
         "bill.oldest-first",
-        bill_flow.OldestFirst,
+        bill_sending.OldestFirst,
         "After an outage every unacknowledged bill leaves, oldest first, before a new start is answered.",
         "bill of a charge that an outage hit",
         "szds-33",

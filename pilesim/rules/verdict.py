@@ -44,6 +44,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One broken expectation, for a person to act on."""
 
     rule: str
+    level: Level
+    """The rule's own, or SHOULD where the deviation is a lesser one."""
     blame: Blame
     t_ns: int
     end: End

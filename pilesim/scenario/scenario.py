@@ -16,14 +16,17 @@ import msgspec
 
 from pilesim import strictyaml
 from pilesim.errors import FileError, UsageError
+from pilesim.files import text_in
 from pilesim.quantities import Duration, Word, WorldTime, Yuan, quantity
 from pilesim.rig.impairments import parse_impairment
 from pilesim.scenario import steps
 from pilesim.scenario.tariff import TariffSettings
-from pilesim.units import DAY, HOUR, MINUTE, MS, S, format_since_start
+from pilesim.units import DAY, HOUR, MINUTE, MS, S, format_duration, format_since_start
 from pilesim.wire.messages import MESSAGE_TYPES
 
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,3})?")
+LONGEST_NS = 366 * DAY
+"""A year is longer than any scenario is meant to be, and is played in minutes."""
 _UNTIL_GUESS_NS = 20 * S
 """What an `until` takes when all goes well, for telling beforehand how long a run will be."""
 
@@ -151,6 +154,9 @@ def parse_scenario(text: str, file: str, rule_ids: Collection[str]) -> Scenario:
     """The scenario in `text`; FileError names line, expected and found. `rule_ids` are the rules there are."""
     document = strictyaml.read(text, file)
     head = strictyaml.convert(document, (), document.data, ScenarioFile, quantity)
+    if not head.id.isprintable():
+        # Files are called by it.
+        raise document.error(("id",), f"expected an id of characters that can be printed, found {head.id!r}")
     for index, rule in enumerate(head.proves):
         if rule not in rule_ids:
             raise document.error(("proves", index), f"expected a rule's id, found {rule!r}{_perhaps(rule, rule_ids)}")
@@ -160,7 +166,7 @@ def parse_scenario(text: str, file: str, rule_ids: Collection[str]) -> Scenario:
         _known_message(document, ("field-log", index, "message"), field_line.message)
     lines = text.splitlines()
     lined = tuple(_step(document, lines, index, mapping) for index, mapping in enumerate(head.steps))
-    return Scenario(
+    scenario = Scenario(
         id=head.id,
         title=head.title,
         case=head.case,
@@ -173,6 +179,10 @@ def parse_scenario(text: str, file: str, rule_ids: Collection[str]) -> Scenario:
         pile=head.pile,
         needs=head.needs,
     )
+    if scenario.estimate_ns > LONGEST_NS:
+        longest, found = format_duration(LONGEST_NS), format_duration(scenario.estimate_ns)
+        raise document.error(("steps",), f"expected steps that take at most {longest} in all, found {found}")
+    return scenario
 
 
 def _step(document: strictyaml.Document, lines: list[str], index: int, mapping: dict[str, Any]) -> LinedStep:
@@ -262,13 +272,7 @@ def load_scenarios(folder: Path, rule_ids: Collection[str]) -> Scenarios:
 
 def load_scenario(path: Path, rule_ids: Collection[str], name: str = "") -> Scenario:
     """The scenario in a file; `name` is what messages call the file, else its path."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path}: expected a scenario file: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: expected UTF-8 text: {error.reason} at byte {error.start}") from None
-    return parse_scenario(text, name or str(path), rule_ids)
+    return parse_scenario(text_in(path, "a scenario file"), name or str(path), rule_ids)
 
 
 def choose(scenarios: Mapping[str, Scenario], wanted: tuple[str, ...]) -> list[Scenario]:

@@ -90,7 +90,7 @@ class Tap(Stimulus, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     kind: ClassVar[str] = "tap"
     gun: int
-    times: int = 1
+    times: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
     every: Duration = Duration(2 * S)
 
 

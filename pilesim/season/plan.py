@@ -5,13 +5,17 @@ Owns the drawing. All of it is integers, so that a seed draws the same on any ma
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
+from itertools import accumulate
+
+from msgspec import structs
 
 from pilesim.chance import Chance
 from pilesim.pile.profiles import Profile
-from pilesim.season.fixture import Cuts, Endings, Habit, Season, Span
+from pilesim.season.fixture import Cuts, Season, Span
 from pilesim.units import DAY, HOUR, MINUTE, S, minute_of_day
 
 _PARTS = 1_000_000
@@ -30,6 +34,10 @@ class Ending(StrEnum):
     AT_PILE = "at_pile"
     UNPLUG = "unplug"
     BALANCE = "balance"
+
+
+_ENDINGS = tuple(Ending)
+"""In the order in which `Endings` has their weights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +82,10 @@ def plan_of(season: Season, seed: int, charges: int) -> tuple[PilePlan, ...]:
     """The piles of `season` and their visits, `charges` in all, spread over as large a part of its days."""
     firmware = [(at, site.name, profile) for at, site in enumerate(season.sites, 1) for profile in site.firmware]
     span_ns = season.days * DAY * charges // season.charges
+    habits = _Habits(
+        upto=_upto(habit.weight for habit in season.habits),
+        endings_upto=tuple(_upto(structs.astuple(habit.endings or season.endings)) for habit in season.habits),
+    )
     plans = []
     for i, (at, site, profile) in enumerate(firmware):
         number = f"4403090021{at:05}{i + 1:05}"
@@ -82,8 +94,7 @@ def plan_of(season: Season, seed: int, charges: int) -> tuple[PilePlan, ...]:
         arrivals_ns = _arrivals_ns(season, Chance(f"{seed}/season/{number}/arrivals"), count, span_ns)
         chance, oddities = (Chance(f"{seed}/season/{number}{stream}") for stream in ("", "/oddities"))
         visits = tuple(
-            _with_oddities(season, oddities, _visit(season, chance, 1 + n % profile.guns, at_ns))
-            for n, at_ns in enumerate(arrivals_ns)
+            _visit(season, habits, chance, oddities, 1 + n % profile.guns, at_ns) for n, at_ns in enumerate(arrivals_ns)
         )
         plans.append(PilePlan(site=site, number=number, profile=profile, visits=visits))
     return tuple(plans)
@@ -96,7 +107,8 @@ def _arrivals_ns(season: Season, chance: Chance, count: int, span_ns: int) -> li
     while not any(weights):
         # A short part of a season may lie in hours when nobody comes: it then lasts until the first who does.
         weights.append(_weight(season, len(weights)))
-    drawn = (_weighed(chance, weights) * HOUR + chance.below(HOUR) for _ in range(count))
+    upto = _upto(weights)
+    drawn = (_weighed(chance, upto) * HOUR + chance.below(HOUR) for _ in range(count))
     return sorted(max(_FIRST_ARRIVAL_NS, at_ns) for at_ns in drawn)
 
 
@@ -104,20 +116,34 @@ def _weight(season: Season, hour: int) -> int:
     return season.hours[minute_of_day(season.start_ns + hour * HOUR) // 60]
 
 
-def _visit(season: Season, chance: Chance, gun: int, arrives_ns: int) -> Visit:
-    habit: Habit = season.habits[_weighed(chance, [habit.weight for habit in season.habits])]
-    endings: Endings = season.endings if habit.endings is None else habit.endings
-    ending = list(Ending)[_weighed(chance, [getattr(endings, kind) for kind in Ending])]
+@dataclass(frozen=True, slots=True)
+class _Habits:
+    """The weights of the habits, and of the endings of each, as `_weighed` takes them."""
+
+    upto: Sequence[int]
+    endings_upto: Sequence[Sequence[int]]
+
+
+def _visit(season: Season, habits: _Habits, chance: Chance, oddities: Chance, gun: int, arrives_ns: int) -> Visit:
+    """One visit; `oddities` draws what few seasons have, so that it moves none of the draws that all have."""
+    which = _weighed(chance, habits.upto)
+    habit = season.habits[which]
+    ending = _ENDINGS[_weighed(chance, habits.endings_upto[which])]
     parking_ns = _drawn(chance, habit.parking)
     # Drawn for every visit, taken or not, so that one share more or less moves no other draw.
     fails_first = _happens(chance, season.failed_starts)
     outage_share, outage_ns = _cut(chance, season.outages)
     scan_after_ns = chance.between(*_SCAN)
+    stays_ns = scan_after_ns if season.failed_stay is None else _drawn(oddities, season.failed_stay)
+    scanned_again = _happens(oddities, season.scanned_again)
+    loses_bill = _happens(oddities, season.lost_bills)
+    loses_acknowledgement = _happens(oddities, season.lost_acknowledgements)
+    power_cut_share, power_cut_ns = _cut(oddities, season.power_cuts)
     return Visit(
         gun=gun,
         arrives_ns=arrives_ns,
         scan_after_ns=scan_after_ns,
-        stays_ns=scan_after_ns,
+        stays_ns=stays_ns,
         habit=habit.name,
         charge_ns=_drawn(chance, habit.charge),
         parking_ns=0 if ending is Ending.UNPLUG else parking_ns,
@@ -125,23 +151,10 @@ def _visit(season: Season, chance: Chance, gun: int, arrives_ns: int) -> Visit:
         power_w=1000 * chance.between(season.power_kw.least, season.power_kw.most),
         fails_first=fails_first,
         outage_ns=outage_ns if _happens(chance, outage_share) else 0,
-    )
-
-
-def _with_oddities(season: Season, chance: Chance, visit: Visit) -> Visit:
-    """`visit` with what few seasons have, which moves none of the draws that all have."""
-    stays_ns = visit.stays_ns if season.failed_stay is None else _drawn(chance, season.failed_stay)
-    scanned_again = _happens(chance, season.scanned_again)
-    loses_bill = _happens(chance, season.lost_bills)
-    loses_acknowledgement = _happens(chance, season.lost_acknowledgements)
-    power_cut_share, power_cut_ns = _cut(chance, season.power_cuts)
-    return replace(
-        visit,
-        stays_ns=stays_ns,
         scanned_again=scanned_again,
         loses_bill=loses_bill,
         loses_acknowledgement=loses_acknowledgement,
-        power_cut_ns=power_cut_ns if _happens(chance, power_cut_share) else 0,
+        power_cut_ns=power_cut_ns if _happens(oddities, power_cut_share) else 0,
     )
 
 
@@ -158,11 +171,11 @@ def _happens(chance: Chance, share: float) -> bool:
     return chance.below(_PARTS) < round(share * _PARTS)
 
 
-def _weighed(chance: Chance, weights: Sequence[int]) -> int:
-    """A place of `weights`, as likely as its weight is heavy."""
-    left = chance.below(sum(weights))
-    for i, weight in enumerate(weights):
-        left -= weight
-        if left < 0:
-            return i
-    raise AssertionError("a draw lies below the sum of the weights")
+def _upto(weights: Iterable[int]) -> Sequence[int]:
+    """What the weights come to, up to each of them."""
+    return tuple(accumulate(weights))
+
+
+def _weighed(chance: Chance, upto: Sequence[int]) -> int:
+    """A place among weights, as likely as its weight is heavy; `upto` is what they come to up to each place."""
+    return bisect_right(upto, chance.below(upto[-1]))

@@ -33,6 +33,13 @@ class Spread:
         at = int(math.log2(ns / US) * _STEPS) + 1 if ns > US else 0
         self._buckets[min(at, _BUCKETS - 1)] += 1
 
+    def add_all(self, other: Spread) -> None:
+        """The durations of another one too."""
+        self.count += other.count
+        self.sum_ns += other.sum_ns
+        self.longest_ns = max(self.longest_ns, other.longest_ns)
+        self._buckets = [own + more for own, more in zip(self._buckets, other._buckets, strict=True)]
+
     def since(self, earlier: Spread) -> Spread:
         """The durations that came after a copy of this was made; the longest is the longest of all."""
         later = Spread()
@@ -81,6 +88,17 @@ class Figures:
     """By rule, at the piles that are judged while they live."""
     watched: int = 0
     """Piles that are judged while they live; all are once they have lived."""
+
+    def add(self, other: Figures) -> None:
+        """What other piles of the same run have come to, that were played elsewhere."""
+        for name in ("switched_on", "up", "connects", "refused", "lost", "frames_up", "frames_down", "calls_failed"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.answers.add_all(other.answers)
+        self.lateness.add_all(other.lateness)
+        self.visits.update(other.visits)
+        self.findings.update(other.findings)
+        self.watched += other.watched
+        self.last_failure = other.last_failure or self.last_failure
 
     @property
     def frames(self) -> int:

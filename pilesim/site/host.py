@@ -11,8 +11,6 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import msgspec
 
@@ -20,6 +18,7 @@ from pilesim.contract.contracts import contract_of
 from pilesim.errors import PilesimError, RigError
 from pilesim.faulty import FaultChoice
 from pilesim.link.base import Data, Down, LinkEvent, Up
+from pilesim.link.callers import Caller, Callers
 from pilesim.link.many import AnswerMany, take_room
 from pilesim.platform.platform import Platform
 from pilesim.platform.session import PlatformSession
@@ -28,13 +27,14 @@ from pilesim.rig.clock import RealClock
 from pilesim.rig.door import FIRST_FRAME_NS, Door
 from pilesim.site.figures import Figures
 from pilesim.site.loop import Loop
-from pilesim.units import MS, parse_yuan_mfen
+from pilesim.units import MS, S, parse_yuan_mfen
 from pilesim.wire.actions import HangUp, Send
 from pilesim.wire.protocol import protocol_named
 
 _LOOK_UP_NS = 100 * MS
 _LOST_KEPT = 1_000
-_CALL_LIMIT_S = 10.0
+_TAKING_UP_S = 10.0
+"""The platform has so long to take a call up."""
 _BODY_LIMIT_BYTES = 65_536
 CONNECTIONS = 50_000
 """As many stand at once, where the system allows it."""
@@ -286,7 +286,7 @@ class PlatformHost:
         done: Future[None] = Future()
         self._calls.append((act, done))
         self.links.wake()
-        done.result(_CALL_LIMIT_S)
+        done.result(_TAKING_UP_S)
 
     @contextmanager
     def api(self, host: str, port: int) -> Iterator[str]:
@@ -295,10 +295,12 @@ class PlatformHost:
         RigError where the port cannot be had.
         """
         try:
-            server = _Door((host, port), _handler(self))
+            server = Callers((host, port), _handler(self))
         except OSError as error:
             raise RigError(f"http://{host}:{port}: the port cannot be taken: {error.strerror}") from None
-        thread = threading.Thread(target=server.serve_forever, name="platform-api", daemon=True)
+        thread = threading.Thread(
+            target=server.serve_forever, args=(_LOOK_UP_NS / S,), name="platform-api", daemon=True
+        )
         thread.start()
         try:
             yield f"http://{host}:{server.server_address[1]}"
@@ -307,41 +309,25 @@ class PlatformHost:
             server.server_close()
 
 
-class _Door(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 512
-
-
-def _handler(platform: PlatformHost) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        timeout = _CALL_LIMIT_S
-
-        def do_POST(self) -> None:
+def _handler(platform: PlatformHost) -> type[Caller]:
+    class Handler(Caller):
+        def do_POST(self) -> None:  # noqa: N802 (the library's own name)
             said = self.headers.get("Content-Length") or "0"
             if not (said.isascii() and said.isdigit()) or int(said[:9]) > _BODY_LIMIT_BYTES:
                 # What is not read would be taken for the next call.
                 self.close_connection = True
-                self._say(400, f"expected a Content-Length of at most {_BODY_LIMIT_BYTES} bytes, found {said[:40]!r}")
+                self.say(400, f"expected a Content-Length of at most {_BODY_LIMIT_BYTES} bytes, found {said[:40]!r}")
                 return
-            length = int(said)
+            # Where it does not come in time, the server hangs up.
+            body = self.rfile.read(int(said))
             try:
-                platform.call(self.path.strip("/"), msgspec.json.decode(self.rfile.read(length), type=Asked))
-                self._say(200, "told")
+                platform.call(self.path.strip("/"), msgspec.json.decode(body, type=Asked))
+                self.say(200, "told")
             except RigError as error:
-                self._say(409, str(error))
+                self.say(409, str(error))
             except (ValueError, RecursionError, PilesimError) as error:
-                self._say(400, str(error))
+                self.say(400, str(error))
             except TimeoutError:
-                self._say(503, "the platform is too busy")
-
-        def _say(self, status: int, text: str) -> None:
-            content = text.encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the library's own name)
-            """Calls are seen on the line."""
+                self.say(503, "the platform is too busy")
 
     return Handler

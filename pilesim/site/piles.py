@@ -17,12 +17,14 @@ from pilesim.link.many import DialMany
 from pilesim.pile.pile import Pile
 from pilesim.pile.screen import Page
 from pilesim.rig.desk import ApiDesk, PlatformApi
+from pilesim.rig.impairments import Drop, impairment_text
 from pilesim.season.plan import PilePlan
 from pilesim.site.figures import Figures
 from pilesim.site.visitors import Visitors
-from pilesim.trace.events import AnyEvent, Chunk, Finish, Header, LineDown, LineUp, Reachable, Stimulus
+from pilesim.trace.events import AnyEvent, Chunk, Finish, Header, Impaired, LineDown, LineUp, Reachable, Stimulus
 from pilesim.wire.actions import Dial, HangUp, Send
 from pilesim.wire.frame import Direction, End, Frame
+from pilesim.wire.messages import Message
 from pilesim.wire.protocol import Protocol
 
 _ASKED_LIMIT = 32
@@ -65,6 +67,7 @@ class PileSeat:
         "_asked",
         "_dialling",
         "_header",
+        "_losing",
         "_number",
         "_out_until_ns",
         "_pile",
@@ -87,6 +90,8 @@ class PileSeat:
         self._pile: Pile | None = None
         self._visitors: Visitors | None = None
         self._dialling = False
+        self._losing: list[type[Message]] = []
+        """What the line is to lose the next of."""
         self._out_until_ns = 0
         """Until then the line cannot be had; 0: it can."""
         self._asked: dict[tuple[int, int | None], int] = {}
@@ -137,7 +142,7 @@ class PileSeat:
             case Data(data=data) if self.line_up:
                 self._heard(data, now_ns)
                 self._record(Chunk(t_ns=now_ns, end=End.PLATFORM, direction=Direction.DOWN, data=data))
-                pile.receive(data, now_ns)
+                pile.receive(self._less_lost(data, Direction.DOWN, now_ns), now_ns)
             case Down(reason=reason) if self.line_up:
                 figures.lost += 1
                 self._lose(now_ns, "platform", reason)
@@ -214,6 +219,9 @@ class PileSeat:
         if not self.line_up:
             return
         around = self._around
+        data = self._less_lost(data, Direction.UP, now_ns)
+        if not data:
+            return
         around.links.send(self.key, data)
         self._record(Chunk(t_ns=now_ns, end=End.PLATFORM, direction=Direction.UP, data=data))
         for frame in self._frames(data, Direction.UP, now_ns):
@@ -221,6 +229,27 @@ class PileSeat:
             reply = around.replies.get(frame.number)
             if reply is not None and len(self._asked) < _ASKED_LIMIT:
                 self._asked.setdefault((reply, frame.gun), now_ns)
+
+    def _less_lost(self, data: bytes, direction: Direction, now_ns: int) -> bytes:
+        """What the line leaves of `data`: nearly always all."""
+        if not self._losing:
+            return data
+        for frame in self._frames(data, direction, now_ns):
+            kind = type(self._around.protocol.decode(frame).message)
+            if kind in self._losing:
+                self._losing.remove(kind)
+                self._around.figures.visits[f"{kind.name} lost on the line"] += 1
+                self._record(
+                    Impaired(
+                        t_ns=now_ns,
+                        impairment=impairment_text(Drop(message=kind.name, direction=direction, count=1)),
+                        effect="lost",
+                        direction=direction,
+                        data=frame.raw,
+                    )
+                )
+                data = data.replace(frame.raw, b"", 1)
+        return data
 
     def _heard(self, data: bytes, now_ns: int) -> None:
         figures = self._around.figures
@@ -262,6 +291,10 @@ class PileSeat:
         assert self._pile is not None
         self._pile.stimulate(now_ns, kind, gun, detail)
         self._record(Stimulus(t_ns=now_ns, began_ns=now_ns, kind=kind, gun=gun, detail=dict(detail)))
+
+    def lose_next(self, kind: type[Message]) -> None:
+        """The line is to lose the next message of this kind."""
+        self._losing.append(kind)
 
     def new_order(self, gun: int, now_ns: int) -> str:
         """A number for an order at this pile."""

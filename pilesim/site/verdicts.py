@@ -20,6 +20,7 @@ from pilesim.conformance.judged import judged, of_end
 from pilesim.conformance.result import ScenarioResult
 from pilesim.rules.judge import Watch
 from pilesim.rules.table import RULES
+from pilesim.rules.verdict import Verdict
 from pilesim.spread import hired, processes
 from pilesim.trace.capture import read_capture
 from pilesim.trace.events import AnyEvent, Header
@@ -30,6 +31,7 @@ WATCHED_PILES = 100
 """So many are judged while they live, in the order in which they connect: each takes some 100 KB."""
 _BEHIND_BATCHES = 20
 """Findings that come so late are of no use: the rest then waits for the end."""
+RED = (Verdict.FAIL, Verdict.ERROR)
 _PLATFORM_ALONE = {row.id: "only the platform is judged" for row in RULES if row.judges is not End.PLATFORM}
 
 _watches: dict[str, Watch] = {}
@@ -93,7 +95,8 @@ def verdicts(
     `kept`: the recordings stay where they are. RigError names a pile whose recording ends the process that judges it.
     """
     with hired(jobs, apart=True) as crew:
-        for _, result in crew.done(partial(_judge, strict, kept), list(recordings.items()), lambda share: share[0]):
+        judge = partial(_judge, strict, kept)
+        for _, result in crew.done(judge, list(recordings.items()), lambda share: share[0]):
             yield result
             if stop():
                 return
@@ -101,14 +104,19 @@ def verdicts(
 
 def _judge(strict: bool, kept: bool, share: tuple[str, Path]) -> ScenarioResult:
     pile, path = share
+    return judge_recording(pile, path, path if kept else None, strict=strict)
+
+
+def judge_recording(pile: str, path: Path, kept: Path | None, *, strict: bool) -> ScenarioResult:
+    """The verdict on a recording, which is `kept` where it says; None: nowhere."""
     with path.open(encoding="utf-8", newline="\n") as stream:
         trace = read_capture(stream, str(path))
     result = judged(
         trace,
         title=trace.header.target,
-        file=str(path) if kept else pile,
+        file=str(kept) if kept else pile,
         strict=strict,
-        repeat=f"pilesim judge {shlex.quote(str(path))}" if kept else "pilesim judge FILE, with --captures DIR",
-        capture=str(path),
+        repeat=f"pilesim judge {shlex.quote(str(kept))}" if kept else "pilesim judge FILE, with --captures FOLDER",
+        capture=str(kept or path),
     )
     return msgspec.structs.replace(of_end(result, End.PLATFORM, strict), id=pile)

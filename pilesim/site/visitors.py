@@ -17,10 +17,11 @@ from pilesim.errors import RigError
 from pilesim.pile.car import CarSpec
 from pilesim.pile.screen import Page
 from pilesim.rig.desk import ApiDesk, PlatformApi
-from pilesim.season.attendant import balance_of, car_of
+from pilesim.season.attendant import BALANCE_MFEN, balance_of, car_of
 from pilesim.season.plan import Ending, PilePlan, Visit
 from pilesim.site.figures import Figures
 from pilesim.units import DAY, HOUR, MINUTE, S
+from pilesim.wire.messages import Bill, BillReply, Message
 
 _PATIENCE_NS = 2 * MINUTE
 """So long people wait for an authorisation, or for the current."""
@@ -43,6 +44,9 @@ class Place(Protocol):
 
     def take_line(self, now_ns: int, for_ns: int) -> None:
         """The line is down for so long."""
+
+    def lose_next(self, kind: type[Message]) -> None:
+        """The line is to lose the next message of this kind."""
 
     def new_order(self, gun: int, now_ns: int) -> str:
         """A number for an order."""
@@ -135,12 +139,19 @@ class Visitors:
         came_to = yield from self._start(visit)
         if came_to == "charged":
             self._figures.visits["charging"] += 1
+            self._make_lossy(visit)
             yield from self._end(visit)
             self._figures.visits["charging"] -= 1
         self._figures.visits[came_to] += 1
         if self._page(gun) is not Page.CHARGING:
-            yield _Wait(self._now_ns + parking_ns)
-            yield from self._cuts(visit)
+            ended_ns = self._now_ns
+            stayed = came_to == "charged" and gun in self._plugged
+            if stayed and visit.scanned_again:
+                yield _Wait(ended_ns + parking_ns // 2)
+                yield from self._scan_in_vain(visit)
+            yield _Wait(ended_ns + parking_ns)
+            if stayed:
+                yield from self._cuts(visit)
         if gun in self._plugged:
             yield self._until(lambda: self._page(gun) is not Page.DARK, _END_LIMIT_NS)
             self._do("unplug", gun)
@@ -185,6 +196,27 @@ class Visitors:
                 yield self._until(lambda: self._page(gun) is not Page.CHARGING, _PATIENCE_NS)
         if visit.ending is not Ending.UNPLUG and self._page(gun) is Page.CHARGING:
             self._do("stop-button", gun)
+
+    def _make_lossy(self, visit: Visit) -> None:
+        """From now on the line loses the next bill, or the next acknowledgement of one."""
+        for kind, loses in ((Bill, visit.loses_bill), (BillReply, visit.loses_acknowledgement)):
+            if loses:
+                self._place.lose_next(kind)
+
+    def _scan_in_vain(self, visit: Visit) -> Iterator[_Wait]:
+        """Somebody scans at the gun that is still taken, and takes it back on the phone."""
+        api, desk, gun = self._api, self._desk, visit.gun
+        if api is None or desk is None or not (api.does("authorise") and api.does("stop")):
+            return
+        yield self._until(lambda: self._place.line_up, _LINE_PATIENCE_NS)
+        order = self._place.new_order(gun, self._now_ns)
+        desk.authorise(self._now_ns, gun, order, BALANCE_MFEN, None)
+        yield self._until(lambda: self._page(gun) is Page.READY, _PATIENCE_NS)
+        if self._page(gun) is Page.READY:
+            yield _Wait(self._now_ns + visit.scan_after_ns)
+            desk.stop(self._now_ns, gun, None)
+            yield self._until(lambda: self._page(gun) is not Page.READY, _PATIENCE_NS)
+            self._figures.visits["scanned in vain"] += 1
 
     def _cuts(self, visit: Visit) -> Iterator[_Wait]:
         """The power, or the line, goes before the cable is pulled."""

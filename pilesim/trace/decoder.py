@@ -7,7 +7,7 @@ it (rules, player and reports do) nor what any message is good for.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 
 import msgspec
 
@@ -90,13 +90,15 @@ class Decoder:
     sent (at the sender's end, unaltered) came through unchanged, whatever was done around it.
     """
 
-    def __init__(self, protocol: Protocol) -> None:
+    def __init__(self, protocol: Protocol, *, lone: bool = False) -> None:
+        """`lone`: one end was recorded, so that no frame comes twice and there is nothing to remember."""
         self._protocol = protocol
+        self._decode = protocol.interpret if lone else protocol.decode
         self._lanes: dict[tuple[End, Direction], _Lane] = {}
         self._holding = False
         """Some lane may hold bytes."""
         self._counts = dict.fromkeys(End, 0)
-        self._sent: OrderedDict[tuple[Direction, bytes], None] = OrderedDict()
+        self._sent: deque[tuple[Direction, bytes]] = deque(maxlen=FRAMES_REMEMBERED)
         self._now_ns = 0
 
     def feed(self, event: AnyEvent) -> list[Seen | Noise]:
@@ -106,7 +108,8 @@ class Decoder:
         end that answers it answers it then.
         """
         told = self._after_silence(event.t_ns) if self._holding else []
-        self._now_ns = max(self._now_ns, event.t_ns)
+        if event.t_ns > self._now_ns:
+            self._now_ns = event.t_ns
         if isinstance(event, Chunk):
             self._chunk(event, told)
         elif isinstance(event, LineUp | LineDown):
@@ -134,15 +137,18 @@ class Decoder:
         if lane is None:
             lane = _Lane(chunk.end, chunk.direction, self._protocol.framer(chunk.direction))
             self._lanes[chunk.end, chunk.direction] = lane
+        now_ns = self._now_ns
         if chunk.altered:
             lane.touched = True
+        elif not lane.touched:
+            # What most chunks are: one frame, and nothing beside it.
+            whole = lane.framer.at_once(chunk.data, chunk.t_ns)
+            if whole is not None:
+                lane.last_ns = now_ns
+                told.append(self._passed(lane, whole, now_ns, chunk.line))
+                return
         old, size = lane.held, len(chunk.data)
         found = lane.framer.feed(chunk.data, chunk.t_ns)
-        if not old and not lane.touched and len(found) == 1 and len(found[0].raw) == size:
-            # What most chunks are: one frame, and nothing beside it.
-            lane.last_ns = self._now_ns
-            told.append(self._passed(lane, found[0], self._now_ns, False, chunk.line))
-            return
         held = old + size
         lane.came_from(size, chunk.line)
         for item in found:
@@ -150,9 +156,9 @@ class Decoder:
             old -= size
             held -= size
             # Bytes that wholly came before this chunk are only now known to be no frame.
-            told.append(self._item(lane, item, lane.last_ns if old >= 0 else self._now_ns, False))
+            told.append(self._item(lane, item, lane.last_ns if old >= 0 else now_ns, False))
         lane.held = held
-        lane.last_ns = self._now_ns
+        lane.last_ns = now_ns
         if held:
             self._holding = True
         else:
@@ -177,23 +183,20 @@ class Decoder:
         return told
 
     def _item(self, lane: _Lane, item: Frame | Garbage, t_ns: int, broken_off: bool) -> Seen | Noise:
-        return self._passed(lane, item, t_ns, broken_off, lane.line_of(len(item.raw)))
-
-    def _passed(self, lane: _Lane, item: Frame | Garbage, t_ns: int, broken_off: bool, line: int) -> Seen | Noise:
-        end, direction, touched = lane.end, lane.direction, lane.touched
+        line = lane.line_of(len(item.raw))
         if isinstance(item, Garbage):
-            return Noise(t_ns, end, direction, item, touched, broken_off, line)
+            return Noise(t_ns, lane.end, lane.direction, item, lane.touched, broken_off, line)
+        return self._passed(lane, item, t_ns, line)
+
+    def _passed(self, lane: _Lane, frame: Frame, t_ns: int, line: int) -> Seen:
+        end, direction, touched = lane.end, lane.direction, lane.touched
         index = self._counts[end] = self._counts[end] + 1
         altered = False
         if touched:
-            altered = (direction, item.raw) not in self._sent
+            altered = (direction, frame.raw) not in self._sent
         elif lane.sender:
-            key = (direction, item.raw)
-            self._sent[key] = None
-            self._sent.move_to_end(key)
-            if len(self._sent) > FRAMES_REMEMBERED:
-                self._sent.popitem(last=False)
-        return Seen(t_ns, end, direction, index, self._protocol.decode(item), altered, touched, line)
+            self._sent.append((direction, frame.raw))
+        return Seen(t_ns, end, direction, index, self._decode(frame), altered, touched, line)
 
 
 def _is_over(lane: _Lane, now_ns: int) -> bool:

@@ -43,6 +43,15 @@ class Missing(StrEnum):
     """It is an excerpt: what it does not mention may have happened."""
 
 
+class Gap(msgspec.Struct, frozen=True):
+    """From when to when the log of one end has nothing, though that end was there: what the other end saw of then
+    stands for both."""
+
+    end: End
+    since_ns: int
+    until_ns: int
+
+
 class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """First line of a capture: the world, and who recorded what."""
 
@@ -68,6 +77,11 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     resolution_ns: int = 0
     """What the log's times are cut to, where that is coarse: something may have been so much later than its time says,
     and a while so much shorter or longer."""
+    apart_ns: int = 0
+    """How much the times at one end may differ from those at the other besides, where each end had a clock of its
+    own: what was under way for less may have been so for no time at all."""
+    gaps: tuple[Gap, ...] = ()
+    """Where the log of an end has a hole, in the order of the ends and of time."""
     target: str = ""
     """The pile under test, as its URL."""
     scenario: str = ""

@@ -14,13 +14,14 @@ import re
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum, auto
-from pathlib import PurePath
 from typing import Any
 
 from msgspec.structs import replace
 
 from pilesim.errors import UsageError
 from pilesim.trace.events import AnyEvent, Chunk, Finish, Header, Impaired, LineDown, LineUp, Mention, Note, Stimulus
+from pilesim.units import numbered
+from pilesim.wire.fields import Layout
 from pilesim.wire.frame import Direction, End, FieldView, Frame, Garbage
 from pilesim.wire.protocol import GAP_NS, Framer, protocol_named
 from pilesim.wire.tabled import TabledProtocol
@@ -94,18 +95,23 @@ class Masked:
         return self._masks.text(text)
 
     def name(self, path: str) -> str:
-        """A file's name, in which a number may stand that is nowhere in the file."""
-        return str(PurePath(self._masks.text(path)).with_name(self._masks.loose(PurePath(path).name)))
+        """A file's name and those of its folders, in which a number may stand that is nowhere in the file."""
+        return self._masks.loose(path)
 
     def sentences(self) -> Iterator[str]:
         """What was masked, and what nobody can say of."""
-        yield f"masked: {len(self._masks.known)} numbers of orders, accounts, cards and piles"
+        yield f"masked: {numbered(len(self._masks.known), 'number[|s]')} of orders, accounts, cards and piles"
         if self._masker.unread:
-            yield (
-                f"{self._masker.unread} bytes are no frame: masked there is what is known from frames, and what is long"
-            )
+            unread = numbered(self._masker.unread, "byte[|s] [is|are] no frame")
+            yield f"{unread}: masked there is what is known from frames, and what is long"
         if self._masker.encrypted:
-            yield f"{self._masker.encrypted} frames are encrypted, and stay as they are"
+            yield numbered(self._masker.encrypted, "frame[|s] [is|are] encrypted, and stay[s|] as [it is|they are]")
+
+
+def masked_words(text: str, key: bytes) -> str:
+    """What is said of a file of which nothing is known, such as its name: each long run of digits is masked, as it is
+    wherever the same number is known."""
+    return _Masks(key).loose(text)
 
 
 class _Masks:
@@ -236,6 +242,10 @@ class _Masker:
         self._masks = masks
         self._lanes: dict[tuple[End, Direction], _Lane] = {}
         self._sealed_frames: OrderedDict[bytes, bytes] = OrderedDict()
+        self._places: dict[tuple[Layout, int], tuple[tuple[int, int], ...]] = {}
+        """Where something is masked in a frame: it goes by the layout, if that is of a fixed size, and the length."""
+        self._made: OrderedDict[tuple[object, ...], tuple[bytes, ...]] = OrderedDict()
+        """What was made of what stood at those places."""
         self.unread = 0
         self.encrypted = 0
 
@@ -293,22 +303,53 @@ class _Masker:
             self._masks.field(frame.pile, Kind.PILE)
         sealed = self._sealed_frames.get(frame.raw)
         if sealed is None:
-            fielded = self._fields(frame)
-            # As long as numbers are looked for there is nothing to make of them.
-            sealed = fielded if self._masks.gathering else self._sealed(fielded, frame.raw)
-            self._sealed_frames[frame.raw] = sealed
+            sealed = self._sealed_frames[frame.raw] = self._sealed(frame)
             if len(self._sealed_frames) > FRAMES_KEPT:
                 self._sealed_frames.popitem(last=False)
         return sealed
 
-    def _fields(self, frame: Frame) -> bytes:
-        """The frame with its fields masked, before its checksum is made anew."""
-        raw = bytearray(frame.raw)
-        for view in _flat(self.protocol.dissect(frame)):
-            kind = MASKED.get(view.name)
-            if kind is not None:
-                raw[view.offset : view.offset + len(view.raw)] = self._field(view, kind)
-        return bytes(raw)
+    def _sealed(self, frame: Frame) -> bytes:
+        """The frame with its fields, and what no field explains, masked, and its checksum as right or wrong as it was.
+
+        As long as numbers are looked for there is nothing to make of them. Most frames of a recording say other things
+        of the same numbers: where those stand as they did before, they are replaced as they were.
+        """
+        was = frame.raw
+        layout = self.protocol.explaining(frame, was[self._envelope.header.least : self._data_end(was)])
+        alike = None if layout is None or layout.counted else (layout, len(was))
+        places = self._places.get(alike) if alike is not None else None
+        standing = None if places is None else (alike, *[was[begin:end] for begin, end in places])
+        made = self._made.get(standing) if standing is not None else None
+        if made is None or places is None:
+            fresh = self._replaced(frame)
+            places, made = tuple((at, at + len(old)) for at, old, _ in fresh), tuple(new for _, _, new in fresh)
+            if alike is not None:
+                self._places[alike] = places
+                self._made[(alike, *[old for _, old, _ in fresh])] = made
+                if len(self._made) > FRAMES_KEPT:
+                    self._made.popitem(last=False)
+        if self._masks.gathering:
+            return was
+        done = bytearray(was)
+        for (begin, end), new in zip(places, made, strict=True):
+            done[begin:end] = new
+        sealed = self._envelope.resealed(bytes(done), was)
+        return bytes(done) if sealed is None else sealed
+
+    def _data_end(self, raw: bytes) -> int:
+        return max(self._envelope.header.least, len(raw) - self._envelope.trailer.least)
+
+    def _replaced(self, frame: Frame) -> list[tuple[int, bytes, bytes]]:
+        """Where something is masked in the frame, what stands there, and what is to."""
+        views = self.protocol.dissect(frame)
+        found = [
+            (view.offset, view.raw, self._field(view, MASKED[view.name]))
+            for view in _flat(views)
+            if view.name in MASKED
+        ]
+        loose = () if frame.encrypted or self._masks.gathering else views
+        found += [(view.offset, view.raw, self._loose(view.raw)) for view in loose if view.name in ("data", "rest")]
+        return found
 
     def _field(self, view: FieldView, kind: Kind) -> bytes:
         digits = view.raw.hex().upper()
@@ -318,16 +359,6 @@ class _Masker:
         backwards = view.value == text[::-1] != text
         done = self._masks.field(text[::-1] if backwards else text, kind)
         return (done[::-1] if backwards else done).encode("latin-1").ljust(len(view.raw), b"\0")
-
-    def _sealed(self, raw: bytes, was: bytes) -> bytes:
-        """The frame with what no field explains masked too, and its checksum as right or wrong as it was."""
-        done = bytearray(raw)
-        frame = self._frame_of(was)
-        for view in self.protocol.dissect(frame) if frame is not None and not frame.encrypted else ():
-            if view.name in ("data", "rest"):
-                done[view.offset : view.offset + len(view.raw)] = self._loose(view.raw)
-        sealed = self._envelope.resealed(bytes(done), was)
-        return bytes(done) if sealed is None else sealed
 
     def _frame_of(self, raw: bytes) -> Frame | None:
         found = self._envelope.examine(raw, Direction.UP)
@@ -356,7 +387,7 @@ class _Masker:
                 return replace(event, detail=self._said(event.detail))
             case Impaired():
                 frame = self._frame_of(event.data) if event.data else None
-                data = self._sealed(self._fields(frame), event.data) if frame else self._loose(event.data)
+                data = self._sealed(frame) if frame else self._loose(event.data)
                 return replace(event, impairment=self._masks.text(event.impairment), data=data)
             case LineUp():
                 # Where it dialled from tells as much as its number.

@@ -54,9 +54,14 @@ class Recorder:
 
     def record(self, *events: AnyEvent) -> None:
         """Take down `events`; the file has them when this returns, unless `defer` was called. Times never go back."""
-        self._waiting.extend(events)
-        if not self._deferred:
-            self.settle()
+        if self._deferred or self._recording or self._waiting or self.heralds or self.observers:
+            self._waiting.extend(events)
+            if not self._deferred:
+                self.settle()
+            return
+        # Nobody looks on, who could have something to say between two of them.
+        for event in events:
+            self._take_down(event)
 
     def defer(self) -> None:
         """Only collect what is recorded from now on, until `settle`: whoever carries bytes sends them first."""
@@ -71,9 +76,10 @@ class Recorder:
         try:
             while self._waiting:
                 event = self._waiting.popleft()
-                for herald in tuple(self.heralds):
-                    for before in herald(event):
-                        self._take_down(before)
+                if self.heralds:
+                    for herald in tuple(self.heralds):
+                        for before in herald(event):
+                            self._take_down(before)
                 self._take_down(event)
         finally:
             self._recording = False
@@ -86,8 +92,9 @@ class Recorder:
             self.events.append(event)
         if self._sink is not None:
             self._sink(encode_event(event) + "\n")
-        for observer in tuple(self.observers):
-            observer(event)
+        if self.observers:
+            for observer in tuple(self.observers):
+                observer(event)
 
     def trace(self) -> Trace:
         """What has been recorded so far."""

@@ -34,7 +34,7 @@ from construct import (
 
 from pilesim.units import round_half_up
 from pilesim.wire.frame import ProblemKind
-from pilesim.wire.packed import InSource, said
+from pilesim.wire.packed import InSource, Remainder, said
 
 if TYPE_CHECKING:
     # construct's classes take type arguments in its stubs only.
@@ -276,7 +276,7 @@ class _Offset(InSource):
         return obj + self._offset
 
 
-class _AllBut(AnyConstruct):
+class _AllBut(Remainder):
     """All the bytes up to the last `tail` ones."""
 
     def __init__(self, tail: int) -> None:
@@ -543,14 +543,15 @@ def series(item: Codec, count: str | int, show: Callable[[Any, bytes], str] | No
     length: Any = count if isinstance(count, int) else lambda context: context[count]
     each = 0 if isinstance(count, int) else item.subcon.sizeof()
     counter = "" if isinstance(count, int) else count
-    fits = f"type(value) is tuple and len(value) == {count} and all([{said(item.fits, 'one')} for one in value])"
+    many = f"len(value) == {count}" if isinstance(count, int) else "len(value) <= 255"
+    fits = f"type(value) is tuple and {many} and all([{said(item.fits, 'one')} for one in value])"
     return Codec(
         _Tuple(Array(length, item.subcon)),
         show or Listed(item),
         misfit,
         each=each,
         counter=counter,
-        fits=fits if item.fits and isinstance(count, int) else "",
+        fits=fits if item.fits else "",
     )
 
 
@@ -630,7 +631,8 @@ def all_but(tail: int, counter: str) -> Codec:
             return ""
         return f"expected at most 255 bytes, found {value!r}"
 
-    return Codec(_AllBut(tail), Hex("none"), misfit, each=1, counter=counter)
+    fits = "type(value) is bytes and len(value) <= 255"
+    return Codec(_AllBut(tail), Hex("none"), misfit, each=1, counter=counter, fits=fits)
 
 
 def before_tail(codec: Codec, tail: int) -> Codec:

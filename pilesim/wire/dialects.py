@@ -13,7 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from pilesim.errors import FileError, UsageError
+from pilesim.errors import UsageError
+from pilesim.files import text_in
 from pilesim.wire.protocol import Protocol, protocol_named, with_options
 
 T = TypeVar("T")
@@ -42,12 +43,7 @@ def beside(name: str, file: str) -> str:
 def read(name: str) -> Protocol:
     """The dialect in the file called `name`; FileError says what does not fit, UsageError that there is no file."""
     if name not in _files:
-        try:
-            text = Path(name).read_text(encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"{name}: expected a dialect's file: {error.strerror}") from None
-        except UnicodeDecodeError as error:
-            raise FileError(name, None, f"expected UTF-8 text: {error.reason}") from None
+        text = text_in(Path(name), "a dialect's file")
         if name in _reading:
             raise UsageError(f"expected a protocol to lie on, found {name}, which lies on this one")
         _reading.append(name)

@@ -8,14 +8,14 @@ What is read never raises: a body too short reads as None, all else that is wron
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from io import BytesIO
 from typing import Any
 
 import msgspec
-from construct import Bytes, ConstructError, GreedyRange, StreamError, Struct
+from construct import Bytes, ConstructError, GreedyRange, Rebuild, StreamError, Struct
 
 from pilesim.errors import EncodingError
 from pilesim.wire.codec import AnyAdapter, AnyConstruct, Codec, leaves_tail
@@ -82,18 +82,19 @@ class Layout:
     def packed(self) -> Packed | None:
         """The Struct derived to one `struct.Struct`, blind to an end that comes too soon: that is checked beforehand.
 
-        None where the size is not fixed, or a field is of a kind that is not derived.
+        None where a field is of a kind that is not derived, or several are of no fixed size.
         """
-        if self.counted:
-            return None
         fits: dict[str, Fits] = {field.name: field.codec.fits or field.codec.misfit for field in self.fields}
-        return packed([(field.name, field.codec.subcon) for field in self.fields], fits)
+        counters = {field.codec.counter: field.name for field in self.fields if field.codec.counter}
+        if not all(isinstance(self.by_name[name].codec.subcon, Rebuild) for name in counters):
+            return None
+        return packed([(field.name, field.codec.subcon) for field in self.fields], fits, counters)
 
     def read(self, data: bytes) -> Reading | None:
         """The values at the front of `data`; None where it is too short."""
         if len(data) < self.least:
             return None
-        if self.packed:
+        if self.packed and not self.counted:
             return Reading(self.packed.read(data), self.least)
         stream = BytesIO(data)
         try:
@@ -102,10 +103,11 @@ class Layout:
             return None
         return Reading(values, stream.tell())
 
-    def items(self, data: bytes) -> tuple[Any, ...]:
-        """The values at the front of `data`, which is long enough, in the order of the fields; of a packed layout."""
+    @cached_property
+    def items(self) -> Callable[[bytes], tuple[Any, ...]]:
+        """The values at the front of bytes that are long enough, in the order of the fields; of a packed layout."""
         assert self.packed is not None, "asked of headers, which are numbers, texts and bytes"
-        return self.packed.items(data)
+        return self.packed.items
 
     def pack(self, number: int, *items: Any) -> bytes:
         """As `write`, of values in the order of the fields, for message `number`; of a packed layout."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -24,12 +25,12 @@ class End(StrEnum):
 
     @property
     def other(self) -> End:
-        return End.PLATFORM if self is End.PILE else End.PILE
+        return _OTHER[self]
 
     @property
     def sends(self) -> Direction:
         """The direction in which this end sends."""
-        return Direction.UP if self is End.PILE else Direction.DOWN
+        return _SENDS[self]
 
 
 class Direction(StrEnum):
@@ -43,11 +44,19 @@ class Direction(StrEnum):
 
     @property
     def sender(self) -> End:
-        return End.PILE if self is Direction.UP else End.PLATFORM
+        return _SENDER[self]
 
     @property
     def receiver(self) -> End:
-        return self.sender.other
+        return _OTHER[_SENDER[self]]
+
+
+# Python 3.11 finds a member of an enumeration by a call: what every frame asks for is looked up once.
+UP: Final = Direction.UP
+DOWN: Final = Direction.DOWN
+_SENDER = {UP: End.PILE, DOWN: End.PLATFORM}
+_SENDS = {end: way for way, end in _SENDER.items()}
+_OTHER = {End.PILE: End.PLATFORM, End.PLATFORM: End.PILE}
 
 
 class ProblemKind(StrEnum):

@@ -29,7 +29,7 @@ from typing import ClassVar
 
 from pilesim.wire.fields import Layout, rest_view
 from pilesim.wire.frame import Direction, FieldView, Frame, Garbage
-from pilesim.wire.protocol import FRAMES_REMEMBERED, GAP_NS, Framer
+from pilesim.wire.protocol import FRAMES_AT_HAND, GAP_NS, Framer
 
 GARBAGE_LIMIT = 4096
 
@@ -78,11 +78,17 @@ class Envelope(ABC):
     """None: only its code knows."""
 
     def __init__(self) -> None:
-        self.examine = lru_cache(FRAMES_REMEMBERED)(self._examine)
+        self.examine = self._examine
         """What a candidate of the right size is: a frame, or why it is a false start. Both ends and the recorder see
         the same bytes one after the other, so it is remembered."""
-        self.whole = lru_cache(FRAMES_REMEMBERED)(self._whole)
+        self.whole = self._whole
         """The frame that a chunk is, with nothing beside it, as most chunks are; None of any other. As `examine`."""
+        self.remember(FRAMES_AT_HAND)
+
+    def remember(self, frames: int) -> None:
+        """From now on it remembers what so many candidates are."""
+        self.examine = lru_cache(frames)(self._examine)
+        self.whole = lru_cache(frames)(self._whole)
 
     @abstractmethod
     def total(self, head: bytes) -> int | str:
@@ -103,6 +109,10 @@ class Envelope(ABC):
     @abstractmethod
     def frame(self, raw: bytes, direction: Direction, miscounted: str) -> Frame:
         """The frame of `raw`; `miscounted` is what is wrong with its checksum, or ""."""
+
+    def sound(self, raw: bytes, direction: Direction) -> Frame | None:
+        """The frame that all of `raw` is, in one step where nothing is wrong with it; None leaves it to `examine`."""
+        return None
 
     def checksum(self, raw: bytes) -> bytes | None:
         """The right checksum of `raw`, low byte first, which comes first in the trailer; None where only it knows."""
@@ -131,6 +141,9 @@ class Envelope(ABC):
         return [*head, *views, *tail, *rest_view(raw, data_end + size)]
 
     def _whole(self, data: bytes, direction: Direction) -> Frame | None:
+        sound = self.sound(data, direction)
+        if sound is not None:
+            return sound
         if not data.startswith(self.start) or len(data) < self.head_size:
             return None
         if self.total(data[: self.head_size]) != len(data):
@@ -165,8 +178,8 @@ class LengthFramer(Framer):
 
     def __init__(self, envelope: Envelope, direction: Direction) -> None:
         self._envelope = envelope
+        self._whole = envelope.whole
         self._direction = direction
-        self._start = envelope.start[0]
         self._held = b""
         self._wanted = 0
         """So many bytes those that are held must have become before more can be said of them."""
@@ -175,11 +188,9 @@ class LengthFramer(Framer):
         self._last_ns: int | None = None
 
     def feed(self, data: bytes, now_ns: int) -> list[Frame | Garbage]:
-        if not self._held and not self._garbage and 0 < len(data) <= _LOOKED_UP and data[0] == self._start:
-            whole = self._envelope.whole(data, self._direction)
-            if whole is not None:
-                self._last_ns = now_ns
-                return [whole]
+        whole = self.at_once(data, now_ns)
+        if whole is not None:
+            return [whole]
         found: list[Frame | Garbage] = []
         if self._last_ns is not None and now_ns - self._last_ns > GAP_NS and (self._held or self._garbage):
             found += self.gap()
@@ -191,6 +202,14 @@ class LengthFramer(Framer):
             else:
                 self._search(held, found, more=True)
         return found
+
+    def at_once(self, data: bytes, now_ns: int) -> Frame | None:
+        if self._held or self._garbage or len(data) > _LOOKED_UP:
+            return None
+        whole = self._whole(data, self._direction)
+        if whole is not None:
+            self._last_ns = now_ns
+        return whole
 
     def gap(self) -> list[Frame | Garbage]:
         found: list[Frame | Garbage] = []

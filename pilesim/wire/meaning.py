@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from pilesim.errors import EncodingError
 from pilesim.wire.codes import Codes
@@ -21,7 +22,6 @@ from pilesim.wire.messages import Message
 class Passage:
     """How a meaning lies in one layout, worked out once."""
 
-    layout: Layout
     told: tuple[tuple[str, str, Codes | None, bool], ...]
     """Of each pair that the layout has: the attribute, its field, that one's codes, whether it has to be said."""
     blanks: Mapping[str, Any]
@@ -49,20 +49,21 @@ class Meaning:
     built: bool = True
     """False: it is read only, and another number is built for the same message."""
 
-    _passages: dict[int, Passage] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """What was worked out, by the layout's identity; each keeps its layout."""
+    _passages: WeakKeyDictionary[Layout, Passage] = field(
+        default_factory=WeakKeyDictionary, init=False, repr=False, compare=False
+    )
+    """What was worked out, for as long as there is the layout: each dialect that is read has its own."""
 
     def passage(self, layout: Layout) -> Passage:
         """How it lies in `layout`."""
-        found = self._passages.get(id(layout))
+        found = self._passages.get(layout)
         if found is None:
-            found = self._passages[id(layout)] = self._worked_out(layout)
+            found = self._passages[layout] = self._worked_out(layout)
         return found
 
     def _worked_out(self, layout: Layout) -> Passage:
         rows = {attribute: layout.by_name.get(name) for attribute, name in self.pairs.items()}
         return Passage(
-            layout,
             told=tuple((attribute, row.name, row.codes, row.blank is None) for attribute, row in rows.items() if row),
             blanks={row.name: row.blank for row in layout.fields if row.blank is not None},
             known={**self.always, **{attribute: None for attribute, row in rows.items() if row is None}},

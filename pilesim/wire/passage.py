@@ -34,12 +34,17 @@ def reader(layout: Layout, meaning: Meaning, *, bounded: bool) -> Reader | None:
     scope: Scope = {"unpack": packed.form.unpack, "kind": meaning.kind, "read": meaning.read}
     places = {field.name: f"item{index}" for index, field in enumerate(layout.fields)}
     told = {name for _, name, _, _ in passage.told}
-    lines = [
-        f"if len(data) != {packed.form.size}:",
-        f"    {_NOTHING}",
-        f"{''.join(f'{item}, ' for item in places.values())} = unpack(data)",
-    ]
-    sure: list[str] = []
+    targets = "".join(f"{item}, " for item in places.values())
+    if packed.varying is None:
+        lines = [f"if len(data) != {packed.form.size}:", f"    {_NOTHING}", f"{targets} = unpack(data)"]
+    else:
+        scope["form_of"] = packed.form_of
+        lines = ["form = form_of(len(data))", "if form is None:", f"    {_NOTHING}", f"{targets} = form.unpack(data)"]
+    # As many as are counted, which is as many as there is room for.
+    sure = [f"item{index} * {packed.each} == len(item{of})" for index, of in packed.counts.items()]
+    if sure:
+        lines += [f"if not ({' and '.join(sure)}):", f"    {_NOTHING}"]
+        sure.clear()
     for index, field in enumerate(layout.fields):
         item = places[field.name]
         checks = _checks(field, index, item, scope, told=field.name in told, bounded=bounded)
@@ -93,7 +98,7 @@ def writer(layout: Layout, meaning: Meaning, placed: Sequence[str]) -> Writer | 
     of = {name: attribute for attribute, name, _, _ in told if name not in placed}
     if len(of) != sum(name not in placed for _, name, _, _ in told):
         return None
-    scope: Scope = {"pack": packed.form.pack}
+    scope: Scope = {}
     lines: list[str] = []
     for attribute, only in meaning.only.items():
         scope[f"only_{attribute}"] = only
@@ -101,6 +106,8 @@ def writer(layout: Layout, meaning: Meaning, placed: Sequence[str]) -> Writer | 
     if meaning.build is not None:
         return _writer_of_values(packed, layout, meaning, placed, of, lines, scope)
     for index, field in enumerate(layout.fields):
+        if index in packed.counts:
+            continue
         if field.name in placed:
             lines += _given(packed, field, index, f"placed[{field.name!r}]", scope, packs=True)
         elif field.name in of:
@@ -109,7 +116,8 @@ def writer(layout: Layout, meaning: Meaning, placed: Sequence[str]) -> Writer | 
             return None
         else:
             scope[f"item{index}"] = packed.item(index, field.blank)
-    lines.append(f"return pack({', '.join(f'item{index}' for index in range(len(layout.fields)))})")
+    lines += [f"item{index} = len(item{of}) // {packed.each}" for index, of in packed.counts.items()]
+    lines.append(f"return {packed.packing([f'item{index}' for index in range(len(layout.fields))], scope)}")
     return made("write_message", "message, placed", lines, scope)
 
 

@@ -19,7 +19,11 @@ GAP_NS = 500_000_000
 """After this much silence a frame that is not whole will never be."""
 
 FRAMES_REMEMBERED = 16_384
-"""Both ends, the player and, when a scenario is over, the judge see the same frame: so many are kept, 1 KB each."""
+"""So many of a recording's latest frames are looked through for one that passed the other end; and what so many mean is
+remembered where the judge reads a scenario's frames again when that is over."""
+FRAMES_AT_HAND = 256
+"""What so many of the latest bytes mean is remembered, since both ends, the player and the recorder read them one after
+the other; more would only crowd out what is near the processor."""
 
 DEFAULT_PROTOCOL = "lhc"
 
@@ -55,6 +59,10 @@ class Framer(ABC):
     @abstractmethod
     def feed(self, data: bytes, now_ns: int) -> list[Frame | Garbage]:
         """Take bytes that arrived at `now_ns`; after `GAP_NS` of silence the rest of the old ones is over."""
+
+    def at_once(self, data: bytes, now_ns: int) -> Frame | None:
+        """The frame that all of `data` is, where nothing is held and nothing is wrong; None leaves it to `feed`."""
+        return None
 
     @abstractmethod
     def gap(self) -> list[Frame | Garbage]:
@@ -109,8 +117,13 @@ class Protocol(ABC):
     def __init__(self) -> None:
         self.options = {}
         self._carried: dict[type[Message], bool] = {}
-        self.decode = lru_cache(FRAMES_REMEMBERED)(self.interpret)
+        self.decode = self.interpret
         """As `interpret`, remembered."""
+        Protocol.remember(self, FRAMES_AT_HAND)
+
+    def remember(self, frames: int) -> None:
+        """From now on it remembers what so many frames mean, which it does not reckon out again."""
+        self.decode = lru_cache(frames)(self.interpret)
 
     @abstractmethod
     def interpret(self, frame: Frame) -> Decoded:

@@ -131,26 +131,28 @@ class TabledProtocol(Protocol):
         """The envelope of frames whose bodies are those of `entries`."""
         return self.envelope
 
+    def remember(self, frames: int) -> None:
+        super().remember(frames)
+        self.envelope.remember(frames)
+
     def framer(self, direction: Direction) -> Framer:
         return LengthFramer(self.envelope, direction)
 
     def interpret(self, frame: Frame) -> Decoded:
         entry = self.entries.get(frame.number)
-        if entry is not None and frame.direction is entry.row.direction and _plain(frame):
-            read = self._reader(entry)
+        if entry is not None and frame.direction is entry.row.direction and (not frame.problems or _plain(frame)):
+            read = self._readers[frame.number] if frame.number in self._readers else self._reader(entry)
             message = read(frame.body, 1 if frame.gun is None else frame.gun) if read is not None else None
             if message is not None:
                 return Decoded(frame, entry.title, message, frame.problems)
         return self.interpret_carefully(frame)
 
     def _reader(self, entry: Entry) -> Reader | None:
-        number = entry.row.number
-        if number not in self._readers:
-            # Made when it is first needed: most runs need few.
-            meaning = entry.meaning
-            bounded = entry.swapped is not None
-            self._readers[number] = None if meaning is None else reader(entry.layout, meaning, bounded=bounded)
-        return self._readers[number]
+        """Made when it is first needed: most runs need few."""
+        meaning = entry.meaning
+        read = None if meaning is None else reader(entry.layout, meaning, bounded=entry.swapped is not None)
+        self._readers[entry.row.number] = read
+        return read
 
     def writer(self, entry: Entry) -> Writer | None:
         """What writes the body of `entry` in one step, where that can be made."""
@@ -196,13 +198,17 @@ class TabledProtocol(Protocol):
     def dissect(self, frame: Frame) -> Sequence[FieldView]:
         return self.envelope.dissect(frame.raw, lambda data, offset: self._body_views(frame, data, offset))
 
-    def _body_views(self, frame: Frame, data: bytes, offset: int) -> list[FieldView]:
+    def explaining(self, frame: Frame, data: bytes) -> Layout | None:
+        """The layout by which `dissect` explains `data`, the body of the frame; None where it explains nothing."""
         entry = self.entries.get(frame.number)
         known = None if entry is None or frame.encrypted else entry.layout_of(data)
-        if entry is None or known is None:
+        return None if entry is None or known is None else _fit(entry, known, data, [])[0]
+
+    def _body_views(self, frame: Frame, data: bytes, offset: int) -> list[FieldView]:
+        layout = self.explaining(frame, data)
+        if layout is None:
             note = "encrypted" if frame.encrypted else "no layout"
             return [FieldView("data", offset, data, data.hex(" "), note=note)]
-        layout, _ = _fit(entry, known, data, [])
         views, size = layout.views(data, offset)
         return [*views, *rest_view(data, size, offset)]
 
@@ -229,7 +235,7 @@ def _revised(protocol: TabledProtocol, revision: Revision) -> TabledProtocol:
 
 def _plain(frame: Frame) -> bool:
     """Whether the body may be believed, and read."""
-    return not frame.problems or (frame.sound and not frame.encrypted)
+    return frame.sound and not frame.encrypted
 
 
 def _gun(frame: Frame) -> int:

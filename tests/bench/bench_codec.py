@@ -15,7 +15,7 @@ from construct import Struct
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from pilesim.wire.frame import Decoded, End, Frame
-from pilesim.wire.messages import GunReport, GunState
+from pilesim.wire.messages import Bill, GunFault, GunReport, GunState, Stamp, StopReason
 from pilesim.wire.passage import reader as message_reader
 from pilesim.wire.protocol import protocol_named
 from pilesim.wire.tabled import TabledProtocol
@@ -140,6 +140,26 @@ def test_framing_and_decoding(interpret: Callable[[Frame], Decoded], benchmark: 
         return interpret(frame)
 
     benchmark(whole)
+
+
+@pytest.mark.benchmark(group="a bill of three half-hours read, and a state change with a fault")
+@pytest.mark.parametrize("interpret", [LHC.interpret, LHC.interpret_carefully])
+def test_reading_what_is_counted(interpret: Callable[[Frame], Decoded], benchmark: BenchmarkFixture) -> None:
+    """Bodies of no fixed size, in one step and field by field."""
+    noon = Stamp(1_583_208_000_000_000_000)
+    bill = Bill(
+        order="20200303123645436010",
+        start=noon,
+        stages_dwh=(1000, 0, 5000),
+        charge_fee_mfen=1000,
+        service_fee_mfen=0,
+        stop_reason=StopReason.FULL,
+    )
+    change = GunReport(state=GunState.FAULT, cable=True, change=True, fault=GunFault.EMERGENCY_STOP)
+    frames = [LHC.envelope._whole(SESSION.build(message), End.PILE.sends) for message in (bill, change)]
+    whole = [frame for frame in frames if frame is not None]
+    assert all(interpret(frame).message is not None for frame in whole) and len(whole) == len(frames)
+    benchmark(lambda: [interpret(frame) for frame in whole])
 
 
 @pytest.mark.benchmark(group="a heartbeat from message to bytes")

@@ -30,7 +30,8 @@ from pilesim.wire.protocol import protocol_named
 LHC = protocol_named("lhc")
 BEAT = LHC.session(End.PILE, "44030500040000200026").build(GunReport(gun=1, state=GunState.IDLE, cable=False))
 PYTHON = sys.executable
-RATE = "40"
+RATE = "15"
+"""A heartbeat may be 5 s late in the world: a busy machine may hold a process up for a third of a second."""
 PILE = ("--clock-rate", RATE)
 CONFORM = ("--clock-rate", RATE, "--timeout-scale", "10")  # a slow start of the other process is no fault of the pile
 
@@ -167,8 +168,8 @@ def screen(bench: Bench, *arguments: str) -> Iterator[Screen]:
 
 @pytest.mark.realtime
 def test_it_takes_a_heartbeat_or_a_key_and_goes_on_where_neither_comes(bench: Bench) -> None:
-    tapped = bench.scenario("tapped", "plug: {gun: 1}", "tap: {gun: 1}", "wait: 2m", "unplug: {gun: 1}")
-    in_vain = bench.scenario("vain", "plug: {gun: 1}", "tap: {gun: 1}", "tap: {gun: 1}", "wait: 2m", "unplug: {gun: 1}")
+    tapped = bench.scenario("tapped", "plug: {gun: 1}", "tap: {gun: 1}", "wait: 1m", "unplug: {gun: 1}")
+    in_vain = bench.scenario("vain", "plug: {gun: 1}", "tap: {gun: 1}", "tap: {gun: 1}", "wait: 1m", "unplug: {gun: 1}")
     rig = bench.rig(hands=dict.fromkeys(("plug", "unplug", "tap"), "operator"), operator_wait="500ms")
     with screen(bench, in_vain, tapped, "--rig", rig, "--json", "r.json") as shown:
         shown.sees("The operator will be asked for 3 x tap, 2 x plug, 2 x unplug.")
@@ -185,7 +186,7 @@ def test_it_takes_a_heartbeat_or_a_key_and_goes_on_where_neither_comes(bench: Be
         assert shown.ends() == 1, shown.said
     assert bench.verdicts == {"vain": "inconclusive", "tapped": "pass"}, shown.said
     (vain,) = [scenario for scenario in bench.result["scenarios"] if scenario["id"] == "own/vain"]
-    assert "not done within 3m20s: Tap into the QR page of gun 1" in vain["reason"]
+    assert "not done within 1m15s: Tap into the QR page of gun 1" in vain["reason"]
 
 
 @pytest.mark.realtime
@@ -287,7 +288,7 @@ def test_it_does_not_call_a_power_that_nobody_switched_on_again_an_empty_bench(b
         pile.kill()
         shown.sees("Switch the pile's power on.")
         assert shown.ends() == 1, shown.said
-    assert "not done within 1m20s: Switch the pile's power on." in shown.said
+    assert "not done within 30s: Switch the pile's power on." in shown.said
     assert bench.verdicts == {"dark": "inconclusive"}
 
 

@@ -249,7 +249,7 @@ def test_platform_and_pile_complete_an_order_over_a_pty_each_with_its_own_half_o
 ) -> None:
     (tmp_path / "brief.yaml").write_text(BRIEF)
     # The pile's clock is behind by the time that its process takes to start, and may be by a minute.
-    script = ("--script", "brief.yaml", "--clock-rate", "10", "--protocol", protocol)
+    script = ("--script", "brief.yaml", "--clock-rate", "5", "--protocol", protocol)
     platform = start_pilesim("platform", "pty:", *script, cwd=tmp_path)
     name = line_with(platform, "/dev/").split()[-1]
     pile = start_pilesim("pile", f"serial://{name}", *script, cwd=tmp_path)
@@ -267,16 +267,14 @@ def test_conform_judges_a_pile_of_another_process_that_dials_in(tmp_path: Path, 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    rate = ("--clock-rate", "25")
-    # Its hands act a moment after they are asked to, as an operator's do, and not just before.
-    slower = ("--clock-rate", "24")
+    rate = ("--clock-rate", "15")
     patience = ("--timeout-scale", "10")  # a slow start of the other process is no fault of the pile
     conform = start_pilesim(
         "conform", "order/short", "--pile", f"tcp-listen://127.0.0.1:{port}", *rate, *patience, cwd=tmp_path
     )
     line_with(conform, "order/short: ")
     url = f"tcp://127.0.0.1:{port}"
-    pile = start_pilesim("pile", url, "--firmware", firmware, "--script", "order/short", *slower, cwd=tmp_path)
+    pile = start_pilesim("pile", url, "--firmware", firmware, "--script", "order/short", *rate, cwd=tmp_path)
     pile.communicate(timeout=45)
     said, _ = conform.communicate(timeout=45)
     assert conform.returncode == code, said

@@ -97,7 +97,8 @@ PRIVATE = re.compile(r"44030500040000200026|20200303123645436010|003031236454360
 def test_nothing_that_is_said_of_a_masked_log_has_its_numbers(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    log = tmp_path / "44030500040000200026.log"
+    log = tmp_path / "site 44030500040000200026" / "44030500040000200026.log"
+    log.parent.mkdir()
     assert run(["convert", str(LOST), "-o", str(log)]) == 0
     with log.open("a", encoding="utf-8") as file:
         file.write("2020-03-03 12:46:00.000 card 12345678 was held to the reader by 张三\n")
@@ -110,7 +111,7 @@ def test_nothing_that_is_said_of_a_masked_log_has_its_numbers(
     run([command, str(log), *map(str, written), "--mask"])
     said = [capsys.readouterr().out, *(word.read_text(encoding="utf-8") for word in written if isinstance(word, Path))]
     assert "masked: 5 numbers of orders, accounts, cards and piles" in said[0]
-    assert "1 lines could not be read" in said[0]
+    assert "1 line could not be read" in said[0]
     for text in said:
         assert not PRIVATE.search(text.replace(str(tmp_path), "")), command
         assert "12345678" not in text

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from pilesim.cli.main import run
 from pilesim.cli.rig import print_check
-from pilesim.rig.diagnosis import suspicions
+from pilesim.rig.check import suspicions
 from pilesim.rig.listening import listen
 from pilesim.rig.rigfile import load_rig
 from pilesim.units import S
@@ -116,7 +116,7 @@ def test_it_ends_with_3_where_the_port_cannot_be_had_and_with_2_where_the_file_i
     assert rig_check(tmp_path, "pile: sim:reference\ncolour: red") == 2
     assert "bench.yaml:2: expected one of pile, " in capsys.readouterr().err
     assert run(["rig", "check", str(tmp_path / "none.yaml")]) == 2
-    assert "none.yaml: expected a text file that can be read" in capsys.readouterr().err
+    assert "none.yaml: expected a rig file: No such file" in capsys.readouterr().err
     assert rig_check(tmp_path, "pile: sim:reference", "--for", "soon") == 2
     assert "--for: expected a duration such as" in capsys.readouterr().err
 
@@ -168,10 +168,10 @@ def test_it_hears_a_pile_of_another_process_on_a_serial_line(tmp_path: Path) -> 
     rate = ("--clock-rate", "25")
     words = [sys.executable, "-u", "-m", "pilesim"]
     check = subprocess.Popen(
-        [*words, "rig", "check", "bench.yaml", *rate, "--for", "150s"], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+        [*words, "rig", "check", "bench.yaml", *rate, "--for", "5m"], cwd=tmp_path, stdout=subprocess.PIPE, text=True
     )
     assert check.stdout is not None
-    assert "listening for 2m30s" in check.stdout.readline()
+    assert "listening for 5m" in check.stdout.readline()
     pile = subprocess.Popen(
         [*words, "pile", f"serial://{tmp_path}/line", *rate], cwd=tmp_path, stdout=subprocess.DEVNULL
     )

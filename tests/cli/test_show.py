@@ -118,6 +118,11 @@ def test_findings_and_acts_are_shown_with_what_they_are_about(
     assert any(" ** " in line for line in lines) is acts
 
 
+def test_a_lesser_deviation_is_shown_as_one(shows: Shows) -> None:
+    levels = {tuple(line.partition("✗")[2].split()[:2]) for line in shows(LOST) if "✗" in line}
+    assert levels == {("frame.valid", "SHOULD"), ("bill.none-unstarted", "MUST"), ("bill.times", "MUST")}
+
+
 @pytest.mark.parametrize(
     ("options", "kept", "dropped"),
     [
@@ -160,7 +165,7 @@ def test_a_log_of_another_says_what_it_is_worth_and_each_line_its_number(shows: 
     assert any("does not hold: what was done at the pile" in line for line in lines)
     numbers = [int(match[1]) for line in lines if (match := re.match(r" *(\d+) 2020-.* (?:->|<-) ", line))]
     assert numbers == list(range(1, len(numbers) + 1))
-    assert any("1 lines could not be read" in line for line in lines)
+    assert any("1 line could not be read" in line for line in lines)
     assert lines[-1].strip().endswith("Gun 1 was replaced.")
 
 

@@ -13,7 +13,7 @@ from pilesim.contract.contracts import contract_of
 from pilesim.errors import UsageError
 from pilesim.library import scenario_folder
 from pilesim.rig.targets import parse_target
-from pilesim.rules.bill_flow import Prompt
+from pilesim.rules.bill_sending import Prompt
 from pilesim.rules.table import RULES
 from pilesim.rules.verdict import Verdict
 from pilesim.scenario.scenario import load_scenarios

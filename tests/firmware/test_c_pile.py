@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,9 @@ from pilesim.units import HOUR
 
 SOURCE = Path(__file__).parents[2] / "firmware_fixtures" / "c-pile"
 NUMBER = "44030500040000200026"
-RATE = 12
-SIDE_BY_SIDE = 8
+RATE = 10
+"""A reply may take 5 s of the world: a busy machine may hold a process up for half a second."""
+SIDE_BY_SIDE = 10
 SCENARIOS = load_scenarios(scenario_folder(), [row.id for row in RULES])
 FEW = (
     "order/short",
@@ -53,7 +55,7 @@ FAULTS = {
 pytestmark = [
     pytest.mark.realtime,
     pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler here"),
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
 ]
 
 
@@ -62,7 +64,7 @@ class Played:
     code: int
     said: str
     verdict: str
-    failed: set[str]
+    failed: frozenset[str]
 
 
 @pytest.fixture(scope="module")
@@ -114,8 +116,8 @@ def play(binary: Path, scenario: str, folder: Path) -> Played:
     code = conform.wait(10)
     result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     (row,) = result["scenarios"]
-    failed = {rule["id"] for rule in row["rules"] if rule["verdict"] == Verdict.FAIL and rule["level"] == Level.MUST}
-    return Played(code, said, row["verdict"], failed)
+    failed = (rule["id"] for rule in row["rules"] if rule["verdict"] == Verdict.FAIL and rule["level"] == Level.MUST)
+    return Played(code, said, row["verdict"], frozenset(failed))
 
 
 @pytest.fixture(scope="module")
@@ -138,9 +140,25 @@ def played(
         return dict(zip(runs, done, strict=True))
 
 
+@cache
+def expected_of(fault: str) -> frozenset[str]:
+    """Rules that the simulated pile with `fault` fails where it shows."""
+    _, scenario, query = FAULTS[fault]
+    options = Options(target=parse_target(f"sim:reference?{query}"), protocol="lhc", seed=1)
+    simulated = run_scenario(SCENARIOS[scenario], options).result
+    return frozenset(row.id for row in simulated.rules if row.fails(strict=False))
+
+
+def as_expected(run: tuple[str, str], done: Played) -> bool:
+    fault, _ = run
+    if fault:
+        return (done.code, done.failed) == (1, expected_of(fault))
+    return (done.code, done.verdict) == (0, Verdict.PASS)
+
+
 def test_it_passes_what_the_reference_passes(played: dict[tuple[str, str], Played]) -> None:
     good = {name: run for (fault, name), run in played.items() if not fault}
-    wrong = {name: run.said for name, run in good.items() if run.code or run.verdict != Verdict.PASS}
+    wrong = {name: run.said for name, run in good.items() if not as_expected(("", name), run)}
     assert len(good) >= len(FEW)
     assert not wrong, "\n\n".join(wrong.values())
 
@@ -149,13 +167,9 @@ def test_it_passes_what_the_reference_passes(played: dict[tuple[str, str], Playe
 def test_a_faulty_build_fails_the_rules_that_the_simulated_fault_fails(
     played: dict[tuple[str, str], Played], fault: str
 ) -> None:
-    _, scenario, query = FAULTS[fault]
-    options = Options(target=parse_target(f"sim:reference?{query}"), protocol="lhc", seed=1)
-    simulated = run_scenario(SCENARIOS[scenario], options).result
-    expected = {row.id for row in simulated.rules if row.fails(strict=False)}
-    run = played[fault, scenario]
-    assert (run.code, run.failed) == (1, expected), run.said
-    assert expected
+    run = fault, FAULTS[fault][1]
+    assert as_expected(run, played[run]), played[run].said
+    assert expected_of(fault)
 
 
 def speaks(master: int, within_s: float) -> bool:

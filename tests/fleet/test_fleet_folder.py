@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,11 @@ from msgspec import to_builtins
 
 from pilesim.cli.main import run
 from pilesim.fleet import folder as folders
+from pilesim.fleet import logs
 from pilesim.fleet.folder import files_in
-from pilesim.trace.events import Chunk, Trace
-from pilesim.trace.importers.imported import Wishes
+from pilesim.trace.events import AnyEvent, Chunk, Finish, Trace
+from pilesim.trace.importers.imported import Opened, Wishes
+from pilesim.trace.importers.load import open_log
 from pilesim.units import MINUTE, S, format_local
 from pilesim.wire.frame import Direction, End
 from pilesim.wire.messages import Hello
@@ -72,8 +76,10 @@ def test_it_says_which_files_are_no_logs_and_why(folder: Path) -> None:
 def test_it_counts_the_same_of_masked_logs_and_tells_no_number(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    named = folder / f"{PILE}.log"
-    (folder / "both.log").rename(named)
+    folder = folder.rename(folder.with_name(f"site of {OTHER}"))
+    (folder / "both.log").rename(folder / f"{PILE}.log")
+    (folder / "notes.txt").rename(folder / f"notes of {OTHER}.txt")
+    (folder / "torn.jsonl").write_text(f"{OTHER}\n", encoding="utf-8")
     plain = judged_in(folder)
     written_file = tmp_path / "r.json"
     assert run(["judge", str(folder), "--mask", "--json", str(written_file)]) == 0
@@ -95,9 +101,40 @@ def test_it_says_how_far_it_is_in_bytes(folder: Path) -> None:
     done: list[int] = []
     folders.judge_folder(folder, lambda path: Wishes(), advance=done.append)
     sizes = {path.name: path.stat().st_size for path in files_in(folder)}
-    logs = sizes["a.jsonl"] + sizes["both.log"]
-    # Each file is surveyed, and what is a log is read once more; of one with several piles each has its share.
-    assert sum(sizes.values()) + logs - 1 <= sum(done) <= sum(sizes.values()) + logs
+    # Of a file with several piles each of them has its share.
+    assert sum(sizes.values()) - 2 <= sum(done) <= sum(sizes.values())
+
+
+def test_it_says_nothing_of_what_logs_share_that_are_left_out_for_a_better_one(tmp_path: Path) -> None:
+    """Copies of which nothing tells where they were made, beside the platform's own log."""
+    text = hex_lines([whole_order().trace()], START_NS)
+    (tmp_path / "platform.log").write_text(text, encoding="utf-8")
+    for name in ("a.log", "b.log"):
+        copy = text.replace(" RX ", " 上行 ").replace(" TX ", " 下行 ")
+        (tmp_path / name).write_text(copy, encoding="utf-8")
+    (pile,) = judged_in(tmp_path).piles
+    assert [log.used.endswith("a log from the platform's end is there") for log in pile.logs] == [True, True, False]
+    assert pile.remarks == ()
+
+
+def test_it_reads_the_only_log_of_a_pile_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: Counter[str] = Counter()
+
+    def counting(path: Path, wishes: Wishes) -> Opened:
+        opened = open_log(path, wishes)
+
+        def events() -> Iterator[AnyEvent]:
+            for event in opened.events:
+                if isinstance(event, Finish):
+                    read[f"{path.name} {wishes.pile}".strip()] += 1
+                yield event
+
+        return replace(opened, events=events())
+
+    monkeypatch.setattr(logs, "open_log", counting)
+    judged_in(folder)
+    # The other pile has a log more, which may overlap.
+    assert read == {f"both.log {OTHER}": 1, f"both.log {PILE}": 2, "a.jsonl": 2}
 
 
 def test_the_command_prints_the_fields_table_and_writes_it(
@@ -130,7 +167,7 @@ def test_the_command_prints_the_fields_table_and_writes_it(
     ("arguments", "sentence"),
     [
         (["judge", "none"], "expected a folder with logs, found no file in it"),
-        (["judge", "text"], "expected logs, found none in 1 files"),
+        (["judge", "text"], "expected logs, found none in 1 file"),
         (["judge", "text", "--html", "x.html"], "--html: expected none with a folder"),
         (["judge", "text/a.txt", "--csv", "x.csv"], "--csv: expected none with one log"),
     ],

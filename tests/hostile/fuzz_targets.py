@@ -46,7 +46,7 @@ from pilesim.wire.dialect import load_dialect
 from pilesim.wire.evlink import envelope as evlink
 from pilesim.wire.evlink.versions import VERSIONS
 from pilesim.wire.frame import Direction, Frame
-from pilesim.wire.guess import guess_frames
+from pilesim.wire.guess.frames import guess_frames
 from pilesim.wire.protocol import Protocol, protocol_named
 from pilesim.wire.ykc import envelope as ykc
 

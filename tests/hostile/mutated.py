@@ -33,6 +33,7 @@ _WORDS = (
     b"\xff",
 )
 _TOKEN = re.compile(rb"[\w.+-]+")
+_REPEATED_BYTES = 4096
 
 
 def mutated(seeds: Sequence[bytes], rng: Chance) -> bytes:
@@ -40,7 +41,7 @@ def mutated(seeds: Sequence[bytes], rng: Chance) -> bytes:
     data = bytearray(rng.one_of(seeds))
     for _ in range(rng.between(1, 4)):
         at = rng.below(len(data) + 1)
-        match rng.below(9):
+        match rng.below(10):
             case 0 if data:
                 data[at % len(data)] ^= 1 << rng.below(8)
             case 1:
@@ -65,6 +66,10 @@ def mutated(seeds: Sequence[bytes], rng: Chance) -> bytes:
                 if len(tokens) > 1:
                     token = rng.one_of(tokens)
                     data[token.start() : token.end()] = rng.one_of(tokens).group()
+            case 8:
+                # What takes the square of its length shows only where one thing stands many times.
+                piece = data[at : at + rng.between(1, 8)]
+                data[at:at] = piece * (rng.between(1, _REPEATED_BYTES) // max(1, len(piece)))
             case _:
                 del data[at:]
     return bytes(data)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import io
+import os
 import struct
 from itertools import pairwise
 from pathlib import Path
@@ -10,7 +12,10 @@ from pathlib import Path
 import pytest
 
 from pilesim.cli.main import run
+from pilesim.files import TEXT_BYTES
+from pilesim.library import firmware_folder
 
+SHORT = firmware_folder() / "captures" / "reference" / "order-short.jsonl"
 CAPTURE = '{"pilesim-capture":1,"start":"2020-03-03T12:00:00+08:00","protocol":"lhc","pile":"","guns":0}\n'
 PCAP = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
 NAMES = [chr(97 + number) for number in range(25)]
@@ -34,6 +39,13 @@ FILES: dict[str, tuple[str, bytes, tuple[str, ...], str]] = {
         b"12:00:00 RX " + b"FE " * (ENDLESS // 3),
         ("judge",),
         "expected",
+    ),
+    "a log that only opens brackets": (
+        "a.log",
+        # What looks on to the line's end from each of them takes minutes.
+        b"12:00:00 RX " + b"[" * 60_000,
+        ("judge",),
+        "expected a log",
     ),
     "a capture nested without end": (
         "a.jsonl",
@@ -95,6 +107,61 @@ def test_it_names_the_bound_of_a_packed_file(
     path.write_bytes(gzip.compress(CAPTURE.encode() + b'{"event":"note","t_ns":0,"text":"x"}\n' * 10_000))
     assert run(["judge", str(path)]) == 2
     assert "expected at most 100000 bytes in a packed file, found more: unpack it first" in capsys.readouterr().err
+
+
+YAML_FILES = {
+    "a scenario": ("conform",),
+    "a rig": ("conform", "order/short", "--rig"),
+    "a rig that is checked": ("rig", "check"),
+    "known failures": ("conform", "order/short", "--expect"),
+    "a dialect": ("messages", "--protocol"),
+    "a season": ("season",),
+    "a tariff": ("bill", str(SHORT), "--tariff"),
+    "a traffic": ("pile", "tcp://127.0.0.1:9", "--traffic"),
+    "a site's rig": ("pile", "tcp://127.0.0.1:9", "--count", "2", "--rig"),
+}
+WHOLE_FILES = {"a result": ("report",), "a run to go on with": ("conform", "--resume"), "hex": ("decode",)}
+
+
+@pytest.mark.parametrize("which", [*YAML_FILES, *WHOLE_FILES])
+def test_it_reads_no_more_of_a_file_than_its_bound(
+    which: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("pilesim.files.WHOLE_BYTES", TEXT_BYTES)
+    Path("a.yaml").touch()
+    # One without end, as /dev/zero is, would be read until there is no more memory.
+    os.truncate("a.yaml", TEXT_BYTES + 1)
+    assert run([*(YAML_FILES | WHOLE_FILES)[which], "a.yaml"]) == 2
+    said = capsys.readouterr().err
+    assert f"a.yaml: expected at most {TEXT_BYTES} bytes, found more" in said
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has none")
+@pytest.mark.parametrize("command", [("judge",), ("show",), ("bill",), ("case", "-o", "a.yaml")])
+def test_it_does_not_wait_for_a_log_that_is_a_pipe(
+    command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("a.log")
+    # Somebody has it open: who reads it first is not kept waiting.
+    kept = os.open("a.log", os.O_RDWR)
+    os.write(kept, CAPTURE.encode())
+    try:
+        assert run([*command, "a.log"]) == 2
+    finally:
+        os.close(kept)
+    assert "a.log: expected a log in a file, which can be read again; found a pipe" in capsys.readouterr().err
+
+
+def test_it_reads_no_more_of_standard_input_than_its_bound(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("pilesim.files.WHOLE_BYTES", 1000)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(bytes(1001))))
+    assert run(["decode", "-"]) == 2
+    assert "standard input: expected at most 1000 bytes, found more" in capsys.readouterr().err
 
 
 def test_a_length_field_that_promises_more_than_any_frame_has_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ The line of one pile and the platform of thousands have one door; here each is t
 
 from __future__ import annotations
 
+import select
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ import httpx
 import pytest
 
 from pilesim.errors import UsageError
+from pilesim.link.many import DialMany
 from pilesim.link.urls import link_of, open_link
 from pilesim.platform.settings import Settings
 from pilesim.rig.bench import Bench, ReferencePlatform, make_bench
@@ -125,6 +127,14 @@ def test_it_listens_on_the_loopback_address_unless_told(url: str) -> None:
         link.close()
 
 
+def test_an_address_with_colons_stands_in_brackets() -> None:
+    for url in ("tcp://[::1]:9000", "tcp-listen://[::1]:9000"):
+        assert link_of(url).name == url
+    dialled = DialMany("::1", 9000)
+    assert dialled.name == "tcp://[::1]:9000"
+    dialled.close()
+
+
 @pytest.mark.parametrize(
     ("said", "found"),
     [(b"", "found 0 bytes and none"), (b"GET / HTTP/1.1\r\n\r\n", "found 18 bytes and none")],
@@ -148,12 +158,12 @@ def test_it_hangs_up_a_peer_that_trickles(serving: Serving) -> None:
     served = serving()
     peer = served.dial()
     served.until(lambda: bool(served.all(LineUp)))
-    for byte in beat()[:-1]:
-        if served.all(LineDown):
-            break
-        peer.sendall(bytes([byte]))
+    begun_ns = served.bench.clock.now_ns()
+    # It never has nothing more to say, so that no byte of its may give it more time.
+    while not served.all(LineDown) and served.bench.clock.now_ns() < begun_ns + 20 * LIMIT_NS:
+        peer.sendall(b"\0")
         served.pump()
-    served.until(lambda: bool(served.all(LineDown)))
+    assert served.all(LineDown)
     assert served.all(Note)
     assert served.all(Chunk)
 
@@ -360,6 +370,83 @@ def test_its_api_refuses_a_length_that_cannot_be(hosting: Hosting, length: str) 
             answer += piece
     assert b" 400 " in answer.splitlines()[0]
     assert b"expected a Content-Length of at most 65536 bytes" in answer
+
+
+HEAD = b"POST /start HTTP/1.1\r\n"
+BEGUN = {"its call": b"PO", "a header": HEAD + b"X: ", "a body": HEAD + b"Content-Length: 60000\r\n\r\n"}
+
+
+def api_caller(hosted: Hosted, url: str) -> socket.socket:
+    host, _, port = url.rpartition("/")[2].partition(":")
+    peer = socket.create_connection((host, int(port)))
+    peer.settimeout(20)
+    hosted.dialled.append(peer)
+    return peer
+
+
+def is_hung_up(peer: socket.socket) -> bool:
+    """Within the next hundredth of a second."""
+    if not select.select([peer], [], [], 0.01)[0]:
+        return False
+    with suppress(ConnectionResetError):
+        return peer.recv(1) == b""
+    return True
+
+
+@pytest.mark.parametrize("begun", BEGUN)
+@pytest.mark.parametrize("more", [b"x", b""], ids=["trickles", "stops"])
+def test_its_api_hangs_up_who_does_not_come_to_an_end(
+    hosting: Hosting, monkeypatch: pytest.MonkeyPatch, begun: str, more: bytes
+) -> None:
+    monkeypatch.setattr("pilesim.link.callers.CALL_LIMIT_S", LIMIT_NS / S)
+    hosted = hosting()
+    with hosted.host.api("127.0.0.1", 0) as url:
+        peer = api_caller(hosted, url)
+        peer.sendall(BEGUN[begun])
+        deadline = time.monotonic() + 20 * LIMIT_NS / S
+        while not is_hung_up(peer):
+            assert time.monotonic() < deadline
+            with suppress(ConnectionError):
+                peer.sendall(more)
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        (b"POST /" + b"a" * 100_000, b"414"),
+        (HEAD + b"X: " + b"a" * 100_000, b"431"),
+        (HEAD + b"X: a\r\n" * 10_000, b"431"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"ff\r\n" + b"a" * 255, b"400"),
+    ],
+    ids=["line", "header", "headers", "body of no length"],
+)
+def test_its_api_reads_nothing_without_end(hosting: Hosting, said: bytes, status: bytes) -> None:
+    hosted = hosting()
+    with hosted.host.api("127.0.0.1", 0) as url:
+        peer = api_caller(hosted, url)
+        # It answers in the midst of it, and what is said after that meets nobody.
+        with suppress(ConnectionError):
+            peer.sendall(said)
+        assert peer.recv(100).split()[1] == status
+
+
+def test_its_api_hears_so_many_at_once_and_others_again_when_they_are_gone(
+    hosting: Hosting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pilesim.link.callers.CALLERS", 2)
+    monkeypatch.setattr("pilesim.link.callers.CALL_LIMIT_S", 1000)
+    hosted = hosting()
+    with hosted.host.api("127.0.0.1", 0) as url:
+        inside = [api_caller(hosted, url) for _ in range(2)]
+        assert api_caller(hosted, url).recv(1) == b""
+        inside[0].close()
+        deadline = time.monotonic() + 20
+        answered = 0
+        while not answered:
+            assert time.monotonic() < deadline
+            with suppress(httpx.TransportError):
+                answered = httpx.post(f"{url}/start", content=b"no call").status_code
+        assert answered == 400
 
 
 def test_its_api_refuses_json_that_is_nested_without_end(hosting: Hosting) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import re
@@ -14,24 +15,35 @@ import sys
 import threading
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from called import called
 from enough import has_time
 
+from pilesim.cli.files import write_whole
+from pilesim.cli.main import run as run_here
+from pilesim.cli.report import read_result
 from pilesim.conformance.live import LiveOptions, play_live
+from pilesim.conformance.result import RunResult
+from pilesim.errors import UsageError
+from pilesim.library import firmware_folder
 from pilesim.rig.bench import Bench
 from pilesim.rig.clock import RealClock, present_ns
 from pilesim.rig.scribe import capture_file
+from pilesim.rules.verdict import Verdict
 from pilesim.trace.capture import BROKEN_OFF
 from pilesim.trace.events import Finish, Note, Trace
 from pilesim.trace.importers.imported import Wishes
 from pilesim.trace.importers.load import load_log
 from pilesim.units import S
+from pilesim.wire.frame import End
+from pilesim.wire.messages import GunReport, GunState
+from pilesim.wire.protocol import protocol_named
 
 pytestmark = pytest.mark.realtime
 
@@ -42,8 +54,46 @@ TAP = ("tap", "tcp-listen://127.0.0.1:0", "tcp://127.0.0.1:9", "--capture", "kep
 PILE = ("pile", "pty:", "--capture", "kept.jsonl")
 LIVE = {"platform": PLATFORM, "tap": TAP, "pile": PILE}
 CONFORM = ("conform", "order/short", "--pile", "sim:reference?link=tcp", "--captures", "kept")
+SHORT = firmware_folder() / "captures" / "reference" / "order-short.jsonl"
+BEAT = (
+    protocol_named("lhc")
+    .session(End.PILE, "44030500040000200026")
+    .build(GunReport(gun=1, state=GunState.IDLE, cable=False))
+)
 SUITE = ("conform", "auth/second-scan", "beat/idle-day", "--captures", "kept")
 """One that is over at once, and one that no machine is through with when that is said; what has begun is waited for."""
+
+
+class Unread(io.StringIO):
+    """What a program has for standard output when its reader has hung up."""
+
+    def write(self, text: str, /) -> int:
+        raise BrokenPipeError(32, "Broken pipe")
+
+
+def no_room_once_played(runs: Sequence[RunResult], find: object, **files: object) -> None:
+    if runs[0].scenarios and any(files.values()):
+        raise UsageError("page: expected a file that can be written: No space left on device")
+
+
+class Full(io.StringIO):
+    """What a program has for standard output where that goes to a file on a full disk."""
+
+    def write(self, text: str, /) -> int:
+        raise OSError(28, "No space left on device")
+
+
+NO_ROOM = "pilesim: standard output: expected room for all that is said: No space left on device\n"
+FILES: dict[str, tuple[str, ...]] = {
+    "judge": ("judge", str(SHORT), "--json", "kept"),
+    "judge a page": ("judge", str(SHORT), "--html", "kept"),
+    "judge a folder": ("judge", str(SHORT.parent), "--jobs", "1", "--csv", "kept"),
+    "bill": ("bill", str(SHORT), "--json", "kept"),
+    "case": ("case", str(SHORT), "-o", "kept.yaml"),
+    "conform": ("conform", "auth/second-scan", "--json", "kept"),
+    "explore": ("explore", "--runs", "1", "--json", "kept"),
+    "season": ("season", "szds-26", "--charges", "1", "--json", "kept"),
+}
 
 
 def wait_for(condition: Callable[[], bool], said: Callable[[], str] = str) -> None:
@@ -56,7 +106,15 @@ def wait_for(condition: Callable[[], bool], said: Callable[[], str] = str) -> No
 class Run:
     """A pilesim of its own, in a session of its own."""
 
-    def __init__(self, folder: Path, *words: str, stdout: int | None = None, file_bytes: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *words: str,
+        stdout: int | None = None,
+        file_bytes: int | None = None,
+        unbuffered: str = "1",
+        before: tuple[str, ...] = (),
+    ) -> None:
         def limit() -> None:
             if file_bytes is not None:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
@@ -65,9 +123,9 @@ class Run:
         self.capture = folder / "kept.jsonl"
         with (folder / "said").open("w") as said:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "pilesim", *words],
+                [*before, sys.executable, "-m", "pilesim", *words],
                 cwd=folder,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
                 stdin=subprocess.DEVNULL,
                 stdout=said if stdout is None else stdout,
                 stderr=said,
@@ -112,6 +170,19 @@ class Run:
         self.process.wait()
 
 
+def wait_for_port(run: Run, peer: socket.socket, port: int) -> bool:
+    """Whether `peer` is connected to it at last; not where the run ended instead."""
+    connected = False
+
+    def settled() -> bool:
+        nonlocal connected
+        connected = peer.connect_ex(("127.0.0.1", port)) == 0
+        return connected or run.process.poll() is not None
+
+    wait_for(settled, run.said)
+    return connected
+
+
 Running = Callable[..., Run]
 
 
@@ -119,8 +190,8 @@ Running = Callable[..., Run]
 def running(tmp_path: Path) -> Iterator[Running]:
     begun: list[Run] = []
 
-    def run(*words: str, stdout: int | None = None, file_bytes: int | None = None) -> Run:
-        begun.append(Run(tmp_path, *words, stdout=stdout, file_bytes=file_bytes))
+    def run(*words: str, **how: Any) -> Run:
+        begun.append(Run(tmp_path, *words, **how))
         return begun[-1]
 
     yield run
@@ -155,6 +226,17 @@ def test_it_ends_in_order_when_told_to_or_when_the_terminal_closes(
 
 
 @linux
+def test_it_outlives_its_terminal_where_it_was_told_to(running: Running) -> None:
+    run = running(*PLATFORM, before=("nohup",))
+    run.begun()
+    run.process.send_signal(signal.SIGHUP)
+    with socket.socket() as peer:
+        assert wait_for_port(run, peer, run.port()), run.said()
+    wait_for(lambda: '"line-down"' in run.capture.read_text(), run.said)
+    assert run.end(signal.SIGTERM) == 0, run.said()
+
+
+@linux
 @pytest.mark.parametrize("command", LIVE)
 def test_what_was_recorded_is_read_back_after_a_kill(running: Running, command: str) -> None:
     run = running(*LIVE[command])
@@ -174,35 +256,111 @@ def test_what_was_recorded_is_read_back_after_a_kill(running: Running, command: 
 def test_its_port_is_free_again_after_a_kill(running: Running) -> None:
     run = running(*PLATFORM)
     port = run.port()
-    run.end(signal.SIGKILL)
-    with socket.socket() as peer:
-        assert peer.connect_ex(("127.0.0.1", port)) != 0
-    again = running("platform", f"tcp-listen://127.0.0.1:{port}", "--capture", "kept.jsonl")
-    wait_for(lambda: f"tcp-listen://127.0.0.1:{port}" in again.said(), again.said)
+    # A pile that is not told of the end holds its half of the connection for a while.
+    with socket.create_connection(("127.0.0.1", port)):
+        wait_for(lambda: '"line-up"' in run.capture.read_text(), run.said)
+        run.end(signal.SIGKILL)
+        with socket.socket() as peer:
+            assert peer.connect_ex(("127.0.0.1", port)) != 0
+        again = running("platform", f"tcp-listen://127.0.0.1:{port}", "--capture", "kept.jsonl")
+        with socket.socket() as peer:
+            found = wait_for_port(again, peer, port)
+        assert found, again.said()
 
 
 @linux
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)],
+)
 def test_a_suite_that_is_ended_leaves_no_process(running: Running, number: int, code: int) -> None:
-    run = running(*SUITE)
+    run = running(*SUITE, "--json", "kept.json")
     wait_for(lambda: "PASS" in run.said() and len(run.left()) >= 1, run.said)
     assert run.end(number) == code, run.said()
     wait_for(lambda: not run.left(), lambda: f"{run.left()} are left")
+    result = read_result(run.folder / "kept.json")
+    # In virtual time nothing is written while it runs: a kill leaves what was to be played.
+    played = [scenario.id for scenario in result.scenarios if scenario.verdict is Verdict.PASS]
+    assert played == (["auth/second-scan"] if number is not signal.SIGKILL else [])
+    assert result.planned == ("auth/second-scan", "beat/idle-day")
+
+
+@linux
+def test_piles_by_the_thousand_are_judged_when_the_terminal_closes(running: Running, time_enough: bool) -> None:
+    if not time_enough:
+        pytest.skip("with --seeds 20")
+    reading, writing = os.pipe()
+    os.close(reading)
+    with socket.create_server(("127.0.0.1", 0)) as platform:
+        url = f"tcp://127.0.0.1:{platform.getsockname()[1]}"
+        run = running("pile", url, "--count", "2", "--json", "kept.json", "--captures", "kept", stdout=writing)
+        os.close(writing)
+        wait_for(lambda: len([*run.folder.glob("kept/*")]) == 2, run.said)
+        # Nobody answers there, which is the platform's failure.
+        assert run.end(signal.SIGHUP) == 1, run.said()
+    assert run.said() == ""
+    assert (run.folder / "kept.json").read_text().count("pile") > 2
+
+
+@linux
+def test_many_piles_are_served_when_nobody_reads_what_is_said_of_them(running: Running) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    reading, writing = os.pipe()
+    os.close(reading)
+    run = running("platform", f"tcp-listen://127.0.0.1:{port}", "--many", stdout=writing)
+    os.close(writing)
+    with socket.socket() as pile:
+        assert wait_for_port(run, pile, port), run.said()
+        pile.settimeout(40)
+        pile.sendall(BEAT)
+        assert pile.recv(100)
+    assert run.end(signal.SIGTERM) == 0
+
+
+BUSY = """
+import os, signal, sys, threading
+from multiprocessing.process import BaseProcess
+from pilesim.spread import hired
+kill = BaseProcess.kill
+def killed(process):
+    kill(process)
+    if "again" in sys.argv:
+        sys.argv.remove("again")
+        os.kill(os.getpid(), signal.SIGINT)
+BaseProcess.kill = killed
+def work(share):
+    os.kill(os.getppid(), signal.SIGINT)
+    threading.Event().wait()
+with hired(2) as crew:
+    print(list(crew.done(work, [1, 2, 3])))
+"""
+
+
+@linux
+@pytest.mark.parametrize("told", ["once", "again"])
+def test_an_interrupt_does_not_wait_for_a_share_that_takes_long(told: str) -> None:
+    """Once by each process, and again while they are killed."""
+    words = [sys.executable, "-c", BUSY, told]
+    ran = subprocess.run(words, capture_output=True, text=True, check=False, timeout=40)
+    assert ran.returncode == -signal.SIGINT, ran.stdout + ran.stderr
 
 
 FORKS = """
-import os, signal
+import os, sys
 from pilesim.spread import hired
-os.register_at_fork(before=lambda: os.kill(os.getpid(), signal.SIGINT))
+os.register_at_fork(before=lambda: os.kill(os.getpid(), int(sys.argv[1])))
 with hired(2) as crew:
     print(list(crew.done(abs, [1, 2, 3])))
 """
 
 
 @linux
-def test_an_interrupt_in_the_midst_of_a_fork_is_not_lost() -> None:
-    ran = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, check=False, timeout=40)
-    assert ran.returncode == -signal.SIGINT, ran.stdout + ran.stderr
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_in_the_midst_of_a_fork_is_not_lost(number: signal.Signals) -> None:
+    words = [sys.executable, "-c", FORKS, str(int(number))]
+    ran = subprocess.run(words, capture_output=True, text=True, check=False, timeout=40)
+    assert ran.returncode == -number, ran.stdout + ran.stderr
     assert ran.stdout == ""
     assert "Exception ignored" not in ran.stderr
 
@@ -223,6 +381,41 @@ def test_a_disk_that_is_full_from_the_beginning_is_told_as_the_benchs_failure(tm
     assert done.returncode == 3, done.stderr
     assert "/dev/full: the recording ends here, it cannot be written: No space left on device" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@linux
+@pytest.mark.parametrize("command", [name for name, words in FILES.items() if words[-1] == "kept"])
+def test_a_disk_that_has_no_room_for_a_result_is_told(tmp_path: Path, command: str) -> None:
+    done = called(*FILES[command][:-1], "/dev/full", cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr == "pilesim: /dev/full: expected a file that can be written: No space left on device\n"
+
+
+def test_a_result_for_which_there_is_no_room_leaves_the_one_before_it_and_no_half(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, pieces: object) -> None:
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    kept = tmp_path / "kept"
+    kept.write_bytes(b"before")
+    monkeypatch.setattr("pilesim.cli.files._write", full)
+    with pytest.raises(UsageError, match="No space left on device"):
+        write_whole(kept, b"after")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"before"]
+
+
+@linux
+@pytest.mark.parametrize("option", ["--html", "--junit"])
+def test_a_page_for_which_there_is_no_room_costs_no_result(
+    option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Beforehand there was room, even for what is written before the first scenario.
+    monkeypatch.setattr("pilesim.cli.report.write_reports", no_room_once_played)
+    kept = tmp_path / "kept.json"
+    assert run_here(["conform", "auth/second-scan", "--json", str(kept), option, str(tmp_path / "page")]) == 2
+    assert [scenario.verdict for scenario in read_result(kept).scenarios] == [Verdict.PASS]
 
 
 @linux
@@ -335,13 +528,69 @@ def test_it_records_on_when_nobody_reads_what_it_says(running: Running, command:
 
 
 @linux
-def test_a_list_that_nobody_reads_ends_as_a_pipe_ends_a_program(running: Running) -> None:
+@pytest.mark.parametrize("unbuffered", ["1", ""], ids=["at once", "in the end"])
+def test_a_list_that_nobody_reads_ends_as_a_pipe_ends_a_program(running: Running, unbuffered: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    run = running("rules", stdout=writing)
+    # As short as this one is, it waits to be written until all of it is there.
+    run = running("show", str(SHORT), stdout=writing, unbuffered=unbuffered)
     os.close(writing)
     assert run.process.wait(40) == 141, run.said()
     assert run.said() == ""
+
+
+@pytest.mark.parametrize("command", FILES)
+def test_it_writes_its_file_when_nobody_reads_what_it_says(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdout", Unread())
+    assert run_here(FILES[command]) in (0, 1)
+    (kept,) = tmp_path.glob("kept*")
+    assert kept.stat().st_size > 100
+
+
+@linux
+def test_a_verdict_that_nobody_reads_is_the_exit_code_all_the_same(running: Running) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    run = running("conform", "auth/second-scan", stdout=writing, unbuffered="")
+    os.close(writing)
+    assert run.process.wait(40) == 0, run.said()
+    assert run.said() == ""
+
+
+@linux
+def test_a_list_that_a_full_disk_has_no_room_for_is_told_and_fails(running: Running) -> None:
+    """In the end too, when what is left is written: Python itself says it in its own way, with a code of its own."""
+    full = os.open("/dev/full", os.O_WRONLY)
+    run = running("--version", stdout=full, unbuffered="")
+    os.close(full)
+    assert run.process.wait(40) == 2, run.said()
+    assert run.said() == NO_ROOM
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("rules",), 2),
+        (("show", str(SHORT)), 2),
+        (("conform", "auth/second-scan"), 0),
+        (("judge", str(SHORT), "--json", "kept"), 0),
+    ],
+    ids=["a list", "a log", "a verdict", "a verdict beside a file"],
+)
+def test_words_that_a_full_disk_has_no_room_for_are_missed_and_a_verdict_is_the_exit_code_all_the_same(
+    words: tuple[str, ...],
+    code: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdout", Full())
+    assert run_here(words) == code
+    assert capsys.readouterr().err == NO_ROOM
 
 
 def test_a_clock_that_is_set_back_moves_no_time_of_the_world(monkeypatch: pytest.MonkeyPatch) -> None:

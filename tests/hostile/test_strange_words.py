@@ -238,3 +238,22 @@ def test_what_no_header_can_carry_is_the_rigs_failure() -> None:
     desk = ApiDesk(PlatformApi(url="tcp://127.0.0.1:1", authorise=Call(http=call)), pile="", clock_rate=1)
     with pytest.raises(RigError, match="'ascii' codec"):
         told(desk, "\u9a7f")
+
+
+@pytest.mark.parametrize("name", [STRANGE["nul"], STRANGE["ansi"], STRANGE["lines"]])
+def test_a_scenario_is_called_by_what_a_file_can_be_called(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.yaml"
+    start = "2020-03-11T14:00:00+08:00"
+    path.write_text(json.dumps({"id": name, "title": "x", "start": start, "proves": [], "steps": []}))
+    assert run(["conform", str(path), "--captures", str(tmp_path)]) == 2
+    assert "a.yaml:1: expected an id of characters that can be printed" in capsys.readouterr().err
+
+
+def test_a_scenario_whose_id_leads_elsewhere_is_recorded_where_it_was_asked_for(tmp_path: Path) -> None:
+    path, captures = tmp_path / "a.yaml", tmp_path / "captures"
+    said = {"title": "x", "start": "2020-03-11T14:00:00+08:00", "proves": [], "steps": [{"wait": "1s"}]}
+    path.write_text(json.dumps({"id": STRANGE["path"], **said}))
+    run(["conform", str(path), "--captures", str(captures)])
+    assert [found.name for found in captures.iterdir()] == ["..-..-..-etc-x.jsonl"]

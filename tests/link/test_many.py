@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -66,6 +68,18 @@ def test_it_carries_each_connections_bytes_under_its_key(both: Both) -> None:
         both.answering.send(key, b"for who sent " + heard(both.answered, key))
     both.until(lambda: all(heard(both.dialled, key) for key in keys))
     assert {key: heard(both.dialled, key) for key in keys} == {key: b"for who sent from %d" % key for key in keys}
+
+
+def test_it_comes_back_to_who_is_inside_before_all_who_wait_are_let_in(
+    both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever dials without end would keep it at the door."""
+    monkeypatch.setattr("pilesim.link.many._ACCEPTED_A_ROUND", 3)
+    address = ("127.0.0.1", int(both.answering.name.rpartition(":")[2]))
+    with ExitStack() as waiting:
+        for _ in range(8):
+            waiting.enter_context(socket.create_connection(address))
+        assert [len(both.answering.wait(S)) for _ in range(3)] == [3, 3, 2]
 
 
 def test_it_hangs_up_after_what_was_queued_and_is_not_told_of_it(both: Both) -> None:

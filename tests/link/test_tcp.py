@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import select
 import socket
+from contextlib import ExitStack
+
+import pytest
 
 from pilesim.link.base import Down, Link, LinkEvent, TurnedAway, Up
 from pilesim.link.stream import QUEUE_LIMIT_BYTES
-from pilesim.link.tcp import TcpListen
+from pilesim.link.tcp import TcpDial, TcpListen
 from pilesim.link.waiting import monotonic_ns, wait
 from pilesim.units import MS, S
 
@@ -40,6 +44,37 @@ def test_it_hangs_up_a_second_peer_tells_it_once_and_keeps_the_first() -> None:
         listening.send(b"for the first")
         assert first.recv(100) == b"for the first"
     listening.close()
+
+
+def test_it_comes_back_to_the_first_peer_before_all_who_wait_are_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever dials without end would keep it at the door."""
+    monkeypatch.setattr("pilesim.link.tcp._ACCEPTED_A_ROUND", 3)
+    listening = TcpListen()
+    listening.open()
+    with dialled(listening), ExitStack() as waiting:
+        events_until(listening, Up)
+        strangers = [waiting.enter_context(dialled(listening)) for _ in range(8)]
+        for hung_up in (3, 6, 8):
+            listening.events()
+            assert sum(bool(select.select([stranger], [], [], 0)[0]) for stranger in strangers) == hung_up
+    listening.close()
+
+
+def test_it_tells_that_as_many_files_are_open_as_may_be_and_dials_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*how: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        link = TcpDial("127.0.0.1", server.getsockname()[1])
+        link.open()
+        with monkeypatch.context() as patched:
+            patched.setattr("pilesim.link.tcp.socket.socket", full)
+            link.dial()
+        assert link.events() == [Down("too many open files")]
+        link.dial()
+        wait([link], 20 * S)
+        assert [type(event) for event in link.events()] == [Up]
+        link.close()
 
 
 def test_it_has_the_system_refuse_peers_and_keeps_its_port() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from bills import empty_bill
 from msgspec import structs
 from pileside import BALANCE_MFEN, ORDER_A, ORDER_B, PILE, START_NS, PileSide, report
 
@@ -15,7 +16,6 @@ from pilesim.wire.messages import (
     AccountAsk,
     AccountTell,
     Authorise,
-    Bill,
     BillReply,
     CardAsk,
     Ended,
@@ -46,18 +46,7 @@ STRANGER = "55550000000000009"
 CARDS = Settings(
     cards=(Card(CARD, BALANCE_MFEN), Card(POOR, 0), Card(LOCKED, BALANCE_MFEN, credential="A" * 32)),
 )
-EMPTY_BILL = Bill(
-    order=ORDER_A,
-    arrive=NO_TIME,
-    start=NO_TIME,
-    end=NO_TIME,
-    leave=NO_TIME,
-    charge_minutes=0,
-    charge_fee_mfen=0,
-    service_fee_mfen=0,
-    occupancy_minutes=0,
-    occupancy_fee_mfen=0,
-)
+EMPTY_BILL = empty_bill(ORDER_A)
 ASKED_AT = Stamp(START_NS - 3 * MINUTE)
 
 REPLIES: list[tuple[Message, Message]] = [

@@ -122,7 +122,7 @@ def test_it_says_nothing_where_there_is_no_scenario(pytester: pytest.Pytester) -
     [
         (("--pile", "sim:nope"), "expected a firmware profile, one of reference, "),
         (("--pile", "COM3"), "expected a pile, sim:NAME or one of "),
-        (("--rig", "nowhere.yaml"), "nowhere.yaml: expected a text file that can be read"),
+        (("--rig", "nowhere.yaml"), "nowhere.yaml: expected a rig file: No such file"),
         (("--rig", "own/rig.yaml", "--pile", "sim:reference"), "--pile: expected the pile once, found it in "),
         (("--pilesim-platform", "tcp://127.0.0.1:1"), "expected the platform sim:reference"),
         (("--pilesim-protocol", "morse"), "expected a protocol, one of lhc, "),

@@ -12,15 +12,19 @@ import pytest
 from msgspec import structs
 from played import CASES, SCENARIOS, at_the_platform, options, run, suspect, true_bills
 
-from pilesim.conformance.runner import run_scenario
+from pilesim.conformance.runner import Options, run_scenario
 from pilesim.errors import UsageError
 from pilesim.library import season_folder
 from pilesim.reconstruct.bill import Figure, Reckoning, Standing, Unit, reckonings
 from pilesim.reconstruct.story import story_of
 from pilesim.reconstruct.tariffs import NOTHING, settings_of, tariff_in
+from pilesim.rig.impairments import parse_impairment
+from pilesim.rig.targets import parse_target
 from pilesim.season import play
 from pilesim.season.fixture import load_season
 from pilesim.trace.events import AnyEvent, Chunk, Finish, Header, LineUp, Trace
+from pilesim.trace.importers.imported import Wishes
+from pilesim.trace.importers.load import load_log
 from pilesim.trace.recorder import Recorder
 from pilesim.units import S, epoch_ns, parse_yuan_mfen
 from pilesim.wire.frame import Direction, End
@@ -340,3 +344,31 @@ def test_a_tariff_that_is_none_is_told(text: str, told: str, tmp_path: Path) -> 
 def test_a_tariff_s_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="expected a tariff's file"):
         tariff_in(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("name", "standings"), [("szds-25", {Standing.UNTOLD, Standing.NONE_DUE}), ("szds-16a", {Standing.UNTOLD})]
+)
+def test_it_makes_up_no_figure_of_a_bill_that_is_told_in_words(name: str, standings: set[Standing]) -> None:
+    found = reckonings(
+        story_of(load_log(Path(__file__).parent.parent / "data" / "field-logs" / f"{name}.log", Wishes()).trace)
+    )
+    assert {one.standing for one in found} == standings
+    assert [figure for one in found for figure in one.figures if figure.billed is not None] == []
+    assert all("a log of frames would" in one.remarks[-1] for one in found if one.standing is Standing.UNTOLD)
+
+
+@pytest.mark.parametrize("protocol", ["lhc", "ykc-1.6"])
+def test_it_holds_no_bill_against_reports_that_were_held_up(protocol: str) -> None:
+    """The platform has them late: by its own times the charge would have been over when they came."""
+    asked = Options(
+        target=parse_target("sim:reference"),
+        protocol=protocol,
+        seed=1,
+        impairments=(parse_impairment("stall for=20s after=40s"),),
+    )
+    trace = at_the_platform(run_scenario(SCENARIOS["order/short"], asked).trace)
+    header = structs.replace(trace.header, protocol=protocol)
+    (one,) = reckonings(story_of(Trace(header, trace.events)))
+    assert one.standing is Standing.RIGHT
+    assert one.figure("energy").wrong is False

@@ -44,7 +44,7 @@ def test_it_says_which_orders_there_are_and_takes_the_one_that_is_named(
     assert pilesim(["case", log, "-o", made]) == 0
     assert "--order and --gun choose among them" in capsys.readouterr().out
     assert pilesim(["case", log, "-o", made, "--gun", "2"]) == 0
-    assert "left out: 1 orders more" in capsys.readouterr().out
+    assert "left out: 1 order more" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_it_prints_the_bills_that_are_lost_or_wrong(capsys: pytest.CaptureFixtur
 
 def test_it_prints_the_bills_that_are_right_on_request(capsys: pytest.CaptureFixture[str]) -> None:
     assert pilesim(["bill", SHORT]) == 0
-    assert "1 of 1 orders have nothing wrong about their bills" in capsys.readouterr().out
+    assert "1 of 1 orders has nothing wrong about its bill" in capsys.readouterr().out
     assert pilesim(["bill", SHORT, "--all"]) == 0
     assert "bill right" in capsys.readouterr().out
 

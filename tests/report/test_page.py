@@ -16,9 +16,9 @@ from recorded import CAPTURES, GREEN, HOSTILE, RED, HandMade, Numbered, bytes_of
 from pilesim.conformance.result import LogWorth, RunResult, ScenarioResult
 from pilesim.errors import FileError
 from pilesim.report import html
+from pilesim.report.chart import CHAPTER_ROWS
 from pilesim.report.html import NO_CAPTURE, NO_ROOM, page_html
 from pilesim.report.page import FINDINGS_SHOWN, line_words, matrix_of, rule_failures, run_view, summary
-from pilesim.report.sequence import CHAPTER_ROWS
 from pilesim.rules.verdict import Verdict
 from pilesim.trace.events import Trace
 from pilesim.units import S
@@ -59,7 +59,7 @@ class Seen(HTMLParser):
 @pytest.mark.parametrize(
     ("verdicts", "sentence"),
     [
-        ([], "No scenario was played."),
+        ([], "No scenario was judged."),
         ([Verdict.PASS], "1 of 1 scenario passes."),
         ([Verdict.PASS, Verdict.FAIL, Verdict.PASS], "1 of 3 scenarios fails, 2 pass."),
         (
@@ -70,6 +70,11 @@ class Seen(HTMLParser):
 )
 def test_it_sums_up_in_a_sentence(verdicts: list[Verdict], sentence: str) -> None:
     assert summary(run_of(*(made(f"a/{number}", verdict) for number, verdict in enumerate(verdicts)))) == sentence
+
+
+def test_it_says_what_was_judged_that_is_no_scenario() -> None:
+    piles = replace(run_of(made("a/1", Verdict.PASS), made("a/2", Verdict.FAIL)), each="pile")
+    assert summary(piles) == "1 of 2 piles fails, 1 passes."
 
 
 def test_it_puts_what_is_wrong_first_and_the_worst_of_it_before_the_rest() -> None:
@@ -106,6 +111,11 @@ def test_it_tells_rules_that_failed_by_how_often_they_did_and_should_last() -> N
 )
 def test_it_tells_what_the_line_did(line: dict[str, int], words: str) -> None:
     assert line_words(line) == words
+
+
+def test_it_tells_what_the_line_did_frame_by_frame() -> None:
+    page = page_html([run_of(result_in(RED))], nothing)
+    assert "0x14 start 启动充电 down: lost</p>" in page
 
 
 def test_it_shows_so_many_findings_of_a_rule_and_counts_the_rest() -> None:
@@ -192,7 +202,7 @@ def test_it_keeps_small_and_leaves_out_what_is_green_first() -> None:
 
 def hostile(value: Any) -> Any:
     """`value`, a result as plain data, with every text that is no word of the schema made hostile."""
-    words = {"verdict", "level", "judges", "blame", "end", "protocol", "raw"}
+    words = {"verdict", "level", "judges", "blame", "end", "protocol", "raw", "each"}
     if isinstance(value, dict):
         return {key: item if key in words else hostile(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -286,7 +296,7 @@ def test_of_a_recording_that_is_too_long_the_parts_with_findings_are_kept_and_th
     parts = unpacked(page := page_html([run], lambda run, result: long_trace(1_000), page_bytes=room))
     assert 0 < len(parts) < 6
     assert any("bill.times" in part for part in parts)
-    assert re.search(r"\d+ rows in \d parts are left out", page)
+    assert re.search(r"\d+ rows are left out", page)
     assert "pilesim show LOG --from TIME --to TIME" in page
 
 

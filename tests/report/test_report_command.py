@@ -96,6 +96,7 @@ def test_a_capture_is_looked_for_as_named_and_then_beside_the_result(tmp_path: P
         (["report", str(GREEN)], "expected a result file"),
         (["conform", "order/short", "--html", "none/r.html"], "none/r.html: expected a file that can be written"),
         (["judge", str(GREEN), "--junit", "none/r.xml"], "none/r.xml: expected a file that can be written"),
+        (["conform", "order/short", "--json", "-"], "-: expected the name of a file to be written"),
     ],
 )
 def test_it_tells_files_that_cannot_be_read_or_written(

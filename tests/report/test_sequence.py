@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from recorded import RED, HandMade, Numbered, bytes_of, result_in, trace_in
 
-from pilesim.report.sequence import BEATS_SHOWN, Arrow, Chart, Course, Mark, MarkKind, Quiet, chart_of
+from pilesim.report.chart import Arrow, Chart, Course, Mark, MarkKind, Quiet
+from pilesim.report.sequence import BEATS_SHOWN, chart_of
 from pilesim.trace.events import Impaired, LineDown, LineUp, Note, Stimulus
 from pilesim.units import S
 from pilesim.wire.frame import Direction, End

@@ -82,6 +82,8 @@ MISTAKES: list[tuple[str | dict[str, Any], str]] = [
     ("slow baud=0", "expected baud of at least 1"),
     ("corrupt bits=0", "expected bits of at least 1"),
     ("noise bytes=0", "expected bytes of at least 1"),
+    ("noise bytes=1000000000", "expected bytes of at most 65536"),
+    ("corrupt bits=1000000000", "expected bits of at most 524288"),
     ({}, "expected one impairment, found 0: nothing"),
     ({"drop": {}, "noise": {}}, "expected one impairment, found 2: drop, noise"),
     ({"drop": "start"}, "drop: expected its arguments as a mapping, found 'start'"),

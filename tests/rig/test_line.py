@@ -154,6 +154,27 @@ def test_it_carries_a_tap_between_two_real_lines() -> None:
         link.close()
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_it_knows_whether_pile_and_platform_have_met(there: bool) -> None:
+    desk, tap = TcpListen(), TcpListen()
+    desk.open()
+    tap.open()
+    to_desk, to_tap = TcpDial("127.0.0.1", desk.port), TcpDial("127.0.0.1", tap.port)
+    to_desk.open()
+    to_tap.open()
+    if not there:
+        desk.close()
+    pile = Toy({S: [BEAT]}, dials=True)
+    line = Line(tap, to_desk, Recorder(header()), protocol=LHC)
+    assert not line.met
+    pump = Pump(RealClock(50), [Driver(pile, to_tap), line, *([Driver(Toy(), desk)] if there else [])])
+    # A pile that dials in is heard before it is known that there is no platform for it.
+    assert pump.run_until(lambda: len(pile.said) > 1 or line.met, 60 * S)
+    assert line.met is there
+    for link in (to_desk, to_tap, tap, *([desk] if there else [])):
+        link.close()
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_it_records_the_same_bytes_every_time(seed: int) -> None:
     def recorded() -> list[str]:

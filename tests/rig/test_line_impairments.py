@@ -369,9 +369,10 @@ def _serial_bench(impair: dict[float, str], up: Plan) -> Bench:
     offered = PtyLink()
     offered.open()
     port = SerialLink(f"serial://{offered.name}", offered.name, SerialSettings())
-    return bench(clock=RealClock(50), own_pair=(port, offered), up=up, impair=impair, redial_s=None)
+    return bench(clock=RealClock(25), own_pair=(port, offered), up=up, impair=impair, redial_s=None)
 
 
+@pytest.mark.realtime
 def test_it_cuts_the_wire_of_a_serial_line() -> None:
     made = _serial_bench({10: "disconnect for=30s"}, {5: [BEAT], 20: [BEAT_2], 60: [BEAT]})
     assert made.run(200, lambda: made.platform.heard == BEAT * 2)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pytest
 from toys import LHC, PILE, up_frame
 
-from pilesim.rig.diagnosis import facts, missing_commands, suspicions
+from pilesim.rig.check import facts, missing_commands, suspicions
 from pilesim.rig.listening import Ear, Heard, listen
 from pilesim.rig.rigfile import RigFile, load_rig
 from pilesim.trace.events import AnyEvent, Chunk, LineDown, LineUp

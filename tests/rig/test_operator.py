@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from bills import empty_bill
 from operated import Desk, hears, report, stimuli
 from toys import LHC, header
 
@@ -15,9 +16,14 @@ from pilesim.trace.events import LineDown, LineUp, Stimulus
 from pilesim.trace.recorder import Recorder
 from pilesim.units import S
 from pilesim.wire.frame import End
-from pilesim.wire.messages import CardAsk, GunFault, GunReport, GunState, Message, StopAsk
+from pilesim.wire.messages import Bill, CardAsk, GunFault, GunReport, GunState, Message, StopAsk, StopReason
 
 ACCOUNT = "13800000000000000"
+ORDER = "20200303123645436010"
+
+
+def bill(gun: int) -> Bill:
+    return empty_bill(ORDER, gun=gun, stop_reason=StopReason.PLATFORM)
 
 
 def at_work(terminal: Terminal, checks: str = "") -> tuple[Recorder, Operator]:
@@ -67,6 +73,32 @@ def test_it_asks_nobody_for_what_the_reports_show_already() -> None:
     assert operator.pending() == ()
     # Begun at the earliest with the last report of the cable out, done by now at the latest.
     assert stimuli(recorder) == [Stimulus(t_ns=25 * S, began_ns=15 * S, kind="plug", gun=1)]
+
+
+@pytest.mark.parametrize("by_key", [False, True])
+def test_it_says_that_the_cable_may_have_been_pulled_before_it_asked_where_the_bill_came_first(by_key: bool) -> None:
+    desk = Desk(keys=0)
+    recorder, operator = at_work(desk)
+    hears(recorder, 15, report(1, cable=True))
+    hears(recorder, 20, bill(2))
+    hears(recorder, 24.999, bill(1))
+    operator.do(25 * S, "unplug", 1, {})
+    assert len(operator.pending()) == 1, "a bill alone shows no cable: a faulty pile sends one too early"
+    if by_key:
+        desk.keys = 1
+        operator.look(26 * S)
+    else:
+        hears(recorder, 26, report(1, cable=False))
+    assert stimuli(recorder) == [Stimulus(t_ns=26 * S, began_ns=15 * S, kind="unplug", gun=1)]
+
+
+def test_a_bill_with_the_cable_in_afterwards_is_of_no_cable_that_was_pulled_before_it_asked() -> None:
+    recorder, operator = at_work(Silence())
+    for message in (report(1, cable=True), bill(1), report(1, cable=True)):
+        hears(recorder, 15, message)
+    operator.do(25 * S, "unplug", 1, {})
+    hears(recorder, 26, report(1, cable=False))
+    assert stimuli(recorder) == [Stimulus(t_ns=26 * S, began_ns=25 * S, kind="unplug", gun=1)]
 
 
 def test_it_takes_a_key_for_the_oldest_act_and_none_that_was_pressed_before_the_prompt() -> None:

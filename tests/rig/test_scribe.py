@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import threading
+import time
 
 import pytest
 
-from pilesim.rig.scribe import Scribe
+from pilesim.rig.scribe import LAG_S, Scribe
 from pilesim.trace.capture import read_capture
 from pilesim.trace.events import AnyEvent, Header, Note
 
@@ -52,6 +53,37 @@ def test_it_returns_at_once_while_the_file_stands_still_and_loses_nothing() -> N
         assert file.getvalue().count("note") == 0
         file.going_on.set()
     assert list(read_capture(io.StringIO(file.getvalue()), "file").events) == events(300)
+
+
+class Kept(io.StringIO):
+    """A file of which a kill leaves what was flushed; `reached` is set once that is an event."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached = threading.Event()
+
+    def flush(self) -> None:
+        super().flush()
+        if "note" in self.getvalue():
+            self.reached.set()
+
+
+def test_what_a_kill_may_lose_is_no_older_than_a_second() -> None:
+    assert LAG_S <= 1
+    file = Kept()
+    with Scribe(HEADER, file) as scribe:
+        scribe.put(events(1)[0])
+        assert file.reached.wait(20)
+
+
+def test_it_writes_while_events_come_without_a_pause() -> None:
+    file = Kept()
+    (event,) = events(1)
+    until_s = time.monotonic() + 5
+    with Scribe(HEADER, file) as scribe:
+        while not file.reached.is_set() and time.monotonic() < until_s:
+            scribe.put(event)
+        assert file.reached.is_set()
 
 
 class Full(io.StringIO):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bills import empty_bill
 from stories import fails, leaves_open, passes
 from world import METER_DWH, A, B, World
 
@@ -21,19 +22,7 @@ IDLE, NOT_FULL = GunState.IDLE, GunState.OCCUPIED_NOT_FULL
 
 def empty(order: str) -> Bill:
     """The record buffer after boot: all zero but the order."""
-    return Bill(
-        order=order,
-        arrive=NO_TIME,
-        start=NO_TIME,
-        end=NO_TIME,
-        leave=NO_TIME,
-        charge_minutes=0,
-        charge_fee_mfen=0,
-        service_fee_mfen=0,
-        occupancy_minutes=0,
-        occupancy_fee_mfen=0,
-        stop_reason=StopReason.PLATFORM,
-    )
+    return empty_bill(order, stop_reason=StopReason.PLATFORM)
 
 
 def whole_charge(world: World, order: str) -> World:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from world import A, World
 
-from pilesim.rules.judge import Judgement
+from pilesim.rules.judge import Judgement, judge
 from pilesim.rules.verdict import Blame, Finding, Verdict
-from pilesim.trace.events import Chunk, Impaired
-from pilesim.units import S
+from pilesim.trace.events import Chunk, Gap, Impaired, Missing
+from pilesim.units import MS, S
 from pilesim.wire.frame import Direction, End
 from pilesim.wire.messages import AuthoriseReply, GunReportReply, Start
 
@@ -121,3 +122,30 @@ def test_it_lays_a_line_that_does_not_come_back_to_whoever_is_shown_to_have_ende
     world.down(Start(account="1"), arrives=arrives)
     found = finding(world.line_down(by).wait(120).connect().judged(), "link.reconnects")
     assert found.blame is blame
+
+
+@pytest.mark.parametrize(("apart_ns", "told"), [(0, [("held", START)]), (1500 * MS, [])])
+def test_it_tells_what_was_held_for_longer_than_two_clocks_may_differ(apart_ns: int, told: list[object]) -> None:
+    world = World().wait(10).plug().wait(5).authorise().wait(5)
+    data = world.bytes_of(Start(account="13800000000000001"), Direction.DOWN)
+    world.chunk(data, Direction.DOWN, arrives=False)
+    world.wait(2).events.append(Chunk(t_ns=world.t_ns, end=End.PILE, direction=Direction.DOWN, data=data))
+    world.beats(60)
+    header = msgspec.structs.replace(world.header, apart_ns=apart_ns)
+    assert deeds(judge(header, world.events)) == told
+
+
+@pytest.mark.parametrize(("gap_s", "blame"), [((20, 40), Blame.CANNOT_TELL), ((200, 240), Blame.PILE)])
+def test_it_lays_nothing_to_an_end_of_when_its_log_has_a_gap(gap_s: tuple[int, int], blame: Blame) -> None:
+    world = World().wait(10).plug().wait(5).authorise().wait(5).start(answered=False).beats(60)
+    since_s, until_s = gap_s
+    header = msgspec.structs.replace(world.header, gaps=(Gap(End.PILE, since_s * S, until_s * S),))
+    found = finding(judge(header, world.events), "start.answered")
+    assert (found.blame, "of then would tell" in found.hint) == (blame, blame is Blame.CANNOT_TELL)
+
+
+def test_it_does_not_blame_a_pile_that_may_have_had_no_power() -> None:
+    world = World().charged(A).wait(5).line_down("pile").wait(120).connect()
+    header = msgspec.structs.replace(world.header, stimuli=False, missing=(Missing.ACTS,))
+    found = finding(judge(header, world.events), "link.reconnects")
+    assert (found.blame, found.hint) == (Blame.CANNOT_TELL, "a recording of whether the pile had power would tell")

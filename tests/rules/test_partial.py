@@ -41,8 +41,8 @@ class Forgetful(Decoder):
 
     share = 0.0
 
-    def __init__(self, protocol: Protocol) -> None:
-        super().__init__(protocol)
+    def __init__(self, protocol: Protocol, *, lone: bool = False) -> None:
+        super().__init__(protocol, lone=lone)
         self._chance = random.Random(f"{SEED}")
 
     def feed(self, event: AnyEvent) -> list[Seen | Noise]:

@@ -117,6 +117,28 @@ WRONG = [
     ),
     ("a time without offset", "12:36:40+08:00", "12:36:40", 5, "without an offset"),
     ("a key twice", "title: A small one", "title: A\ntitle: B", 3, "expected each key once, found 'title' again"),
+    ("no tap", "  - wait: 5m41.6s", "  - tap: {gun: 1, times: 0}", 11, "expected a whole number >= 1"),
+    (
+        "taps without end",
+        "  - wait: 5m41.6s",
+        "  - tap: {gun: 1, times: 1000000}",
+        11,
+        "expected a whole number <= 1000",
+    ),
+    (
+        "flaps without end",
+        "{drop: {message: start, count: 1}}",
+        "{flap: {times: 1000000000, up: 0s, down: 0s}}",
+        9,
+        "expected times of at most 1000, found 1000000000",
+    ),
+    (
+        "steps without end",
+        "  - wait: 5m41.6s",
+        "  - wait: 400d\n" * 9,
+        6,
+        "expected steps that take at most 366d in all, found 3600d",
+    ),
     ("no YAML", "title: A small one", "title: [", 4, "expected YAML"),
 ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pilesim.site.figures import Spread
+from pilesim.site.figures import Figures, Spread
 from pilesim.units import HOUR, MS, US, S
 
 
@@ -29,3 +29,17 @@ def test_it_keeps_sum_count_and_the_longest() -> None:
         spread.add(ns)
     assert (spread.count, spread.sum_ns, spread.longest_ns) == (3, 300 * HOUR + 3 * MS, 300 * HOUR)
     assert 270 * HOUR <= (spread.percentile_ns(100) or 0) <= 300 * HOUR
+
+
+def test_it_takes_up_what_others_have_counted() -> None:
+    whole, part = Figures(piles=4, up=1, last_failure="none came"), Figures(piles=2, connects=3, frames_up=5, watched=2)
+    part.visits["charged"] = 2
+    for ns in (MS, 3 * MS):
+        part.answers.add(ns)
+    whole.answers.add(9 * MS)
+    whole.visits["charged"] = 1
+    whole.add(part)
+    assert (whole.piles, whole.up, whole.connects, whole.frames, whole.watched) == (4, 1, 3, 5, 2)
+    assert (whole.visits["charged"], whole.last_failure) == (3, "none came")
+    assert (whole.answers.count, whole.answers.sum_ns, whole.answers.longest_ns) == (3, 13 * MS, 9 * MS)
+    assert 2.7 * MS <= (whole.answers.percentile_ns(50) or 0) <= 3.3 * MS

@@ -186,6 +186,25 @@ def test_ctrl_c_loses_nothing_of_the_result(tmp_path: Path) -> None:
     assert site.result.left == []
 
 
+def test_ctrl_c_ends_what_processes_play_and_nothing_is_lost(tmp_path: Path, time_enough: bool) -> None:
+    if not time_enough:
+        pytest.skip("two Pythons more start for it: it is played where there is time")
+    with platform() as (host, api), ExitStack() as stack:
+        site = Site(tmp_path, host, api)
+        process = site.start("--count", "9", "--jobs", "2", "--captures", "kept")
+        stack.callback(process.kill)
+        deadline = time.monotonic() + 40
+        while host.figures.up < 9 or host.figures.frames_down < 40:
+            assert time.monotonic() < deadline, site.said
+            select.select([], [], [], 0.05)
+        process.send_signal(signal.SIGINT)
+        site.check(process.wait(timeout=50))
+    run = site.result
+    assert [result.id for result in run.scenarios] == list(run.planned) and len(run.planned) == 9
+    assert run.facts["piles"] == "9 of 9 switched on"
+    assert {tmp_path / result.capture for result in run.scenarios} == set((tmp_path / "kept").iterdir())
+
+
 def test_it_says_why_nobody_could_connect(tmp_path: Path) -> None:
     with platform() as (host, api):
         site = Site(tmp_path, host, api)
@@ -210,7 +229,7 @@ def test_it_draws_a_dashboard_on_a_terminal(tmp_path: Path) -> None:
     assert "piles up" in shown
     assert re.search(r"10 of 10, 0 lost", shown), shown
     assert "frames/s" in shown
-    assert "sim:reference: 10 scenarios" in shown
+    assert "sim:reference: 10 piles" in shown
 
 
 def _read_all(master: int) -> str:
@@ -232,7 +251,7 @@ def _read_all(master: int) -> str:
         (("--ramp", "30s"), "--ramp: expected --count or --traffic with it"),
         (("--count", "2", "--all"), "--all: expected no --count and no --traffic with it"),
         (("--count", "2", "--number", "12"), "expected a pile number of 20 digits"),
-        (("--count", "2", "--rig", "absent.yaml"), "absent.yaml: expected a file that can be read"),
+        (("--count", "2", "--rig", "absent.yaml"), "absent.yaml: expected a rig file: No such file"),
     ],
 )
 def test_it_says_what_does_not_go_together(tmp_path: Path, options: tuple[str, ...], problem: str) -> None:

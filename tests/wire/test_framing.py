@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pilesim.wire.frame import Direction, Frame, Garbage, ProblemKind
 from pilesim.wire.framing import GARBAGE_LIMIT
 from pilesim.wire.protocol import GAP_NS, Framer, protocol_named
+from pilesim.wire.tabled import TabledProtocol
 
 REAL = [bytes.fromhex(vector["hex"]) for vector in VECTORS]
 GOOD = REAL[2]
@@ -363,3 +364,27 @@ def test_it_takes_time_in_proportion_to_the_noise(name: str, unit: bytes) -> Non
 
     seconds(1_000)
     assert seconds(48_000) < 8 * seconds(12_000)
+
+
+@of_each
+@examples(200)
+@given(data=st.data())
+def test_it_takes_a_whole_frame_at_once_for_what_it_is_step_by_step(line: Line, data: st.DataObject) -> None:
+    protocol = protocol_named(line.name)
+    assert isinstance(protocol, TabledProtocol)
+    envelope = protocol.envelope
+    was = data.draw(st.sampled_from([*line.real, line.tricky, line.long]))
+    changed = bytearray(was)
+    for at in data.draw(st.lists(st.integers(0, min(30, len(was) - 1)) | st.integers(0, len(was) - 1), max_size=2)):
+        changed[at] = data.draw(st.integers(0, 255))
+    raw = bytes(changed)
+    if data.draw(st.booleans()):
+        # The checksum is that of the changed bytes.
+        raw = envelope.resealed(raw, was) or raw
+    whole = raw.startswith(envelope.start) and envelope.total(raw[: envelope.head_size]) == len(raw)
+    for direction in Direction:
+        found = envelope.examine(raw, direction) if whole else None
+        sound = envelope.sound(raw, direction)
+        assert sound is None or sound == found
+        if line is LHC and isinstance(found, Frame) and not found.problems:
+            assert sound == found, "it is the way that right frames go"

@@ -14,7 +14,10 @@ from pilesim.wire.cp56 import write_time
 from pilesim.wire.describe import frames_in
 from pilesim.wire.dialects import remember
 from pilesim.wire.frame import Direction, End, Frame
-from pilesim.wire.guess import Guess, Guessed, Kind, Sample, Sure, Told, guess_fields, guess_frames, proposal
+from pilesim.wire.guess.bodies import guess_fields
+from pilesim.wire.guess.frames import guess_frames
+from pilesim.wire.guess.guess import Guess, Guessed, Kind, Sample, Sure, Told
+from pilesim.wire.guess.proposal import proposal
 from pilesim.wire.messages import Authorise, BillReply, GunReport, GunState, Message, Stamp, Tariff
 from pilesim.wire.protocol import Protocol, protocol_named
 from pilesim.wire.tabled import Entry, Revision, TabledProtocol

@@ -75,6 +75,53 @@ def test_it_reads_any_bytes_as_construct_does_and_writes_them_so(name: str, data
             assert fast.write(told) == fast.pack(*told.values()) == oracle.build(told)
 
 
+COUNTED = {
+    f"{protocol.name} {number:02X}": entry.layout
+    for protocol in protocols().values()
+    if isinstance(protocol, TabledProtocol)
+    for number, entry in protocol.entries.items()
+    if entry.layout.counted and entry.layout.packed is not None
+}
+
+
+def test_it_derives_what_holds_as_many_as_are_counted() -> None:
+    assert {f"{name} {number}" for name in ("evlink-2.5", "evlink-2.6", "lhc") for number in ("09", "16")} <= set(
+        COUNTED
+    )
+
+
+@pytest.mark.parametrize("name", COUNTED)
+@examples(25)
+@given(data=st.data())
+def test_it_writes_as_many_as_there_are_as_construct_does(name: str, data: st.DataObject) -> None:
+    layout, oracle = COUNTED[name], interpreted(COUNTED[name])
+    ((each, counter, counted),) = (
+        (field.codec.each, field.codec.counter, field.name) for field in layout.fields if field.codec.each
+    )
+    fast = packed([(field.name, field.codec.subcon) for field in layout.fields], counters={counter: counted})
+    many = data.draw(st.integers(0, 5))
+    raw = bytearray(data.draw(st.binary(min_size=layout.least + many * each, max_size=layout.least + many * each)))
+    at = layout.offset_of(counter)
+    assert at is not None and fast is not None
+    raw[at] = many
+    values = plain(oracle.parse(bytes(raw)))
+    if not any(field.codec.misfit(values[field.name]) for field in layout.fields):
+        assert fast.write(values) == fast.pack(*values.values()) == oracle.build(values)
+    form = fast.form_of(len(raw))
+    assert form is not None and form.size == len(raw)
+
+
+def test_it_writes_no_more_than_a_byte_can_count() -> None:
+    layout = COUNTED["lhc 16"]
+    assert layout.packed is not None
+    reading = layout.read(bytes(layout.least))
+    assert reading is not None
+    values = dict(reading.values)
+    assert layout.packed.write(values | {"faults": bytes(255)}) is not None
+    assert layout.packed.write(values | {"faults": bytes(256)}) is None
+    assert layout.packed.form_of(layout.least + 256) is None
+
+
 GIVEN = st.one_of(
     st.none(),
     st.booleans(),

@@ -16,7 +16,7 @@ from pilesim.trace.importers.pieces import Mark, Piece
 from pilesim.trace.importers.sample import Sampled, directions_of, natural, numbers_of, pile_of, sampled, told_vantage
 from pilesim.trace.importers.source import Source
 from pilesim.units import S, local_datetime
-from pilesim.wire.frame import Direction, End, Frame, Garbage
+from pilesim.wire.frame import UP, Direction, End, Frame, Garbage
 from pilesim.wire.messages import Hello
 from pilesim.wire.protocol import GAP_NS, Framer, Protocol
 
@@ -49,7 +49,7 @@ def assembled(
     clocked = Clock(source, sample, told, wishes, ledger)
     timed = clocked.timed(chain(sample, pieces))
     first = next(timed)
-    start_ns = first.epoch_ns // S * S
+    start_ns = first[0] // S * S
     missing = _missing(sample, told, directions, clocked)
     ledger.missing.update(dict.fromkeys(missing))
     near = End(vantage.value) if vantage in (Vantage.PILE, Vantage.PLATFORM) else End.PLATFORM
@@ -77,8 +77,8 @@ def assembled(
         else _Plain(near, directions)
     )
     links = _Links(near, pile if selecting else "", ledger)
-    events = _Connections(told.protocol, near, ledger).between(_events(chain([first], timed), start_ns, maker, links))
-    return Opened(form, header, events, ledger)
+    events = maker.events(chain([first], timed), start_ns, links)
+    return Opened(form, header, _Connections(told.protocol, near, ledger).between(events), ledger)
 
 
 def _start_text(epoch_ns: int) -> str:
@@ -131,11 +131,20 @@ class _Plain:
         self._near = near
         self._directions = directions
 
-    def take(self, t_ns: int, piece: Piece) -> list[AnyEvent]:
-        way = self._directions.get(piece.mark)
-        if way is None:
-            way = self._unseen(piece.mark)
-        return [Chunk(t_ns=t_ns, end=self._near, direction=way, data=piece.data, line=piece.line)]
+    def events(self, timed: Iterator[Timed], start_ns: int, links: _Links) -> Iterator[AnyEvent]:
+        """The recording, to its end."""
+        near, directions = self._near, self._directions
+        t_ns = 0
+        for epoch_ns, piece in timed:
+            t_ns = epoch_ns - start_ns
+            if piece.linked is not None:
+                yield from links.take(t_ns, piece)
+                continue
+            way = directions.get(piece.mark)
+            if way is None:
+                way = self._unseen(piece.mark)
+            yield Chunk(t_ns=t_ns, end=near, direction=way, data=piece.data, line=piece.line)
+        yield Finish(t_ns=t_ns)
 
     def _unseen(self, mark: Mark) -> Direction:
         """A mark that comes first after the sample: as its word says, or as others of its kind."""
@@ -143,9 +152,6 @@ class _Plain:
         way = mark.direction or (likely[0] if likely else Direction.UP)
         self._directions[mark] = way
         return way
-
-    def finish(self, t_ns: int) -> list[AnyEvent]:
-        return []
 
 
 class _Framed:
@@ -170,7 +176,17 @@ class _Framed:
         self._lanes: dict[Mark, tuple[Framer, list[tuple[int, int]]]] = {}
         self._last_ns: dict[Mark, int] = {}
 
-    def take(self, t_ns: int, piece: Piece) -> list[AnyEvent]:
+    def events(self, timed: Iterator[Timed], start_ns: int, links: _Links) -> Iterator[AnyEvent]:
+        """The recording, to its end."""
+        t_ns = 0
+        for epoch_ns, piece in timed:
+            t_ns = epoch_ns - start_ns
+            yield from (self._taken(t_ns, piece) if piece.linked is None else links.take(t_ns, piece))
+        for mark, (framer, lines) in self._lanes.items():
+            yield from self._given(t_ns, mark, framer.gap(), lines, now_ns=t_ns)
+        yield Finish(t_ns=t_ns)
+
+    def _taken(self, t_ns: int, piece: Piece) -> list[AnyEvent]:
         mark = piece.mark
         events: list[AnyEvent] = []
         if mark not in self._lanes:
@@ -184,19 +200,12 @@ class _Framed:
         events += self._given(t_ns, mark, framer.feed(piece.data, 0), lines, now_ns=t_ns)
         return events
 
-    def finish(self, t_ns: int) -> list[AnyEvent]:
-        return [
-            event
-            for mark, (framer, lines) in self._lanes.items()
-            for event in self._given(t_ns, mark, framer.gap(), lines, now_ns=t_ns)
-        ]
-
     def _given(
         self, t_ns: int, mark: Mark, items: list[Frame | Garbage], lines: list[tuple[int, int]], now_ns: int
     ) -> list[AnyEvent]:
         events: list[AnyEvent] = []
         for item in items:
-            line = _taken(lines, len(item.raw))
+            line = _first_line(lines, len(item.raw))
             way = self._directions.get(mark)
             if isinstance(item, Garbage):
                 if way is None or self._pile:
@@ -204,7 +213,7 @@ class _Framed:
                     continue
             else:
                 if self._pile and item.pile is not None and item.pile != self._pile:
-                    self._ledger.count("{n} frames of other piles are left out, first line {line}", line)
+                    self._ledger.count("{n} frame[|s] of other piles [is|are] left out, first line {line}", line)
                     continue
                 way = way or natural(self._protocol, item)
                 if way is None:
@@ -217,7 +226,7 @@ class _Framed:
         return events
 
 
-def _taken(lines: list[tuple[int, int]], size: int) -> int:
+def _first_line(lines: list[tuple[int, int]], size: int) -> int:
     """The line of the first of the next `size` bytes, which are then done with."""
     first = lines[0][1] if lines else 0
     while size and lines:
@@ -233,7 +242,8 @@ def _taken(lines: list[tuple[int, int]], size: int) -> int:
 class _Connections:
     """A log of bytes tells no connections, but the pile does: it says hello when it has come back.
 
-    Where a hello comes after a silence, and after other messages, the line was lost after what came last before it.
+    Where a hello comes after other messages, and after a silence or for a gun that has said hello already, the line was
+    lost after what came last before it.
     """
 
     def __init__(self, protocol: Protocol, near: End, ledger: Ledger) -> None:
@@ -242,9 +252,13 @@ class _Connections:
         self._framer = protocol.framer(Direction.UP)
         self._near = near
         self._ledger = ledger
+        self._pending = False
+        """What the framer holds may yet become a hello."""
         self._spoken = False
         """Since the last hello something else has been sent."""
         self._silent = True
+        self._greeted: set[int | None] = set()
+        """The guns for which a hello has been said on this connection."""
         self._up_ns: int | None = None
         self._up: bool | None = None
         """Whether the line is up, as the log tells it."""
@@ -256,7 +270,18 @@ class _Connections:
         held: list[AnyEvent] = []
         """From a frame that is not whole on: what begins with it is only known at its end."""
         for event in events:
-            if isinstance(event, LineUp | LineDown):
+            if isinstance(event, Chunk):
+                if self._up is False:
+                    # What the log has after the end of a connection is of another that it does not tell of.
+                    self._up = True
+                    yield LineUp(t_ns=event.t_ns, end=self._near)
+                hello = event.direction is UP and self._is_hello(event)
+                if not (hello or held or self._pending):
+                    last_ns = event.t_ns
+                    yield event
+                    continue
+                begins = begins or hello
+            elif isinstance(event, LineUp | LineDown):
                 yield from held
                 held = []
                 if self._up is not isinstance(event, LineUp):
@@ -264,18 +289,8 @@ class _Connections:
                     yield event
                     last_ns = event.t_ns
                 continue
-            if self._up is False and isinstance(event, Chunk):
-                # What the log has after the end of a connection is of another that it does not tell of.
-                self._up = True
-                yield LineUp(t_ns=event.t_ns, end=self._near)
-            if isinstance(event, Chunk) and event.direction is Direction.UP and self._is_hello(event):
-                begins = True
-                self._ledger.count(
-                    "{n} times the pile says hello after a silence: the line was lost before it, first line {line}",
-                    event.line,
-                )
             held.append(event)
-            if self._framer.pending and len(held) < HELD_EVENTS and not isinstance(event, Finish):
+            if self._pending and len(held) < HELD_EVENTS and not isinstance(event, Finish):
                 continue
             if begins:
                 yield LineDown(t_ns=last_ns, end=self._near)
@@ -289,19 +304,37 @@ class _Connections:
         """The log itself tells of the connection: the next hello begins none."""
         self._up = isinstance(event, LineUp)
         self._spoken = False
-        self._framer = self._protocol.framer(Direction.UP)
+        self._greeted.clear()
+        self._framer, self._pending = self._protocol.framer(Direction.UP), False
 
     def _is_hello(self, chunk: Chunk) -> bool:
         """Whether a new connection begins with the frame that this chunk makes whole."""
-        if not self._framer.pending:
+        if not self._pending:
             self._silent = self._up_ns is None or chunk.t_ns - self._up_ns >= SILENCE_NS
         self._up_ns = chunk.t_ns
-        found = [item for item in self._framer.feed(chunk.data, chunk.t_ns) if isinstance(item, Frame)]
-        hellos = [
-            frame.number in self._hellos and isinstance(self._protocol.decode(frame).message, Hello) for frame in found
-        ]
-        begins = self._silent and self._spoken and bool(hellos) and hellos[0]
-        self._spoken = (self._spoken and not begins) or not all(hellos)
+        whole = self._framer.at_once(chunk.data, chunk.t_ns)
+        if whole is not None and whole.number not in self._hellos:
+            # What most chunks are.
+            self._spoken = True
+            return False
+        begins, other = False, False
+        for item in self._framer.feed(chunk.data, chunk.t_ns) if whole is None else (whole,):
+            if not isinstance(item, Frame):
+                continue
+            if item.number not in self._hellos or not isinstance(self._protocol.decode(item).message, Hello):
+                other = True
+            elif not other:
+                # As the first of several frames: behind another one it is no sign of a silence.
+                begins = self._spoken and (self._silent or item.gun in self._greeted)
+                self._greeted = {item.gun} if begins else self._greeted | {item.gun}
+        self._pending = bool(self._framer.pending)
+        self._spoken = (self._spoken and not begins) or other
+        if begins:
+            self._ledger.count(
+                "{n} time[|s] the pile says hello after a silence or again: the line was lost before, first at line "
+                "{line}",
+                chunk.line,
+            )
         return begins
 
 
@@ -318,16 +351,7 @@ class _Links:
             self._ledger.left(piece.line, piece.text, "a connection that may be another pile's")
             return []
         if piece.linked:
-            self._ledger.count("{n} lines tell that the connection has come, first line {line}", piece.line)
+            self._ledger.count("{n} line[|s] tell[s|] that the connection has come, first line {line}", piece.line)
             return [LineUp(t_ns=t_ns, end=self._near)]
-        self._ledger.count("{n} lines tell that the connection has gone, first line {line}", piece.line)
+        self._ledger.count("{n} line[|s] tell[s|] that the connection has gone, first line {line}", piece.line)
         return [LineDown(t_ns=t_ns, end=self._near)]
-
-
-def _events(timed: Iterator[Timed], start_ns: int, maker: _Plain | _Framed, links: _Links) -> Iterator[AnyEvent]:
-    t_ns = 0
-    for item in timed:
-        t_ns = item.epoch_ns - start_ns
-        yield from (maker if item.piece.linked is None else links).take(t_ns, item.piece)
-    yield from maker.finish(t_ns)
-    yield Finish(t_ns=t_ns)

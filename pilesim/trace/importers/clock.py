@@ -6,13 +6,12 @@ nor what the pieces become.
 
 from __future__ import annotations
 
-import heapq
-from collections import Counter
+from bisect import insort
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 from itertools import chain, pairwise
-
-import msgspec
+from operator import itemgetter
 
 from pilesim.trace.importers.imported import Ledger, LineOrder, Wishes
 from pilesim.trace.importers.pieces import Piece
@@ -32,11 +31,9 @@ STEP_NS = 1 * MS
 """Between one line and the next where the log has no times."""
 
 
-class Timed(msgspec.Struct, frozen=True, gc=False):
-    """A piece with its time, as its events will have it."""
-
-    epoch_ns: int
-    piece: Piece
+Timed = tuple[int, Piece]
+"""A piece after its time, in ns since 1970, as its events will have it."""
+_epoch_ns = itemgetter(0)
 
 
 class Clock:
@@ -45,6 +42,8 @@ class Clock:
     def __init__(self, source: Source, sample: list[Piece], told: Sampled, wishes: Wishes, ledger: Ledger) -> None:
         self._ledger = ledger
         self._day_first: bool | None = None
+        self._anchored = False
+        """The platform has told when the start was that times count from."""
         self._wishes = wishes
         moments = [piece.moment for piece in sample if piece.moment is not None]
         self.timeless = not moments
@@ -62,7 +61,7 @@ class Clock:
             if not kinds[Tells.SINCE]:
                 ledger.remark(f"times are those of UTC{_zone_text(wishes)} (--tz)")
             self._compare(sample, told)
-        if any(moment.swapped for moment in moments):
+        if any(moment.day.swapped for moment in moments):
             self._day_first = day_first_in(source, ledger)
 
     def _worth(self, kinds: Counter[Tells], digits: int) -> str:
@@ -72,7 +71,7 @@ class Clock:
         if len(kinds) > 1:
             parts.append("in more than one form: perhaps of more than one clock")
         if kinds[Tells.SINCE]:
-            parts.append("since the tool began: the hour is made up")
+            parts.append("since an unknown start" + ("" if self._anchored else ": the hour is made up"))
         return ", ".join(parts)
 
     def _day(self, sample: list[Piece], told: Sampled, kinds: Counter[Tells]) -> date:
@@ -83,7 +82,7 @@ class Clock:
         for moment in (piece.moment for piece in sample):
             if moment is not None and moment.tells is Tells.DATE:
                 # A later line that tells less goes by the ones before it.
-                return date(moment.year, moment.month, moment.day)
+                return date(moment.day.year, moment.day.month, moment.day.day)
         if wishes.day is not None:
             return wishes.day
         first_told = local_datetime(told.told[0][1]).date() if told.told else None
@@ -113,7 +112,8 @@ class Clock:
         for index, platform_ns in told.told:
             moment = sample[index].moment
             if moment is not None and moment.tells is Tells.SINCE:
-                self._ledger.remark("the clock begins so that the platform's first time is right")
+                self._anchored = True
+                self._ledger.remark("the start is put where the platform's first time is right")
                 return platform_ns - moment.ns
         return default_ns
 
@@ -139,7 +139,7 @@ class Clock:
     def timed(self, pieces: Iterator[Piece]) -> Iterator[Timed]:
         """The pieces with their times, none before the last."""
         if self.timeless:
-            return (Timed(self._start_ns + index * STEP_NS, piece) for index, piece in enumerate(pieces))
+            return ((self._start_ns + index * STEP_NS, piece) for index, piece in enumerate(pieces))
         calendar = self._calendar()
         if self._wishes.order is LineOrder.FILE:
             return self._never_back(self._dated(calendar, pieces))
@@ -150,7 +150,7 @@ class Clock:
                 break
         if _descends(held, self._calendar()):
             return self._never_back(self._dated(calendar, self._turned(held, pieces)))
-        return self._never_back(self._sorted(self._dated(calendar, chain(held, pieces))))
+        return self._sorted(self._dated(calendar, chain(held, pieces)))
 
     def _calendar(self) -> Calendar:
         return Calendar(self._day_of_log, self._wishes.zone, self._start_ns, self._day_first)
@@ -167,63 +167,83 @@ class Clock:
         return _backwards(held)
 
     def _dated(self, calendar: Calendar, pieces: Iterable[Piece]) -> Iterator[Timed]:
+        epoch_ns = calendar.epoch_ns
         last_ns: int | None = None
         early: list[Piece] = []
         """Lines before the first that has a time: they have that one's."""
+        begun = 0
         for piece in pieces:
-            if piece.moment is not None:
-                last_ns = calendar.epoch_ns(piece.moment)
-                for older in early:
-                    yield Timed(last_ns, older)
-                early = []
+            moment = piece.moment
+            if moment is not None:
+                last_ns = epoch_ns(moment)
+                if calendar.begun_anew > begun:
+                    begun = calendar.begun_anew
+                    self._ledger.count(
+                        "{n} time[|s] what times count from was another start, first at line {line}: how long passed "
+                        "between the two is not known",
+                        piece.line,
+                    )
+                if early:
+                    yield from ((last_ns, older) for older in early)
+                    early = []
             elif last_ns is None:
                 early.append(piece)
                 continue
             else:
                 self._ledger.count(
-                    "{n} lines without a time have that of the line before them, first line {line}", piece.line
+                    "{n} line[|s] without a time [has|have] that of the line before, first line {line}", piece.line
                 )
-            yield Timed(last_ns, piece)
+            yield last_ns, piece
 
     def _sorted(self, timed: Iterator[Timed]) -> Iterator[Timed]:
         """Lines that are a little late, where they belong; lines of one instant stay as they are."""
-        heap: list[tuple[int, int, Timed]] = []
-        latest_ns = 0
-        for serial, given in enumerate(timed):
-            item = given
-            when_ns = item.epoch_ns
-            if when_ns < latest_ns:
-                if latest_ns - when_ns > LATE_NS:
-                    self._ledger.count(
-                        "the clock went back {n} times by more than 10 s, first at line {line}: it is held",
-                        item.piece.line,
-                    )
-                    when_ns = latest_ns
-                    item = Timed(latest_ns, item.piece)
-                else:
-                    self._ledger.count(
-                        "{n} lines stood after later ones, first line {line}: put in order (--lines file)",
-                        item.piece.line,
-                    )
-            latest_ns = max(latest_ns, when_ns)
-            heapq.heappush(heap, (when_ns, serial, item))
-            while heap and (len(heap) > LATE_PIECES or heap[0][0] < latest_ns - LATE_NS):
-                yield heapq.heappop(heap)[2]
-        while heap:
-            yield heapq.heappop(heap)[2]
+        held: deque[Timed] = deque()
+        latest_ns = given_ns = 0
+        for item in timed:
+            when_ns = item[0]
+            if when_ns >= latest_ns:
+                latest_ns = when_ns
+                held.append(item)
+            else:
+                self._late(item, held, latest_ns, given_ns)
+            over_ns = latest_ns - LATE_NS
+            while (first := held[0])[0] < over_ns or len(held) > LATE_PIECES:
+                given_ns = first[0]
+                yield held.popleft()
+        yield from held
+
+    def _late(self, item: Timed, held: deque[Timed], latest_ns: int, given_ns: int) -> None:
+        """A line that is older than the latest, to where it belongs among those that are not given out yet."""
+        when_ns, piece = item
+        if latest_ns - when_ns > LATE_NS:
+            self._ledger.count(
+                "the clock went back {n} time[|s] by more than 10 s, first at line {line}: it is held", piece.line
+            )
+            held.append((latest_ns, piece))
+        elif when_ns < given_ns:
+            insort(held, self._moved(piece, given_ns), key=_epoch_ns)
+        else:
+            self._ledger.count(
+                "{n} line[|s] stood after later ones, line {line} first: put in order (--lines file)", piece.line
+            )
+            insort(held, item, key=_epoch_ns)
 
     def _never_back(self, timed: Iterator[Timed]) -> Iterator[Timed]:
         latest_ns: int | None = None
-        for given in timed:
-            item = given
-            if latest_ns is not None and item.epoch_ns < latest_ns:
-                self._ledger.count(
-                    "{n} lines have the time of the line before them, which was later, first line {line}",
-                    item.piece.line,
-                )
-                item = Timed(latest_ns, item.piece)
-            latest_ns = item.epoch_ns
-            yield item
+        for item in timed:
+            when_ns, piece = item
+            if latest_ns is not None and when_ns < latest_ns:
+                yield self._moved(piece, latest_ns)
+            else:
+                latest_ns = when_ns
+                yield item
+
+    def _moved(self, piece: Piece, latest_ns: int) -> Timed:
+        """A line whose own time has been given out already: it has that of the last."""
+        self._ledger.count(
+            "{n} line[|s] [has|have] the time of the line before, which was later, first line {line}", piece.line
+        )
+        return latest_ns, piece
 
 
 def day_first_in(source: Source, ledger: Ledger) -> bool | None:

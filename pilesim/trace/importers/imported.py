@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pilesim.errors import FileError
 from pilesim.trace.events import AnyEvent, Header, Missing, Trace, Vantage
-from pilesim.units import LOCAL
+from pilesim.units import LOCAL, agreeing
 from pilesim.wire.frame import End
 
 UNREAD_KEPT = 1000
@@ -89,7 +89,8 @@ class Ledger:
     unread_count: int = 0
     remarks: dict[str, None] = field(default_factory=dict)
     counts: dict[str, list[int]] = field(default_factory=dict)
-    """What happened so and so often: the sentence, with {n} for the count and {line} for the first line."""
+    """What happened so and so often: the sentence, with {n} for the count, {line} for the first line, and
+    `[one|many]` as `agreeing` has it."""
     missing: dict[Missing, None] = field(default_factory=dict)
     clock: str = ""
     """What the times are worth."""
@@ -117,7 +118,7 @@ class Ledger:
 
     def sentences(self) -> tuple[str, ...]:
         """All remarks."""
-        counted = [sentence.format(n=n, line=line) for sentence, (n, line) in self.counts.items()]
+        counted = [agreeing(n, sentence).format(n=n, line=line) for sentence, (n, line) in self.counts.items()]
         theirs = [
             f"{name}: {sentence}" if name else sentence for name, part in self.parts for sentence in part.sentences()
         ]

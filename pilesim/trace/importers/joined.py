@@ -1,9 +1,10 @@
 """Two logs of one pile, one from each end of its line, as one recording at both ends.
 
 Owns whose clock is ahead of whose, told by the frames that both logs have, and the putting together. Must not know how
-a log is read, nor what a frame means. A frame arrives after it was sent: each one that both logs have bounds the offset
-of their clocks from one side, and as long as one offset explains all of them it is taken to be one. Works on streams:
-of either log a bounded sample of frames is kept, the same ones of both, chosen by what they are.
+a log is read, nor what a frame means, but for whether it is of one day alone. A frame arrives after it was sent: each
+one that both logs have bounds the offset of their clocks from one side, and as long as one offset explains all of them
+it is taken to be one. Works on streams: of either log a bounded sample of frames is kept, the same ones of both, chosen
+by what they are.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pilesim.trace.events import (
     AnyEvent,
     Chunk,
     Finish,
+    Gap,
     Header,
     LineDown,
     LineUp,
@@ -31,10 +33,22 @@ from pilesim.trace.events import (
     Stimulus,
     Vantage,
 )
+from pilesim.trace.importers.holes import Hole, Silences, hole_at, holes
 from pilesim.trace.importers.imported import Ledger, Opened, SeveralPilesError, Wishes, vantage_of
 from pilesim.trace.importers.source import Told, written_on
-from pilesim.units import MS, S, format_duration, format_local, local_datetime, parse_world_start_ns
+from pilesim.units import (
+    HOUR,
+    MS,
+    S,
+    agreeing,
+    format_duration,
+    format_local,
+    local_datetime,
+    numbered,
+    parse_world_start_ns,
+)
 from pilesim.wire.frame import Direction, End, Frame
+from pilesim.wire.messages import Message, Stamp
 from pilesim.wire.protocol import Framer, Protocol, protocol_named
 
 FRAMES_SAMPLED = 1 << 15
@@ -49,13 +63,18 @@ SLACK_NS = 20 * MS
 """A program may write down what it sends so much after it was sent."""
 DOUBTS = 3
 """So many frames one after the other that no single offset explains: a clock was set. Fewer were mistaken."""
+APART_NS = 26 * HOUR
+"""Two clocks of one time may differ by a zone of each; beyond that by anything, where what both have is of one day."""
 EDGE_NS = 2 * S
-"""So much before and after the time that both logs cover is kept too."""
+"""So much before and after the time that both logs cover is kept too, and looked at around a hole of one."""
+HOLE_EDGE_NS = 5 * S
+"""What was sent in a hole of the other log may be in it so long after."""
 SENT_KEPT = 4096
 """Pieces under way at a time that are remembered."""
 LOOKED_AHEAD = 4096
 """Events of the one log that are held to find what the other has earlier."""
 OFFSETS_SHOWN = 3
+HOLES_SHOWN = 3
 
 Opening = Callable[[Path, Wishes, Told | None], Opened]
 
@@ -123,6 +142,7 @@ class _Prints:
     def __init__(self) -> None:
         self.first_ns = -1
         self.last_ns = -1
+        self.silences = Silences()
         self._times: dict[tuple[Direction, int], list[int]] = {}
         self._mask = 0
 
@@ -136,10 +156,11 @@ class _Prints:
         """Something passed there, or became of the line."""
         self.first_ns = t_ns if self.first_ns < 0 else self.first_ns
         self.last_ns = t_ns
+        self.silences.heard(t_ns)
 
     def take(self, frame: Frame, t_ns: int) -> None:
         """A frame that passed there."""
-        mark = int.from_bytes(blake2b(frame.raw, digest_size=8).digest())
+        mark = _mark(frame)
         if mark & self._mask:
             return
         times = self._times.setdefault((frame.direction, mark), [])
@@ -159,6 +180,17 @@ class _Prints:
             theirs = other._times.get(key, ())
             if key[0] is way and len(times) == len(theirs) <= ALIKE_KEPT:
                 yield from zip(times, theirs, strict=True)
+
+    def both(self, other: _Prints) -> set[int]:
+        """What both have, of either way."""
+        return {mark for _, mark in self._times.keys() & other._times.keys()}
+
+    def lacks(self, other: _Prints, way: Direction) -> Iterator[int]:
+        """When the other saw frames that went this way, of which there is none here."""
+        mask = self._mask | other._mask
+        for key, times in other._times.items():
+            if key[0] is way and not key[1] & mask and key not in self._times:
+                yield from times
 
 
 @dataclass(slots=True)
@@ -181,14 +213,22 @@ class Offset:
         return 0 if least <= 0 <= most and most - least < SURE_NS else (least + most) // 2
 
     @property
+    def within_ns(self) -> int:
+        """How far it may be from the likely one. By frames of one direction alone that is not known: the fastest of
+        them needed no time then, and what each of the others needed more is sure."""
+        if self.least_ns is None or self.most_ns is None:
+            return 0
+        ns = self.likely_ns
+        return max(self.most_ns - ns, ns - self.least_ns)
+
+    @property
     def words(self) -> str:
         """`3.214 s behind, to within 0.020 s`: of the pile's clock."""
         ns = self.likely_ns
         ahead = f"{format_duration(abs(ns) // MS * MS)} {'behind' if ns > 0 else 'ahead'}" if abs(ns) >= MS else "equal"
         if self.least_ns is None or self.most_ns is None:
             return f"{ahead}, by frames of one direction alone: what they need on the line is not known"
-        within = max(self.most_ns - ns, ns - self.least_ns)
-        return f"{ahead}, to within {format_duration(-(-within // MS) * MS)}"
+        return f"{ahead}, to within {format_duration(-(-self.within_ns // MS) * MS)}"
 
     def agrees(self, both: _Both, pile_coarse_ns: int, platform_coarse_ns: int) -> bool:
         """Whether this offset explains the frame as well; then it is narrowed down by it."""
@@ -263,6 +303,7 @@ def open_joined(path: Path, wishes: Wishes, opening: Opening, told: Told | None 
             f"{pile.path.name} ({mine.span}) and in {platform.path.name} ({theirs.span})",
         )
     clock = _PileClock(offsets_of(shared, *coarse))
+    _plausible(pile, platform, clock, mine, theirs, opening)
     ledger = Ledger(parts=((pile.path.name, pile.opened.ledger), (platform.path.name, platform.opened.ledger)))
     ledger.clock = _worth(pile, platform, clock, len(shared))
     begins_ns = max(clock.platform_ns(mine.first_ns), theirs.first_ns) - EDGE_NS
@@ -275,7 +316,7 @@ def open_joined(path: Path, wishes: Wishes, opening: Opening, told: Told | None 
         raise FileError(
             str(path),
             None,
-            f"expected two logs of one time; found {len(shared)} frames of {there} that are in {pile.path.name} "
+            f"expected two logs of one time; found {len(shared)} of {there} frames in {pile.path.name} "
             f"({mine.span}) and in {platform.path.name} ({theirs.span}), which would be so of any two logs of a pile",
         )
     for log, first_ns, last_ns in (
@@ -285,6 +326,15 @@ def open_joined(path: Path, wishes: Wishes, opening: Opening, told: Told | None 
         _tell_cut(log, first_ns, last_ns, begins_ns, ends_ns, ledger)
     begins_ns = max(begins_ns, min(clock.platform_ns(mine.first_ns), theirs.first_ns))
     start_ns = begins_ns // S * S
+    apart_ns = max(offset.within_ns for offset in clock.offsets)
+    spare_ns = apart_ns + max(coarse)
+    silent = [(clock.platform_ns(since), clock.platform_ns(until)) for since, until in mine.silences]
+    found = {
+        End.PILE: holes(silent, mine.lacks(theirs, Direction.UP), spare_ns),
+        End.PLATFORM: holes(theirs.silences, map(clock.platform_ns, theirs.lacks(mine, Direction.DOWN)), spare_ns),
+    }
+    for log, other in ((pile, platform), (platform, pile)):
+        _tell_holes(log, other, found[log.end], ledger)
     acts = pile if pile.opened.own and (pile.opened.header.stimuli or not platform.opened.own) else platform
 
     def moved() -> Iterator[AnyEvent]:
@@ -293,10 +343,12 @@ def open_joined(path: Path, wishes: Wishes, opening: Opening, told: Told | None 
             log.end: _moved(log, clock.platform_ns if log.end is End.PILE else None, with_acts=log.path == acts.path)
             for log in logs
         }
-        in_order = _InOrder(streams, SLACK_NS + sum(coarse))
+        in_order = _InOrder(streams, SLACK_NS + sum(coarse), found)
         yield from _together(iter(in_order), begins_ns, ends_ns, start_ns)
 
-    header = _header(pile, platform, acts.opened.header, start_ns)
+    header = _header(pile, platform, acts.opened.header, start_ns, apart_ns)
+    gaps = [Gap(end, hole.since_ns - start_ns, hole.until_ns - start_ns) for end in End for hole in found[end]]
+    header = msgspec.structs.replace(header, gaps=tuple(gaps))
     return Opened(
         f"{pile.opened.form} and {platform.opened.form}",
         header,
@@ -376,22 +428,33 @@ def _part(told: Told | None, base: int) -> Told | None:
 
 def _look(log: _Log) -> _Prints:
     """Read it once for its frames."""
+    seen = _Prints()
+    for frame, t_ns in _frames(log, seen.covers):
+        seen.take(frame, t_ns)
+    return seen
+
+
+def _frames(log: _Log, covers: Callable[[int], None]) -> Iterator[tuple[Frame, int]]:
+    """The sound frames of a log, each with when it was there (epoch ns); `covers` is told when anything was."""
     protocol: Protocol = protocol_named(log.opened.header.protocol)
     framers: dict[Direction, Framer] = {}
-    seen = _Prints()
     for event in log.opened.events:
         t_ns = log.start_ns + event.t_ns
-        seen.covers(t_ns)
+        covers(t_ns)
         if isinstance(event, Chunk) and event.end is log.near:
             framer = framers.get(event.direction)
             if framer is None:
                 framer = framers[event.direction] = protocol.framer(event.direction)
             for item in framer.feed(event.data, event.t_ns):
-                if isinstance(item, Frame):
-                    seen.take(item, t_ns)
+                if isinstance(item, Frame) and item.sound:
+                    yield item, t_ns
         elif isinstance(event, LineUp | LineDown):
             framers.clear()
-    return seen
+
+
+def _mark(frame: Frame) -> int:
+    """What tells a frame from others."""
+    return int.from_bytes(blake2b(frame.raw, digest_size=8).digest())
 
 
 def _shared(mine: _Prints, theirs: _Prints) -> Iterator[_Both]:
@@ -416,13 +479,40 @@ def _worth(pile: _Log, platform: _Log, clock: _PileClock, shared: int) -> str:
     """`pile.log to the millisecond, platform.log to the second; the pile's clock is 3.2 s behind ...`."""
     offsets = clock.offsets
     each = ", ".join(f"{log.path.name} {log.opened.ledger.clock}" for log in (pile, platform))
-    by = f"told by {shared} frames that both have"
+    by = agreeing(shared, f"told by {shared} frame[|s] that both have")
     if len(offsets) == 1:
         return f"{each}; the pile's clock was {offsets[0].words} ({by}); times are the platform's"
     shown = [f"{offset.words} from {format_local(offset.since_ns)} on" for offset in offsets[:OFFSETS_SHOWN]]
     if len(offsets) > OFFSETS_SHOWN:
-        shown.append(f"and {len(offsets) - OFFSETS_SHOWN} times more another")
+        shown.append(f"and {len(offsets) - OFFSETS_SHOWN} more")
     return f"{each}; the pile's clock was {'; '.join(shown)} ({by}); times are the platform's"
+
+
+def _plausible(pile: _Log, platform: _Log, clock: _PileClock, mine: _Prints, theirs: _Prints, opening: Opening) -> None:
+    """FileError where the logs are days apart, and what both have is what a pile may say on any day."""
+    apart_ns = min((offset.likely_ns for offset in clock.offsets), key=abs)
+    if abs(apart_ns) <= APART_NS:
+        return
+    protocol, shared = protocol_named(platform.opened.header.protocol), mine.both(theirs)
+    for frame, t_ns in _frames(platform.again(opening), lambda _: None):
+        if _mark(frame) in shared and _is_of_its_day(protocol.decode(frame).message, t_ns):
+            return
+    raise platform.error(
+        f"expected two logs of one time; found what {platform.path.name} has from {format_local(theirs.first_ns)} on "
+        f"in {pile.path.name} from {format_local(mine.first_ns)} on, {format_duration(abs(apart_ns) // S * S)} apart, "
+        "and no order and no time in it: a pile says the same on other days; --year, --day and --tz say when a log "
+        "was made"
+    )
+
+
+def _is_of_its_day(message: Message | None, t_ns: int) -> bool:
+    """Whether it is not said on other days too: it tells an order, or about the time at which it passed."""
+    if message is None:
+        return False
+    order = getattr(message, "order", None)
+    told = [getattr(message, name) for name in message.__struct_fields__]
+    stamps = [one.epoch_ns for one in told if isinstance(one, Stamp) and one.epoch_ns is not None]
+    return bool(order and order.strip("0")) or any(abs(epoch_ns - t_ns) <= APART_NS for epoch_ns in stamps)
 
 
 def _tell_cut(log: _Log, first_ns: int, last_ns: int, begins_ns: int, ends_ns: int, ledger: Ledger) -> None:
@@ -436,10 +526,22 @@ def _tell_cut(log: _Log, first_ns: int, last_ns: int, begins_ns: int, ends_ns: i
         ledger.remark(f"{' and '.join(parts)} of {log.path.name} are left out: the other log does not cover them")
 
 
+def _tell_holes(log: _Log, other: _Log, found: list[Hole], ledger: Ledger) -> None:
+    """Where a log has nothing though its end was there."""
+    for hole in found[:HOLES_SHOWN]:
+        lasted = format_duration((hole.until_ns - hole.since_ns) // MS * MS)
+        ledger.remark(
+            f"{log.path.name} has a gap of {lasted} from {format_local(hole.since_ns)} on: {other.path.name} has "
+            f"{numbered(hole.frames, 'frame[|s]')} of the {log.end} of then; what it has is of both ends, and no loss"
+        )
+    if len(found) > HOLES_SHOWN:
+        ledger.remark(f"{log.path.name} has more such gaps: {len(found) - HOLES_SHOWN}")
+
+
 # One of two -------------------------------------------------------------------------------------------------------
 
 
-def _header(pile: _Log, platform: _Log, acts: Header, start_ns: int) -> Header:
+def _header(pile: _Log, platform: _Log, acts: Header, start_ns: int, apart_ns: int) -> Header:
     mine, theirs = pile.opened.header, platform.opened.header
     missing = {one: None for header in (mine, theirs) for one in header.missing}
     if acts.stimuli:
@@ -454,6 +556,7 @@ def _header(pile: _Log, platform: _Log, acts: Header, start_ns: int) -> Header:
         source=f"{pile.path.name} and {platform.path.name}",
         missing=tuple(missing),
         resolution_ns=max(mine.resolution_ns, theirs.resolution_ns),
+        apart_ns=apart_ns,
         connectionless=mine.connectionless or theirs.connectionless,
         wire_ns_per_byte={
             end: header.wire_ns_per_byte[end]
@@ -502,12 +605,19 @@ def _together(
 class _InOrder:
     """Two streams by their times, but for bytes that one log has a little earlier than the other has them sent.
 
-    Clocks that are read to the second, or a program that writes down late what it sends, make that look so.
+    Clocks that are read to the second, or a program that writes down late what it sends, make that look so. Where one
+    log has a hole, what the other has is of both ends.
     """
 
-    def __init__(self, streams: dict[End, Iterator[tuple[int, AnyEvent]]], spare_ns: int) -> None:
+    def __init__(
+        self, streams: dict[End, Iterator[tuple[int, AnyEvent]]], spare_ns: int, found: dict[End, list[Hole]]
+    ) -> None:
         self._streams = streams
         self._spare_ns = spare_ns
+        # What was under way when it began or ended is in one of the logs alone too.
+        self._holes = {
+            end: [Hole(one.since_ns - EDGE_NS, one.until_ns + EDGE_NS, one.frames) for one in found[end]] for end in End
+        }
         self._heads: dict[End, deque[tuple[int, AnyEvent]]] = {end: deque() for end in End}
         """Of each what has been read and not given yet."""
         self._sent: OrderedDict[tuple[Direction, bytes], int] = OrderedDict()
@@ -521,9 +631,9 @@ class _InOrder:
             end = min(heads, key=lambda one: (heads[one][0], _arrives(heads[one][1], one)))
             when_ns, event = heads[end]
             if isinstance(event, Chunk) and event.direction.receiver is end and not self._was_sent(event):
-                for _ in range(self._until_sent(event, when_ns)):
+                for _ in range(self._until(event, end.other, when_ns + self._spare_ns)):
                     yield self._given(end.other)
-            yield self._given(end)
+            yield from self._filled(end)
 
     def _has(self, end: End) -> bool:
         if not self._heads[end]:
@@ -548,19 +658,42 @@ class _InOrder:
     def _was_sent(self, chunk: Chunk) -> bool:
         return (chunk.direction, chunk.data) in self._sent
 
-    def _until_sent(self, chunk: Chunk, when_ns: int) -> int:
-        """How many events of the other log come before these bytes are sent, and with it; 0 where it does not have
-        them soon."""
-        sender = chunk.direction.sender
-        heads = self._heads[sender]
+    def _filled(self, end: End) -> Iterator[tuple[int, AnyEvent]]:
+        """The next event of `end`, and where the other log has a hole the same at the other end."""
+        when_ns, event = self._heads[end][0]
+        hole = hole_at(self._holes[end.other], when_ns)
+        if hole is None or not isinstance(event, Chunk | LineUp | LineDown):
+            yield self._given(end)
+            return
+        if not isinstance(event, Chunk):
+            yield self._given(end)
+            yield when_ns, msgspec.structs.replace(event, end=end.other)
+            return
+        # It stands in no line of the log with the hole.
+        same = msgspec.structs.replace(event, end=end.other, line=0)
+        if event.direction.receiver is end:
+            # It may have been sent before the hole.
+            if not self._was_sent(event):
+                yield when_ns, same
+            yield self._given(end)
+        else:
+            # It may arrive after the hole.
+            arrives = self._until(event, end.other, hole.until_ns + HOLE_EDGE_NS)
+            yield self._given(end)
+            if not arrives:
+                yield when_ns, same
+
+    def _until(self, chunk: Chunk, end: End, until_ns: int) -> int:
+        """How many events of `end` there are up to these bytes, with them; 0 where it does not have them by then."""
+        heads = self._heads[end]
         at = 0
         while at < len(heads) or len(heads) < LOOKED_AHEAD:
             if at == len(heads):
-                heads.extend(islice(self._streams[sender], 1))
+                heads.extend(islice(self._streams[end], 1))
                 if at == len(heads):
                     return 0
-            sent_ns, event = heads[at]
-            if sent_ns > when_ns + self._spare_ns:
+            at_ns, event = heads[at]
+            if at_ns > until_ns:
                 return 0
             at += 1
             if isinstance(event, Chunk) and (event.direction, event.data) == (chunk.direction, chunk.data):

@@ -101,7 +101,7 @@ def _head_pieces(source: Source) -> list[Piece]:
     if b"\0" in source.head:
         return []
     whole = source.head if len(source.head) < HEAD_BYTES else source.head.rpartition(b"\n")[0]
-    return pieces_of((decoded(line) for line in islice(whole.splitlines(), _HEAD_LINES)), Ledger())
+    return pieces_of(decoded(line) for line in islice(whole.splitlines(), _HEAD_LINES))
 
 
 def _has_frames(source: Source, pieces: list[Piece], wishes: Wishes) -> bool:
@@ -244,8 +244,7 @@ class StreamedLog:
         """All of them, from the first on."""
         opened, self._opened = self._opened or open_log(self._path, self._wishes, told=self._told), None
         self._last, self._count = opened, 0
-        for event in opened.events:
-            self._count += 1
+        for self._count, event in enumerate(opened.events, 1):
             yield event
 
     def kept(self) -> Trace:

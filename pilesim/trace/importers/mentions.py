@@ -245,7 +245,7 @@ def open_mentions(source: Source, wishes: Wishes, ledger: Ledger) -> Opened:
     if wishes.vantage is None:
         ledger.remark("taken to be the platform's log (--vantage)")
     near = End.PILE if vantage is Vantage.PILE else End.PLATFORM
-    swapped = any(told.moment.swapped for told in lines if told.moment is not None)
+    swapped = any(told.moment.day.swapped for told in lines if told.moment is not None)
     timed = _timed(lines, reader, wishes, ledger, day_first_in(source, ledger) if swapped else None)
     start_ns = timed[0][0] // S * S
     missing = _missing(lines)
@@ -313,7 +313,7 @@ def _timed(
                 early.append(told)
                 continue
             when_ns = last_ns + STEP_NS
-            ledger.count("{n} lines without a time follow the line before them by 1 ms, first line {line}", told.line)
+            ledger.count("{n} line[|s] without a time follow[s|] the line before by 1 ms, first line {line}", told.line)
         timed += [(when_ns, before) for before in early]
         early = []
         timed.append((when_ns, told))
@@ -341,7 +341,9 @@ def _by_order(told: _Told, wishes: Wishes, ledger: Ledger) -> int | None:
     made = _ordered_at(told.said.get("order") or "")
     if made is None:
         return None
-    ledger.count("{n} lines without a time have that of their order's number, first line {line}", told.line)
+    ledger.count(
+        "{n} line[|s] without a time [has|have] that of [its|their] order's number, first line {line}", told.line
+    )
     return epoch_ns(made.replace(tzinfo=wishes.zone))
 
 

@@ -21,7 +21,7 @@ from pilesim.trace.importers.packets import Packet, packets
 from pilesim.trace.importers.sample import likely_protocol, natural
 from pilesim.trace.importers.source import Source
 from pilesim.trace.importers.tcp import Run, Segment, Side
-from pilesim.units import S, local_datetime
+from pilesim.units import S, agreeing, local_datetime, numbered
 from pilesim.wire.frame import Direction, End, Frame
 from pilesim.wire.protocol import Protocol
 
@@ -94,7 +94,9 @@ def _size(ip: dpkt.ip.IP | dpkt.ip6.IP6) -> int | None:
 def _internet(packet: Packet, ledger: Ledger) -> dpkt.ip.IP | dpkt.ip6.IP6 | None:
     kind = _LINKS.get(packet.link)
     if kind is None:
-        ledger.count(f"{{n}} packets of link type {packet.link} are not read, first packet {{line}}", packet.number)
+        ledger.count(
+            f"{{n}} packet[|s] of link type {packet.link} [is|are] not read, first packet {{line}}", packet.number
+        )
         return None
     try:
         if packet.link in _RAW_IP:
@@ -176,7 +178,8 @@ class _Table:
         if stream is None:
             if self.count >= STREAMS_KEPT:
                 self._ledger.count(
-                    f"{{n}} packets belong to more than {STREAMS_KEPT} connections, first {{line}}", segment.number
+                    f"{{n}} packet[|s] belong[s|] to more than {STREAMS_KEPT} connections, first {{line}}",
+                    segment.number,
                 )
                 return None
             self.count += 1
@@ -262,7 +265,7 @@ def _chosen(
         raise SeveralPilesError(str(source.path), problem, tuple(dict.fromkeys(_pile_of(stream) for stream in chosen)))
     left = len(streams) - len(chosen)
     if left:
-        ledger.remark(f"{left} other TCP connections of the file are left out")
+        ledger.remark(numbered(left, "other TCP connection[|s] of the file [is|are] left out"))
     return chosen
 
 
@@ -377,7 +380,7 @@ class _Player:
         t_ns = segment.epoch_ns - self._start_ns
         if t_ns < self._t_ns:
             self._ledger.count(
-                "{n} packets are stamped earlier than one before them, first packet {line}: its time is theirs",
+                "{n} packet[|s] [is|are] stamped earlier than one before, first packet {line}: its time is taken",
                 segment.number,
             )
         self._t_ns = max(self._t_ns, t_ns)
@@ -399,9 +402,7 @@ class _Player:
             yield from self._given(stream, stream.other(origin), other.acknowledged(segment.acknowledged))
         yield from self._given(stream, origin, runs)
         if segment.lacks:
-            self._ledger.count(
-                "{n} packets were cut short when they were recorded, first packet {line}", segment.number
-            )
+            self._ledger.count("{n} packet[|s] [was|were] cut short when recorded, first packet {line}", segment.number)
         closed = [end for end, one in stream.sides.items() if one.fin_at is not None and one.next >= one.fin_at]
         if (segment.reset or closed) and not stream.down:
             for end, one in stream.sides.items():
@@ -429,14 +430,21 @@ class _Player:
         for run in runs:
             if stream.down or (self._current > stream.number):
                 self._ledger.count(
-                    "{n} segments came after their connection was over, first packet {line}: left out", run.packet
+                    "{n} segment[|s] came after the connection was over, first packet {line}: left out", run.packet
                 )
                 continue
             if run.lost:
                 self._ledger.missing.setdefault(Missing.BYTES)
-                self._ledger.left(run.packet, "", f"{run.lost} bytes {way} before this packet are not in the file")
+                self._ledger.left(
+                    run.packet,
+                    "",
+                    numbered(run.lost, f"byte[|s] {way} before this packet [is|are] not in the file"),
+                )
                 yield Note(
-                    t_ns=self._t_ns, text=f"{run.lost} bytes {way} before packet {run.packet} are not in the log"
+                    t_ns=self._t_ns,
+                    text=agreeing(
+                        run.lost, f"{run.lost} byte[|s] {way} before packet {run.packet} [is|are] not in the log"
+                    ),
                 )
             yield Chunk(
                 t_ns=self._t_ns, end=self._near, direction=way, data=run.data, altered=run.lost > 0, line=run.packet

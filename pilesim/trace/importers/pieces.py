@@ -11,7 +11,7 @@ from pilesim.trace.importers.stamps import Moment
 from pilesim.wire.frame import Direction
 
 
-class Mark(msgspec.Struct, frozen=True, gc=False):
+class Mark(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """What a line says of the way its bytes went, in its own word (`TX`, `上行`, `COM3`)."""
 
     text: str

@@ -10,7 +10,9 @@ import gzip
 import io
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, tzinfo
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
@@ -33,6 +35,7 @@ READ_BYTES = 64 * 1024
 """As much is read at a time."""
 
 _GZIP = b"\x1f\x8b"
+_LINE_FEED = ord("\n")
 
 Told = Callable[[int], None]
 """Is told how many bytes of a file have been read."""
@@ -51,6 +54,9 @@ class Source:
         self._told = told
         self.name = path.name
         self._encoding = ""
+        if path.is_fifo():
+            # It would be waited for without end: the first reading takes all that there is.
+            raise UsageError(f"{path}: expected a log in a file, which can be read again; found a pipe")
         with self.open(packed=True) as stream:
             self.packed = stream.read(2) == _GZIP
         name = path.with_suffix("") if self.packed and path.suffix.lower() == ".gz" else path
@@ -174,28 +180,35 @@ class Bounded:
 
     def read(self, size: int) -> bytes:
         """Up to `size` bytes; fewer only at the end."""
-        return self._taking(self._stream.read, size)
-
-    def _taking(self, read: Callable[[int], bytes], size: int) -> bytes:
-        try:
-            data = read(size)
-        except (OSError, EOFError, zlib.error) as error:
-            raise FileError(self._name, None, f"expected a file that can be read to its end: {error}") from None
-        self._taken += len(data)
-        if self._limit is not None and self._taken > self._limit:
-            raise FileError(
-                self._name, None, f"expected at most {self._limit} bytes in a packed file, found more: unpack it first"
-            )
+        with self._readable():
+            data = self._stream.read(size)
+        self._take(len(data))
         return data
 
     def lines(self) -> Iterator[tuple[int, bytes, bool]]:
         """Each line's number, its bytes with its end, and whether it was too long and this is its beginning."""
         number = 0
-        while line := self._taking(self._stream.readline, LINE_BYTES):
-            number += 1
-            whole = line.endswith(b"\n") or len(line) < LINE_BYTES
-            rest = line
-            while not whole:
-                rest = self._taking(self._stream.readline, LINE_BYTES)
-                whole = rest.endswith(b"\n") or len(rest) < LINE_BYTES
-            yield number, line, rest is not line
+        begun = False
+        with self._readable():
+            for line in iter(partial(self._stream.readline, LINE_BYTES), b""):
+                if self._limit is not None:
+                    self._take(len(line))
+                goes_on = len(line) == LINE_BYTES and line[-1] != _LINE_FEED
+                if not begun:
+                    number += 1
+                    yield number, line, goes_on
+                begun = goes_on
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, EOFError, zlib.error) as error:
+            raise FileError(self._name, None, f"expected a file that can be read to its end: {error}") from None
+
+    def _take(self, size: int) -> None:
+        self._taken += size
+        if self._limit is not None and self._taken > self._limit:
+            raise FileError(
+                self._name, None, f"expected at most {self._limit} bytes in a packed file, found more: unpack it first"
+            )

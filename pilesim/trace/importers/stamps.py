@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import msgspec
 
@@ -20,6 +20,10 @@ from pilesim.units import DAY, HOUR, MINUTE, MS, S, epoch_ns, format_duration
 
 COARSE_NS = 10 * MS
 """Times that are cut to less are as good as exact."""
+BOOT_NS = 30 * S
+"""So soon after its start firmware writes something."""
+FELL_BACK_NS = 10 * S
+"""A time since a start that falls back by more, to just after one, counts from another start."""
 RARE = 20
 """One time in so many may be cut more than the others."""
 MANY = 20
@@ -43,16 +47,15 @@ class Tells(StrEnum):
     TIME = "time"
     """The time of day only."""
     SINCE = "since"
-    """Seconds since whenever the tool began."""
+    """What has passed since the tool, or the pile, began."""
+
+    __hash__ = str.__hash__
+    """As of `End`."""
 
 
-class Moment(msgspec.Struct, frozen=True, gc=False):
-    """A time as a line tells it. `ns`: since 1970 UTC (INSTANT), midnight (DATE, DAY, TIME), or the tool's start."""
+class Day(msgspec.Struct, frozen=True, gc=False):
+    """A date as a line tells it; 0 is what it does not tell."""
 
-    tells: Tells
-    ns: int
-    digits: int
-    """Decimals of the second; `OF_MINUTE` where there are no seconds."""
     year: int = 0
     month: int = 0
     day: int = 0
@@ -62,7 +65,20 @@ class Moment(msgspec.Struct, frozen=True, gc=False):
     """How it was guessed."""
 
 
-_PARTINGS = frozenset(" \t])}|>;")
+NO_DAY = Day()
+
+
+class Moment(msgspec.Struct, frozen=True, gc=False):
+    """A time as a line tells it. `ns`: since 1970 UTC (INSTANT), midnight (DATE, DAY, TIME), or the tool's start."""
+
+    tells: Tells
+    ns: int
+    digits: int
+    """Decimals of the second; `OF_MINUTE` where there are no seconds."""
+    day: Day = NO_DAY
+
+
+PARTINGS = frozenset(" \t])}|>;")
 """No time goes on with one of these, but for a zone after a space, which is none where bytes follow."""
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -95,6 +111,15 @@ _NUMBERED = re.compile(r"^\s*\d{1,9}[\t ]+(?P<whole>\d{1,6})\.(?P<f>\d{3,9})(?=[
 """A line's own number comes first in the logs of port monitors."""
 
 
+_UPTIME = re.compile(
+    # RT-Thread's `[1234] D/UART`, ESP-IDF's `I (1234) uart:`: milliseconds.
+    r"^\s*(?:\[\s*(?P<ms>\d{1,10})\](?=\s+[AEWIDV]/)|[EWIDV] \((?P<ms2>\d{1,10})\)(?=\s+[\w.-]+:)"
+    # Zephyr's `[00:00:01.234,567] <inf>`, whose hours go on, and whose colon tells no time of day.
+    r"|\[(?P<h>\d{2,6}):(?P<mi>[0-5]\d):(?P<s>[0-5]\d)\.(?P<f>\d{3}),(?P<us>\d{3})\](?=\s+<))"
+)
+"""What firmware writes: how long ago it was started."""
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """One way in which times are written; `read` gives None for what only looks like one."""
@@ -112,26 +137,34 @@ def form_at(text: str, begin: int) -> Form | None:
     return None
 
 
-class Hour:
-    """The times of one hour, as one log writes them, by which most of its lines are read without a pattern.
+@cache
+def _past_ns(parting: str, ending: str) -> dict[str, int]:
+    """What is past since the hour, by minutes and seconds as they are written with those signs between and after."""
+    return {f"{mi:02}{parting}{s:02}{ending}": mi * MINUTE + s * S for mi in range(60) for s in range(60)}
 
-    A time is read by it only where it is the same as one that was read before, but for its minutes, seconds and
-    decimals, and where what follows cannot be of it: then the pattern would find the same.
+
+class Hour:
+    """The times of one hour, as a log writes them in one place of its lines, by which most are read without a pattern.
+
+    A time is read by it only where its line is the same as one that was read before up to its minutes, seconds and
+    decimals. Where one of `PARTINGS` follows, the pattern would find the same: whoever asks sees to that.
     """
 
     def __init__(self, match: re.Match[str], moment: Moment) -> None:
         """As `of` says, which sees that they fit."""
-        begin, minutes, seconds = match.start(), match.start("mi") - match.start(), match.start("s") - match.start()
-        text = match[0]
-        self.head = text[:minutes]
-        """All that stands before the minutes."""
-        self.size = match.end() - begin
-        self._parting = text[minutes + 2 : seconds]
-        self._sign = text[seconds + 2 : seconds + 3]
+        text, begin = match.string, match.start("mi")
+        self.end = match.end()
+        """Where it ends."""
+        sign = text[match.end("s") : self.end][:1]
+        self._lead, self._to_lead = text[:begin], slice(begin)
+        self._clock = slice(begin, match.end("s") + len(sign))
+        """Where its minutes and seconds stand, and the sign after them."""
+        self._past_ns = _past_ns(text[begin + 2], sign)
+        self._decimals = slice(self._clock.stop, self.end)
+        self._has_decimals = bool(sign)
         self._moment = moment
-        past_ns = int(match["mi"]) * MINUTE + int(match["s"]) * S + _fraction_ns(text[seconds + 3 :])
-        self._hour_ns = moment.ns - past_ns
         self._decimal_ns = 10 ** (9 - moment.digits)
+        self._hour_ns = moment.ns - self._past_ns[text[self._clock]] - _fraction_ns(text[self._decimals])
 
     @staticmethod
     def of(match: re.Match[str], moment: Moment) -> Hour | None:
@@ -143,22 +176,21 @@ class Hour:
         ends = decimals == [(after + 1, match.end())] if decimals else match.end() == after
         return Hour(match, moment) if ends and match.start("s") == match.end("mi") + 1 else None
 
-    def read(self, text: str, begin: int) -> Moment | None:
-        """The time that begins there; None where it is not of this hour, or written otherwise."""
-        end = begin + self.size
-        if not text.startswith(self.head, begin) or text[end : end + 1] not in _PARTINGS:
+    def read(self, text: str) -> Moment | None:
+        """The time of a line; None where it is not of this hour, or written otherwise."""
+        if text[self._to_lead] != self._lead:
             return None
-        at = begin + len(self.head)
-        minutes, seconds, decimals = text[at : at + 2], text[at + 3 : at + 5], text[at + 6 : end]
-        digits = minutes + seconds + decimals
-        known = text[at + 2] == self._parting and (not decimals or text[at + 5] == self._sign)
-        if not known or not digits.isdigit() or not digits.isascii() or minutes > "59" or seconds > "59":
+        past_ns = self._past_ns.get(text[self._clock])
+        if past_ns is None:
             return None
-        ns = self._hour_ns + int(minutes) * MINUTE + int(seconds) * S
-        if decimals:
+        ns = self._hour_ns + past_ns
+        if self._has_decimals:
+            decimals = text[self._decimals]
+            if not (decimals.isdecimal() and decimals.isascii()):
+                return None
             ns += int(decimals) * self._decimal_ns
         told = self._moment
-        return Moment(told.tells, ns, told.digits, told.year, told.month, told.day, told.swapped, told.day_first)
+        return Moment(told.tells, ns, told.digits, told.day)
 
 
 def find_moment(text: str) -> tuple[Moment, int, int] | None:
@@ -222,7 +254,7 @@ def _dated(match: re.Match[str]) -> Moment | None:
         return None
     if year and match["z"]:
         return Moment(Tells.INSTANT, _midnight_ns(year, month, day, _zone(match["z"])) + ns, cut)
-    return Moment(Tells.DATE if year else Tells.DAY, ns, cut, year, month, day, swapped, day_first)
+    return Moment(Tells.DATE if year else Tells.DAY, ns, cut, Day(year, month, day, swapped, day_first))
 
 
 _EITHER = re.compile(rb"(?<![0-9A-Za-z])(\d{1,2})([-/.])(\d{1,2})\2(?:19|20)\d{2}(?![0-9])")
@@ -242,7 +274,7 @@ def _compact(match: re.Match[str]) -> Moment | None:
     year, month, day = int(match["y"]), int(match["mo"]), int(match["d"])
     if not _is_date(year, month, day):
         return None
-    return Moment(Tells.DATE, _of_day_ns(match, digits), len(digits), year, month, day)
+    return Moment(Tells.DATE, _of_day_ns(match, digits), len(digits), Day(year, month, day))
 
 
 def _epoch(match: re.Match[str]) -> Moment:
@@ -254,7 +286,15 @@ def _since(match: re.Match[str]) -> Moment:
     return Moment(Tells.SINCE, int(match["whole"]) * S + _fraction_ns(match["f"]), len(match["f"]))
 
 
+def _uptime(match: re.Match[str]) -> Moment:
+    ms = match["ms"] or match["ms2"]
+    if ms:
+        return Moment(Tells.SINCE, int(ms) * MS, 3)
+    return Moment(Tells.SINCE, _of_day_ns(match, match["f"] + match["us"]), 6)
+
+
 _FORMS = (
+    Form(_UPTIME, _uptime),
     Form(_EPOCH, _epoch),
     Form(_COMPACT, _compact),
     Form(_DATED, _dated),
@@ -308,35 +348,53 @@ class Calendar:
         self._day_first = day_first
         self._zone = zone
         self._begins_ns = begins_ns
+        self.begun_anew = 0
+        """How often times that count from a start fell back to another one."""
         self._year = day.year
         self._midnight_ns = _midnight_ns(day.year, day.month, day.day, zone)
         self._last_ns: int | None = None
+        self._told, self._told_ns = NO_DAY, 0
+        """The date that was told last, which many lines share, and its midnight."""
+        self._way: dict[Tells, Callable[[Moment], int]] = {
+            Tells.INSTANT: self._of_instant,
+            Tells.DATE: self._of_date,
+            Tells.DAY: self._of_day,
+            Tells.TIME: self._of_time,
+            Tells.SINCE: self._since,
+        }
 
     def epoch_ns(self, moment: Moment) -> int:
         """When it was."""
-        match moment.tells:
-            case Tells.INSTANT:
-                ns = moment.ns
-            case Tells.DATE:
-                month, day = moment.month, moment.day
-                if moment.swapped and self._day_first is not None and self._day_first is not moment.day_first:
-                    month, day = day, month
-                ns = _midnight_ns(moment.year, month, day, self._zone) + moment.ns
-            case Tells.DAY:
-                ns = self._of_day(moment)
-            case Tells.TIME:
-                ns = self._of_time(moment)
-            case Tells.SINCE:
-                ns = self._begins_ns + moment.ns
-        self._last_ns = ns
+        ns = self._last_ns = self._way[moment.tells](moment)
         return ns
+
+    def _of_instant(self, moment: Moment) -> int:
+        return moment.ns
+
+    def _since(self, moment: Moment) -> int:
+        fell_ns = 0 if self._last_ns is None else self._last_ns - self._begins_ns - moment.ns
+        if fell_ns > FELL_BACK_NS and moment.ns < BOOT_NS:
+            # Nobody knows how long it was off: it goes on where it had stopped.
+            self.begun_anew += 1
+            self._begins_ns += fell_ns
+        return self._begins_ns + moment.ns
+
+    def _of_date(self, moment: Moment) -> int:
+        told = moment.day
+        if told is not self._told:
+            month, day = told.month, told.day
+            if told.swapped and self._day_first is not None and self._day_first is not told.day_first:
+                month, day = day, month
+            self._told, self._told_ns = told, _midnight_ns(told.year, month, day, self._zone)
+        return self._told_ns + moment.ns
 
     def _of_day(self, moment: Moment) -> int:
         # The 29th of February tells of a leap year by itself.
-        years = [year for year in range(self._year - 1, self._year + 2) if _is_date(year, moment.month, moment.day)]
+        month, day = moment.day.month, moment.day.day
+        years = [year for year in range(self._year - 1, self._year + 2) if _is_date(year, month, day)]
         if not years:
-            years = [year for year in range(self._year - 4, self._year + 5) if _is_date(year, moment.month, moment.day)]
-        told = [_midnight_ns(year, moment.month, moment.day, self._zone) + moment.ns for year in years]
+            years = [year for year in range(self._year - 4, self._year + 5) if _is_date(year, month, day)]
+        told = [_midnight_ns(year, month, day, self._zone) + moment.ns for year in years]
         if self._last_ns is None:
             own = [ns for ns, year in zip(told, years, strict=True) if year == self._year]
             return own[0] if own else told[-1]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from ast import literal_eval
+from base64 import b64decode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +17,7 @@ from functools import lru_cache
 from pilesim.trace.importers.imported import Ledger
 from pilesim.trace.importers.pieces import NO_MARK, Mark, Piece
 from pilesim.trace.importers.source import LINE_BYTES, Source
-from pilesim.trace.importers.stamps import Form, Hour, Moment, find_moment, form_at
+from pilesim.trace.importers.stamps import PARTINGS, Form, Hour, Moment, find_moment, form_at
 from pilesim.wire.frame import Direction
 
 # Marks ------------------------------------------------------------------------------------------------------
@@ -42,8 +43,8 @@ _MARKS: tuple[tuple[re.Pattern[str], tuple[Direction | None, bool | None]], ...]
     for pattern, meaning in (
         (_PILE + _RIGHT + _PLATFORM + "|" + _PLATFORM + _LEFT + _PILE, _UP),
         (_PLATFORM + _RIGHT + _PILE + "|" + _PILE + _LEFT + _PLATFORM, _DOWN),
-        (r"上行|上送|上报|" + _WORD.format(r"(?:up(?:link|stream|load)?)"), _UP),
-        (r"下行|下发|" + _WORD.format(r"(?:down(?:link|stream)?)"), _DOWN),
+        (r"上行|上送|上报|↑|" + _WORD.format(r"(?:up(?:link|stream|load)?)"), _UP),
+        (r"下行|下发|↓|" + _WORD.format(r"(?:down(?:link|stream)?)"), _DOWN),
         (
             _WORD.format(r"(?:txd?|transmit(?:ted)?|send(?:ing)?|sent|snd|writ(?:e|ten|ing)|irp_mj_write|out(?:put)?)"),
             _SENT,
@@ -66,6 +67,9 @@ _MARKS: tuple[tuple[re.Pattern[str], tuple[Direction | None, bool | None]], ...]
         (_WORD.format(_PLATFORM) + r"|平台|后台", _DOWN),
         (r"(?<![A-Za-z0-9])[TSW](?![A-Za-z0-9])", _SENT),
         (r"(?<![A-Za-z0-9])[R](?![A-Za-z0-9])", _RECEIVED),
+        # In the name of a function or a tag.
+        (r"(?<=_)tx(?![A-Za-z0-9])|(?<![A-Za-z0-9])tx(?=_)", _SENT),
+        (r"(?<=_)rx(?![A-Za-z0-9])|(?<![A-Za-z0-9])rx(?=_)", _RECEIVED),
         (_PORTS.pattern, _SIDE),
     )
 )
@@ -135,10 +139,23 @@ _OFFSET = re.compile(rf"^(?P<indent>\s*)(?P<offset>{_HEX}{{4,8}})(?::\s+|h\s+|\s
 _DUMPED = re.compile(rf"(?:{_HEX}{{2}}){{1,8}}(?:  ?(?:{_HEX}{{2}}){{1,8}})*")
 _BOXED = re.compile(rf"^\s*\|(?P<offset>{_HEX}{{8}})\|\s*(?P<rest>{_HEX}{{2}}(?: {_HEX}{{2}})*)\s*\|")
 """A line of the dump in a box that Netty writes, which most platforms in Java are made with."""
+_BESIDE = re.compile(rf"^(?P<bytes>\s+{_HEX}{{2}}(?: {{1,2}}{_HEX}{{2}})*)\s+\|(?P<shown>.{{1,64}})$")
+"""A line of the dump that Zephyr writes: bytes, and the same as characters."""
 _BOX = re.compile(rf"^\s*(?:\+-[-+]*\+|\|(?:\s+{_HEX}){{16}}\s*\|)\s*$")
 """What is around it."""
-_DECIMALS = re.compile(r"[\[{]\s*(-?\d{1,3}(?:\s*,\s*-?\d{1,3}){11,})\s*[\]}]")
-"""Bytes as numbers, as Java (with a sign) and C# write an array of them."""
+_DECIMALS = re.compile(r"[\[{]\s*(-?\d{1,3}(?:(?:\s*,\s*|\s+)-?\d{1,3}){11,})\s*[\]}]")
+"""Bytes as numbers, as Java (with a sign), C# and Go (with spaces alone) write an array of them."""
+_SUFFIXED = re.compile(rf"(?<![0-9A-Za-z])(?:{_HEX}{{2}}[Hh](?![0-9A-Za-z])[\s,;]*){{{6},}}")
+"""Bytes as an assembler writes them: `FEH 26H`."""
+_BASE64 = re.compile(
+    # Each part ends where its own letters do: what looks on to the line's end, at each sign of it, never comes to one.
+    r"(?<![\w+/=-])(?=[A-Z0-9+/]*+[a-z])(?=[a-z0-9+/]*+[A-Z])(?=[A-Za-z+/]*+\d)[A-Za-z0-9+/]{14,}+={0,2}(?![\w+/=-])"
+)
+"""Bytes as programs put them into JSON; looked for in a log without hex, for names may look like it."""
+_LINE_ENDS = b"\r\n"
+_ESCAPE, _NUL = 0x1B, 0
+_COLOURS = re.compile(rb"\x1b\[[0-9;]*[A-Za-z]")
+"""What makes a terminal write in colours."""
 _LITERAL = re.compile(r"""b'(?:[^'\\]|\\.)*'|b"(?:[^"\\]|\\.)*\"""")
 """Bytes as Python writes them."""
 _ONLY_HEX = re.compile(rf"^\s*(?:(?:0x|\\x)?{_HEX}{{2}}[\s,;:-]*)+$")
@@ -155,16 +172,26 @@ _LONGEST_NUMBER = 32
 """Pile, order and account numbers have up to so many digits, and are no bytes where they stand among words."""
 _LEAST_FRAME = 6
 """Bytes: what is shorter is no second frame on a line."""
-COUNTS_LOOKED_AT = 100
-"""So many of the first lines show whether bytes have their count before them."""
+_LEAST_PAIRS = 3 * _LEAST_FRAME - 1
+"""Characters: so many bytes as pairs."""
+_LONGEST_BESIDE = 200
+"""Characters: with more beside them digits do not stand alone."""
+LINES_LOOKED_AT = 100
+"""So many of the first lines show what bytes stand as, and whether they have their count before them."""
+LAYOUTS_KEPT = 4
+"""Lines that begin otherwise before their time stand otherwise."""
 MIDDLES_KEPT = 16
 """Ways of one layout to stand between time and bytes: `TX:`, `RX:`."""
+
+
+_from_hex = bytes.fromhex
+"""It takes digits, and pairs with spaces between them."""
 
 
 def _bytes_of(run: str) -> bytes:
     try:
         # Most are pairs with spaces, which this takes as they are.
-        return bytes.fromhex(run)
+        return _from_hex(run)
     except ValueError:
         pass
     return bytes.fromhex(_STRIP.sub("", _SINGLE.sub(r"\g<0>".replace(r"\g<0>", r"0\1"), run)))
@@ -175,9 +202,22 @@ def _as_hex(text: str) -> str:
     boxed = _BOXED.match(text)
     if boxed is not None:
         return f"{boxed['offset']}  {boxed['rest']}  |"
+    beside = _BESIDE.match(text)
+    if beside is not None and len(beside["bytes"].split()) == len(beside["shown"]):
+        return beside["bytes"]
     if "b'" in text or 'b"' in text:
         text = _LITERAL.sub(_of_literal, text)
+    if "H" in text or "h" in text:
+        text = _SUFFIXED.sub(lambda match: re.sub("[Hh]", "", match[0]), text)
     return _DECIMALS.sub(_of_decimals, text)
+
+
+def _of_base64(match: re.Match[str]) -> str:
+    try:
+        data = b64decode(match[0], validate=True)
+    except ValueError:
+        return match[0]
+    return data.hex(" ") if len(data) >= _LEAST_FRAME else match[0]
 
 
 def _of_literal(match: re.Match[str]) -> str:
@@ -189,7 +229,11 @@ def _of_literal(match: re.Match[str]) -> str:
 
 
 def _of_decimals(match: re.Match[str]) -> str:
-    numbers = [int(number) for number in match[1].split(",")]
+    words = re.split(r"[\s,]+", match[1])
+    if "," not in match[1] and all(len(word) == 2 for word in words):
+        # They are hex that happens to have no letter.
+        return match[0]
+    numbers = [int(word) for word in words]
     if not all(-128 <= number <= 255 for number in numbers):
         return match[0]
     return bytes(number % 256 for number in numbers).hex(" ")
@@ -202,8 +246,8 @@ class _Run:
     data: bytes
 
 
-def _runs(text: str) -> list[_Run]:
-    """The bytes in a line's text: the longest run of them, and the others that begin as it does."""
+def _all_runs(text: str) -> list[_Run]:
+    """Whatever looks like bytes in a line's text."""
     found: list[_Run] = []
     for match in _RUN.finditer(text):
         run = match[0]
@@ -211,12 +255,22 @@ def _runs(text: str) -> list[_Run]:
         if solid is not None and not _is_data(solid, text, match):
             continue
         found.append(_Run(match.start(), match.end(), _bytes_of(run)))
+    return found
+
+
+def _runs(text: str) -> list[_Run]:
+    """The bytes in a line's text: the longest run of them, and the others that begin as it does."""
+    found = _all_runs(text)
     if not found:
         return []
     longest = max(found, key=lambda run: len(run.data))
     return [
         run for run in found if run is longest or (run.data[0] == longest.data[0] and len(run.data) >= _LEAST_FRAME)
     ]
+
+
+def _holds_frames(found: Iterable[_Run | Piece]) -> bool:
+    return any(len(one.data) >= _LEAST_FRAME for one in found)
 
 
 def _is_data(solid: str, text: str, match: re.Match[str]) -> bool:
@@ -231,8 +285,11 @@ def _is_data(solid: str, text: str, match: re.Match[str]) -> bool:
 
 def _alone(text: str, match: re.Match[str]) -> bool:
     """Whether nothing stands beside the digits but a program's word for sending or receiving, and their count."""
+    if len(text) - len(match[0]) > _LONGEST_BESIDE:
+        # A line of many words would be looked through for each of them.
+        return False
     around = text[: match.start()] + " " + text[match.end() :]
-    mark = _mark(around[:200])
+    mark = _mark(around)
     if mark is not None and mark.sent is not None:
         around = around.replace(mark.text, " ", 1)
     count = _COUNT.search(around)
@@ -246,6 +303,11 @@ def _stands_alone(text: str, runs: list[_Run]) -> bool:
     return (
         len(runs) == 1 and _BARE.match(text[runs[0].end :]) is not None and text[: runs[0].begin][-1:] not in ("=", "(")
     )
+
+
+def _uncounted(data: bytes) -> bytes:
+    """Without their count, where lines have one; elsewhere it is a byte like any other."""
+    return data[1:] if len(data) > _LEAST_FRAME else data
 
 
 def _is_counted(data: bytes) -> bool:
@@ -273,81 +335,106 @@ class _Heading:
     used: bool = False
 
 
-class _Layout:
+class Layout:
     """How the last whole line of its kind stood, by which most lines of a log are read at once.
 
     A line is taken by it only where it is the same but for the digits of its time and its bytes, which go to its end:
     then the grammar would find the same.
     """
 
-    def __init__(self, prefix: str, form: Form) -> None:
+    def __init__(self, prefix: str, form: Form, *, counts: bool) -> None:
+        """`counts` as of `_Reader`."""
         self.prefix = prefix
         self.form = form
+        self._counts = counts
         self._hour: Hour | None = None
         """That of the last line."""
-        self.middles: dict[str, Mark] = {}
-        """What stood between the time and the bytes, with the mark in it."""
+        self._middles: list[tuple[str, int, Mark]] = []
+        """What stood between the time and the bytes, how long it is, and the mark of such lines."""
+        self._parts = True
+        """With whatever stood there the time is over."""
 
-    def read(self, text: str) -> tuple[Moment, Mark, bytes] | None:
-        """The line's time, mark and bytes; None where it is not of this kind."""
-        if not text.startswith(self.prefix):
-            return None
-        begin, hour = len(self.prefix), self._hour
-        moment = hour.read(text, begin) if hour is not None else None
+    def read(self, number: int, text: str) -> Piece | None:
+        """The piece of a line of this kind; None of any other."""
+        hour = self._hour
+        moment = hour.read(text) if hour is not None else None
         if hour is not None and moment is not None:
-            return self._after(text, moment, begin + hour.size)
-        match = self.form.pattern.match(text, begin)
-        moment = self.form.read(match) if match is not None else None
-        if match is None or moment is None:
-            return None
-        self._hour = Hour.of(match, moment)
-        return self._after(text, moment, match.end())
-
-    def _after(self, text: str, moment: Moment, end: int) -> tuple[Moment, Mark, bytes] | None:
-        """What stands behind the time, which ends there."""
-        for middle, mark in self.middles.items():
-            if text.startswith(middle, end):
-                data = _pairs(text[end + len(middle) :])
-                return (moment, mark, data) if data is not None else None
+            end = hour.end
+        else:
+            match = self.form.pattern.match(text, len(self.prefix)) if text.startswith(self.prefix) else None
+            moment = self.form.read(match) if match is not None else None
+            if match is None or moment is None:
+                return None
+            self._hour = Hour.of(match, moment) if self._parts else None
+            end = match.end()
+        for middle, size, mark in self._middles:
+            begin = end + size
+            if text[end:begin] == middle:
+                data = _whole(text[begin:])
+                if data is None:
+                    return None
+                return Piece(number, moment, mark, _uncounted(data) if self._counts else data)
         return None
 
     def learn(self, middle: str, mark: Mark) -> None:
-        if len(self.middles) < MIDDLES_KEPT:
-            self.middles[middle] = mark
+        """Lines with that between time and bytes are of this kind too."""
+        if len(self._middles) < MIDDLES_KEPT and all(middle != known for known, _, _ in self._middles):
+            self._middles.append((middle, len(middle), mark))
+            self._parts = self._parts and middle[:1] in PARTINGS
+            if not self._parts:
+                self._hour = None
 
 
-def _pairs(text: str) -> bytes | None:
-    """The bytes in `text`, where it is nothing but pairs with one space between them, enough for a frame."""
+def _whole(text: str) -> bytes | None:
+    """The bytes in `text`, where it is nothing but them, enough for a frame: pairs with one space between them, or
+    digits without any, so many that they are no number.
+    """
     try:
-        data = bytes.fromhex(text)
+        data = _from_hex(text)
     except ValueError:
         return None
-    return data if len(data) >= _LEAST_FRAME and len(text) == 3 * len(data) - 1 and text[2] == " " else None
+    size = len(text)
+    if size == 3 * len(data) - 1:
+        return data if size >= _LEAST_PAIRS and text[2::3] == " " * (len(data) - 1) else None
+    solid = size == 2 * len(data) and size > _LONGEST_NUMBER and not text.isalpha()
+    return data if solid else None
 
 
 class _Reader:
-    def __init__(self, ledger: Ledger, counts: bool = False) -> None:
-        """`counts`: every line of bytes begins with their count."""
+    def __init__(self, ledger: Ledger, *, counts: bool = False, based: bool = False) -> None:
+        """`counts`: every line of bytes begins with their count; `based`: they are base64."""
         self._ledger = ledger
-        self._layout: _Layout | None = None
+        self._layouts: list[Layout] = []
         self._counts = counts
+        self._based = based
         self._heading: _Heading | None = None
         self._moment: Moment | None = None
         self._mark: Mark = NO_MARK
         self._dump_end = -1
         """The offset after the last line of a hex dump, with which it ends."""
 
-    def at_once(self, number: int, text: str) -> Piece | None:
-        """The piece of a line that stands like the ones before it; None where that has to be looked at closer."""
-        if self._layout is None or self._heading is not None or self._dump_end >= 0:
-            return None
-        found = self._layout.read(text)
-        if found is None:
-            return None
-        self._moment, self._mark, data = found
-        return Piece(number, self._moment, self._mark, self._uncounted(data))
+    def read(self, source: Source) -> Iterator[Piece]:
+        """The pieces of all lines."""
+        with source.open() as stream:
+            for number, line, cut in stream.lines():
+                if cut:
+                    shown = line[:200].decode("utf-8", "replace")
+                    self._ledger.left(number, shown, f"longer than {LINE_BYTES} bytes")
+                    continue
+                text = decoded(line.rstrip(_LINE_ENDS))
+                # Most lines stand like some before them, but what has begun goes on first.
+                for layout in self._layouts if self._heading is None and self._dump_end < 0 else ():
+                    piece = layout.read(number, text)
+                    if piece is not None:
+                        self._moment, self._mark = piece.moment, piece.mark
+                        yield piece
+                        break
+                else:
+                    yield from self.take(number, text)
+        self.finish()
 
     def take(self, number: int, text: str) -> Iterator[Piece]:
+        """The pieces of one line, by the grammar."""
         if not text.strip("-=*_# \t") or (self._dump_end >= 0 and _ends_dump(text, self._dump_end)):
             return
         if _BOX.match(text):
@@ -361,6 +448,9 @@ class _Reader:
         moment, begin, end = found or (None, 0, 0)
         rest = text[end:]
         runs = _runs(rest)
+        if self._based and not _holds_frames(runs):
+            rest = _BASE64.sub(_of_base64, rest)
+            runs = _runs(rest)
         linked = None if runs else linked_by(text)
         if linked is not None:
             self._settle()
@@ -370,9 +460,10 @@ class _Reader:
             self._head(_Heading(number, text, moment, _mark(text[:begin] + " " + rest[:200])))
             return
         said = text[:begin] + " " + rest[: runs[0].begin] + " " + rest[runs[-1].end :][:40]
+        by_itself = moment is not None and self._heading is None
         yield from self._line(number, text, moment, said, rest, runs)
-        if moment is not None and len(runs) == 1 and self._mark is not NO_MARK and _pairs(rest[runs[0].begin :]):
-            self._learn(text, begin, rest[: runs[0].begin])
+        if by_itself and len(runs) == 1 and _whole(rest[runs[0].begin :]) is not None:
+            self._learn(text, begin, rest, runs[0].begin)
 
     def _line(
         self, number: int, text: str, moment: Moment | None, said: str, rest: str, runs: list[_Run]
@@ -395,22 +486,23 @@ class _Reader:
         parted = next((sign for sign in _COLUMNS if sign in rest), "") if self._mark is NO_MARK else ""
         for run in runs:
             column = Mark(f"column {rest[: run.begin].count(parted) + 1}") if parted else self._mark
-            yield Piece(number, moment, column, self._uncounted(run.data))
+            yield Piece(number, moment, column, _uncounted(run.data) if self._counts else run.data)
 
-    def _uncounted(self, data: bytes) -> bytes:
-        """Without their count, where lines have one; elsewhere it is a byte like any other."""
-        return data[1:] if self._counts and len(data) > _LEAST_FRAME else data
-
-    def _learn(self, text: str, begin: int, middle: str) -> None:
-        """The line had a time, a mark after it, and bytes to its end: others will stand like it."""
-        prefix = text[:begin]
-        mark = _mark(" " + middle + " ")
-        form = form_at(text, begin)
-        if mark is None or mark != self._mark or form is None or _mark(prefix + "  ") is not None:
+    def _learn(self, text: str, begin: int, rest: str, at: int) -> None:
+        """The line had a time, and bytes from `at` of the `rest` to its end: where nothing else in it could be bytes,
+        others will stand so.
+        """
+        prefix, middle = text[:begin], rest[:at]
+        if self._mark is NO_MARK and any(sign in middle for sign in _COLUMNS):
             return
-        if self._layout is None or (self._layout.prefix, self._layout.form) != (prefix, form):
-            self._layout = _Layout(prefix, form)
-        self._layout.learn(middle, mark)
+        form = form_at(text, begin)
+        if form is None or _holds_frames(_all_runs(rest)[:-1]):
+            return
+        alike = [layout for layout in self._layouts if (layout.prefix, layout.form) == (prefix, form)]
+        if not alike:
+            alike = [Layout(prefix, form, counts=self._counts)]
+            self._layouts = [*alike, *self._layouts[: LAYOUTS_KEPT - 1]]
+        alike[0].learn(middle, self._mark)
 
     def _dumped(self, number: int, dump: re.Match[str]) -> Iterator[Piece]:
         """A line of a hex dump: its offset goes, and so do the characters beside the bytes."""
@@ -453,33 +545,23 @@ class _Reader:
 
 def read_pieces(source: Source, ledger: Ledger) -> Iterator[Piece]:
     """The pieces of a log, as it is read; what cannot be read goes to `ledger`."""
-    reader = _Reader(ledger, _has_counts(source))
-    with source.open() as stream:
-        for number, line, cut in stream.lines():
-            if cut:
-                shown = line[:200].decode("utf-8", "replace")
-                ledger.left(number, shown, f"longer than {LINE_BYTES} bytes")
-                continue
-            text = decoded(line.rstrip(b"\r\n"))
-            piece = reader.at_once(number, text)
-            if piece is not None:
-                yield piece
-            else:
-                yield from reader.take(number, text)
-    reader.finish()
+    first = _pieces([decoded(line) for line in source.head.splitlines()[:LINES_LOOKED_AT]])
+    return _Reader(ledger, counts=_have_counts(first), based=not _holds_frames(first)).read(source)
 
 
-def _has_counts(source: Source) -> bool:
-    """Whether the first lines of bytes begin with their count, and not all with one byte: that begins frames."""
-    lines = source.head.splitlines()[:COUNTS_LOOKED_AT]
-    found = [piece.data for piece in pieces_of(map(decoded, lines), Ledger()) if len(piece.data) > _LEAST_FRAME]
+def _have_counts(first: list[Piece]) -> bool:
+    """Whether the first pieces begin with their count, and not all with one byte: that begins frames."""
+    found = [piece.data for piece in first if len(piece.data) > _LEAST_FRAME]
     return len({data[0] for data in found}) > 1 and all(map(_is_counted, found))
 
 
 def decoded(line: bytes) -> str:
     """A line's text: UTF-8, else what Chinese systems write."""
-    if line.isascii() and b"\0" not in line:
-        return line.decode("ascii")
+    # For numbers, for a byte that is asked for as bytes is first taken for a number, in vain.
+    if _ESCAPE in line:
+        line = _COLOURS.sub(b"", line)
+    if line.isascii() and _NUL not in line:
+        return line.decode()
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
@@ -487,9 +569,15 @@ def decoded(line: bytes) -> str:
     return text.lstrip("\ufeff").replace("\0", "")
 
 
-def pieces_of(lines: Iterable[str], ledger: Ledger) -> list[Piece]:
+def pieces_of(lines: Iterable[str]) -> list[Piece]:
     """The pieces in a few lines of text."""
-    reader = _Reader(ledger)
+    kept = list(lines)
+    found = _pieces(kept)
+    return found if _holds_frames(found) else _pieces(kept, based=True)
+
+
+def _pieces(lines: list[str], *, based: bool = False) -> list[Piece]:
+    reader = _Reader(Ledger(), based=based)
     found = [piece for number, line in enumerate(lines, 1) for piece in reader.take(number, line)]
     reader.finish()
     return found

@@ -14,7 +14,7 @@ from pilesim.wire.codec import blob, escaped, text
 from pilesim.wire.codec import number as number_field
 from pilesim.wire.evlink.versions import VERSIONS, Version, versions_numbered
 from pilesim.wire.fields import Field, Layout
-from pilesim.wire.frame import Direction, Frame, Problem, ProblemKind
+from pilesim.wire.frame import UP, Direction, Frame, Problem, ProblemKind
 from pilesim.wire.framing import Check, Envelope, Outline
 
 START = 0xFE
@@ -49,10 +49,21 @@ TRAILER = Layout(
     )
 )
 
+assert HEADER.packed is not None, "numbers, texts and bytes"
+_PACK = HEADER.packed.pack
+_UNPACK = HEADER.packed.form.unpack_from
+"""The header's values, but that its text is bytes yet."""
+_BODY = slice(HEADER.least, -TRAILER.least)
 _UNCOUNTED = HEADER.least + TRAILER.least - LENGTH_OVERHEAD
 """What the length counts beside the body."""
 _LONGEST_BODY = LONGEST_LENGTH - _UNCOUNTED
+_SHORTEST, _LONGEST = SHORTEST_LENGTH + LENGTH_OVERHEAD, LONGEST_LENGTH + LENGTH_OVERHEAD
 _BYTE = 8
+_OFTEN = 128
+"""Bytes: few frames are longer."""
+_HALF_OFTEN = _OFTEN // 2
+_OF_32, _OF_16 = (1 << 32 * _BYTE) - 1, (1 << 16 * _BYTE) - 1
+_from_bytes = int.from_bytes
 
 _KNOWN_VERSIONS = frozenset(version.number for version in VERSIONS)
 
@@ -62,13 +73,22 @@ PILE_TYPE = {Direction.UP: 1, Direction.DOWN: 0}
 
 
 def xor_of(data: bytes) -> int:
-    """XOR of all bytes, folded by halves so that long frames cost no more Python than short ones."""
-    value = int.from_bytes(data, "little")
-    # What is above the half that is folded stays where it is, and is cut off at the end.
-    shift = 4 << (len(data) - 1).bit_length()
-    while shift >= _BYTE:
-        value ^= value >> shift
-        shift >>= 1
+    """XOR of all bytes, folded by halves so that long frames cost little more Python than short ones."""
+    value = _from_bytes(data, "little")
+    size = len(data)
+    while size > _OFTEN:
+        half = 1 << (size - 1).bit_length() - 1
+        value ^= value >> half * _BYTE
+        size = half
+    # What is above the half that is folded stays where it is, and is cut off where that is cheaper, and at the end.
+    if size > _HALF_OFTEN:
+        value ^= value >> 512
+    value = (value ^ value >> 256) & _OF_32
+    value = (value ^ value >> 128) & _OF_16
+    value ^= value >> 64
+    value ^= value >> 32
+    value ^= value >> 16
+    value ^= value >> 8
     return value & 0xFF
 
 
@@ -89,9 +109,8 @@ def seal(
     """
     if len(body) > _LONGEST_BODY:
         raise EncodingError(f"0x{number:02X}: data: expected at most {_LONGEST_BODY} bytes, found {len(body)}")
-    platform_sequence, pile_sequence = (answers, sequence) if direction is Direction.UP else (sequence, answers)
-    header = HEADER.pack(
-        number,
+    platform_sequence, pile_sequence = (answers, sequence) if direction is UP else (sequence, answers)
+    values = (
         EvlinkEnvelope.start,
         _UNCOUNTED + len(body),
         version.number,
@@ -102,7 +121,7 @@ def seal(
         gun,
         number,
     )
-    sealed = header + body
+    sealed = (_PACK(*values) or HEADER.write(f"0x{number:02X}", dict(zip(HEADER.by_name, values, strict=True)))) + body
     return sealed + bytes((xor_of(sealed), END))
 
 
@@ -132,6 +151,17 @@ class EvlinkEnvelope(Envelope):
     def __init__(self, version: Version) -> None:
         super().__init__()
         self._version = version
+        self._number = version.number
+
+    def sound(self, raw: bytes, direction: Direction) -> Frame | None:
+        size = len(raw)
+        if not _SHORTEST <= size <= _LONGEST or raw[0] != START or raw[-1] != END:
+            return None
+        # With a checksum that is right all but the end byte is 0.
+        if raw[1] + (raw[2] << _BYTE) + LENGTH_OVERHEAD != size or xor_of(raw) != END:
+            return None
+        found = self.frame(raw, direction, "")
+        return None if found.problems else found
 
     def total(self, head: bytes) -> int | str:
         length = int.from_bytes(head[1:3], "little")
@@ -156,25 +186,26 @@ class EvlinkEnvelope(Envelope):
 
     def frame(self, raw: bytes, direction: Direction, miscounted: str) -> Frame:
         # total() lets no frame be shorter than its header.
-        _, _, version, platform_sequence, pile_sequence, pile, _, gun, command = HEADER.items(raw)
+        _, _, version, platform_sequence, pile_sequence, digits, _, gun, command = _UNPACK(raw)
         sequence, answers = (
-            (pile_sequence, platform_sequence) if direction is Direction.UP else (platform_sequence, pile_sequence)
+            (pile_sequence, platform_sequence) if direction is UP else (platform_sequence, pile_sequence)
         )
-        is_number = is_pile_number(raw[9:29])
-        right = is_number and gun and version == self._version.number and not miscounted
+        is_number = digits.isdigit()
+        right = is_number and gun and version == self._number and not miscounted
         return Frame(
-            raw=raw,
-            direction=direction,
-            number=command,
-            body=raw[HEADER.least : -TRAILER.least],
-            pile=pile if is_number else None,
-            gun=gun,
-            sequence=sequence,
-            answers=answers,
-            problems=() if right else tuple(self._problems(version, pile, gun, is_number, miscounted)),
+            raw,
+            direction,
+            command,
+            raw[_BODY],
+            digits.decode() if is_number else None,
+            gun,
+            sequence,
+            answers,
+            () if right else tuple(self._problems(raw, is_number, miscounted)),
         )
 
-    def _problems(self, number: bytes, pile: str, gun: int, is_number: bool, miscounted: str) -> Iterator[Problem]:
+    def _problems(self, raw: bytes, is_number: bool, miscounted: str) -> Iterator[Problem]:
+        _, _, number, _, _, pile, _, gun, _ = HEADER.items(raw)
         if miscounted:
             yield Problem(ProblemKind.CHECKSUM, f"checksum: {miscounted}", "checksum")
         if number != self._version.number:

@@ -17,7 +17,7 @@ from pilesim.wire.evlink.envelope import PILE_DIGITS, EvlinkEnvelope, seal
 from pilesim.wire.evlink.payloads import ACCOUNT_DIGITS, FIRMWARE_SIZE, normal_order
 from pilesim.wire.evlink.versions import VERSIONS, Version
 from pilesim.wire.fields import Values
-from pilesim.wire.frame import Direction, End, Frame
+from pilesim.wire.frame import End, Frame
 from pilesim.wire.messages import BillReply, GunReportReply, Message
 from pilesim.wire.protocol import Session
 from pilesim.wire.tabled import TabledProtocol, TabledSession
@@ -63,14 +63,15 @@ class EvlinkSession(TabledSession):
         super().__init__(protocol, side, pile)
         self._version = protocol.version
         self._last = 0
-        self._unnumbered = {number for kind in UNNUMBERED_REPLIES for number in _numbers(protocol, kind)}
+        unnumbered = UNNUMBERED_REPLIES if side is End.PLATFORM else ()
+        self._unnumbered = {number for kind in unnumbered for number in _numbers(protocol, kind)}
 
     def placed(self, message: Message) -> Values:
         return {}
 
     def build(self, message: Message, answering: Frame | None = None) -> bytes:
         number, body = self.body_of(message)
-        unnumbered = self._direction is Direction.DOWN and number in self._unnumbered
+        unnumbered = number in self._unnumbered
         data = seal(
             self._version,
             self._direction,

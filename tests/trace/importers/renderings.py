@@ -194,6 +194,55 @@ def portmon(items: Sequence[Passed], end: End) -> list[str]:
     ]
 
 
+UPTIME_S = 4321
+"""A device has been up for so long when it writes its first line."""
+
+
+def uptimes(items: Sequence[Passed]) -> Iterable[tuple[int, Passed]]:
+    """Each with the microseconds since its device was started."""
+    return ((UPTIME_S * 10**6 + (item.epoch_ns - items[0].epoch_ns) // 1000, item) for item in items)
+
+
+def since_boot(line: str, form: Callable[[bytes], str] = spaced) -> Render:
+    """Firmware's: `ms` since it was started, by the functions that send and receive."""
+
+    def render(items: Sequence[Passed], end: End) -> list[str]:
+        return [
+            line.format(ms=us // 1000, way="tx" if item.direction is end.sends else "rx", data=form(item.data))
+            for us, item in uptimes(items)
+        ]
+
+    return render
+
+
+def ulog_hex(items: Sequence[Passed], end: End) -> list[str]:
+    """As RT-Thread's `ulog_hexdump` writes bytes: a line of 16, with what they are counted from."""
+    return [
+        f"[{us // 1000}] D/HEX uart_{'tx' if item.direction is end.sends else 'rx'}: {at:04X}-{at + 15:04X}: "
+        f"{spaced(item.data[at : at + 16])}"
+        for us, item in uptimes(items)
+        for at in range(0, len(item.data), 16)
+    ]
+
+
+def zephyr_time(us: int) -> str:
+    seconds, part = divmod(us, 10**6)
+    hours, minutes = seconds // 3600, seconds // 60 % 60
+    return f"[{hours:02}:{minutes:02}:{seconds % 60:02}.{part // 1000:03},{part % 1000:03}]"
+
+
+def zephyr(items: Sequence[Passed], end: End) -> list[str]:
+    """As Zephyr's LOG_HEXDUMP_INF writes them: under the heading, 16 a line, and beside them what they would spell."""
+    lines: list[str] = []
+    for us, item in uptimes(items):
+        lines.append(f"{zephyr_time(us)} <inf> uart_link: {'tx' if item.direction is end.sends else 'rx'}")
+        for at in range(0, len(item.data), 16):
+            row = item.data[at : at + 16]
+            shown = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
+            lines.append(f"{'':38}{row.hex(' ')} |{shown}")
+    return lines
+
+
 def two_columns(items: Sequence[Passed], end: End) -> list[str]:
     return [
         f"{stamp(item.epoch_ns)} | "

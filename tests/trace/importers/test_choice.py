@@ -173,7 +173,7 @@ def test_the_command_judges_a_log_and_names_its_lines(tmp_path: Path, capsys: py
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     assert run(["judge", str(path)]) == 1
     told = capsys.readouterr().out
-    for word in ("recorded at: platform", "times: to ", "does not hold: what was done", "1 lines could not be read"):
+    for word in ("recorded at: platform", "times: to ", "does not hold: what was done", "1 line could not be read"):
         assert word in told
     assert "1: hello from the field" in told
     bill = next(n for n, line in enumerate(lines, 1) if "30 31 01 09" in line or " 01 09 " in line)

@@ -132,6 +132,27 @@ def test_it_follows_a_clock_that_was_set_in_between(tmp_path: Path) -> None:
     assert deeds(judged(found)) == [("lost", START)]
 
 
+@pytest.mark.parametrize(
+    ("cut_ns", "held_ns", "told"),
+    [(MS, 2 * S, True), (MS, 900 * MS, False), (S, 2 * S, False), (S, 4 * S, True)],
+)
+def test_it_tells_what_was_held_for_longer_than_the_clocks_leave_open(
+    cut_ns: int, held_ns: int, told: bool, tmp_path: Path
+) -> None:
+    stop = capture(LOST).header.pile.encode() + bytes([0, 1, 0x0C])
+
+    def cut(items: list[Passed]) -> list[Passed]:
+        return [replace(item, epoch_ns=item.epoch_ns // cut_ns * cut_ns) for item in items]
+
+    def late(items: list[Passed]) -> list[Passed]:
+        found = [replace(one, epoch_ns=one.epoch_ns + (held_ns if stop in one.data else 0)) for one in items]
+        return cut(sorted(found, key=lambda one: one.epoch_ns))
+
+    # The second stop stands so near the end that its log may have ended before.
+    effects = {effect for effect, *_ in deeds(judged(both(tmp_path, late, cut)))}
+    assert effects == ({"lost", "held"} if told else {"lost"})
+
+
 def test_it_leaves_out_what_one_log_does_not_cover(tmp_path: Path) -> None:
     begins_ns = passed(capture(LOST), End.PILE)[0].epoch_ns
 
@@ -141,6 +162,50 @@ def test_it_leaves_out_what_one_log_does_not_cover(tmp_path: Path) -> None:
     found = both(tmp_path, later)
     assert deeds(judged(found)) == []
     assert [remark for remark in found.remarks if "of platform.log are left out" in remark]
+
+
+def switched_off(items: list[Passed]) -> list[Passed]:
+    """A recorder that was off for two minutes, in which a charge went on."""
+    begins_ns = items[0].epoch_ns
+    off = range(begins_ns + 460 * S, begins_ns + 560 * S)
+    return [one for one in items if one.epoch_ns not in off]
+
+
+@pytest.mark.parametrize("end", list(End))
+def test_it_takes_a_hole_in_a_log_for_no_loss_of_the_line(end: End, tmp_path: Path) -> None:
+    whole = judged(both(tmp_path))
+    found = both(tmp_path, switched_off) if end is End.PILE else both(tmp_path, platform=switched_off)
+    gaps = [remark for remark in found.remarks if f"{end}.log has a gap of 1m" in remark]
+    assert len(gaps) == 1, found.remarks
+    assert f"frames of the {end} of then" in gaps[0]
+    assert deeds(judged(found)) == deeds(whole) == [("lost", START)]
+    assert judged(found).failed() == whole.failed()
+    assert sorted(frames_of(found.trace)) == sorted(frames_of(both(tmp_path).trace))
+
+
+def test_it_takes_a_line_that_lets_nothing_through_for_no_hole(tmp_path: Path) -> None:
+    """What one end sends and the other does not have, with nothing the other way round, is lost."""
+    items = {end: passed(capture(LOST), end) for end in End}
+    dark = range(items[End.PILE][0].epoch_ns + 460 * S, items[End.PILE][0].epoch_ns + 560 * S)
+
+    def unheard(received: Direction) -> Change:
+        def change(found: list[Passed]) -> list[Passed]:
+            return [one for one in found if one.direction is not received or one.epoch_ns + OFF_NS not in dark]
+
+        return change
+
+    found = both(tmp_path, unheard(Direction.DOWN), unheard(Direction.UP))
+    assert not any("gap" in remark for remark in found.remarks)
+    assert len(deeds(judged(found))) > 5
+
+
+def test_it_says_nothing_of_what_one_log_leaves_out_of_one_direction(tmp_path: Path) -> None:
+    def sent_alone(items: list[Passed]) -> list[Passed]:
+        return [one for one in items if one.direction is Direction.UP]
+
+    found = both(tmp_path, sent_alone)
+    assert Missing.DOWN in found.trace.header.missing
+    assert deeds(judged(found)) == []
 
 
 def test_it_finds_the_offset_in_a_sample_of_the_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,7 +257,7 @@ def test_it_says_what_cannot_be_joined(tmp_path: Path) -> None:
     again.write_bytes(pile.read_bytes())
     with pytest.raises(UsageError, match="found two from the pile; --vantage says"):
         load_log(pile, Wishes(other=again))
-    for alike, said in ((0, "expected two logs of one time, with the bytes"), (9, r"found \d frames of \d+ that")):
+    for alike, said in ((0, "expected two logs of one time, with the bytes"), (9, r"found \d of \d+ frames in")):
 
         def mostly_others(items: list[Passed], alike: int = alike) -> list[Passed]:
             return [*items[:alike], *map(another, items[alike:])]
@@ -203,6 +268,25 @@ def test_it_says_what_cannot_be_joined(tmp_path: Path) -> None:
     words.write_text("03-03 12:36:46.014 后台下发扫码鉴权0x0f,OK;\n" * 3, encoding="utf-8")
     with pytest.raises(FileError, match="found one that does not hold the bytes of the messages"):
         load_log(pile, Wishes(other=words))
+
+
+TELLS_ITS_DAY = (0x03, 0x04, 0x09, 0x0A, 0x0F, 0x10, 0x13, 0x14)
+"""Commands of EV-Link in whose bodies a time or an order stands."""
+
+
+@pytest.mark.parametrize("days", [3, -400])
+def test_it_does_not_join_what_a_pile_says_on_any_day(days: int, tmp_path: Path) -> None:
+    def idle(items: list[Passed]) -> list[Passed]:
+        return [one for one in items if one.data[29 + 2] not in TELLS_ITS_DAY][:10]
+
+    def another_day(items: list[Passed]) -> list[Passed]:
+        return [replace(one, epoch_ns=one.epoch_ns + days * 24 * HOUR) for one in items]
+
+    with pytest.raises(FileError, match=f"{abs(days) - (days < 0)}d.* apart, and no order and no time in it"):
+        both(tmp_path, idle, lambda items: another_day(idle(items)))
+    # A pile whose clock is off by days says what belongs to one day alone.
+    clock = both(tmp_path, platform=another_day).clock
+    assert f"{abs(days) - (days < 0)}d" in clock
 
 
 def test_it_takes_the_pile_of_the_one_where_the_other_has_several(tmp_path: Path) -> None:

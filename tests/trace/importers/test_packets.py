@@ -140,7 +140,7 @@ def test_it_leaves_out_what_is_no_talk_of_a_pile(tmp_path: Path) -> None:
     other = talk([Passed(S, UP, b"GET / HTTP/1.1\r\n\r\n")])
     found = loaded(tmp_path / "a.pcap", pcap([*moved(other, "10.0.0.9", 5555), *talk(ITEMS)]))
     assert by_direction(frames_of(found.trace)) == by_direction(frames_in(ITEMS, US))
-    assert "1 other TCP connections of the file are left out" in found.remarks
+    assert "1 other TCP connection of the file is left out" in found.remarks
 
 
 def two_piles() -> tuple[bytes, list[Passed]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import replace
 from datetime import UTC, date, timedelta, timezone
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -26,18 +28,25 @@ from renderings import (
     netty,
     portmon,
     signed,
+    since_boot,
     socat,
     solid,
     spaced,
     stamp,
     two_columns,
+    ulog_hex,
     unmarked,
+    zephyr,
 )
 
 from pilesim.errors import FileError
 from pilesim.rules.judge import judge
 from pilesim.trace.events import Chunk, LineDown, LineUp, Missing, Vantage
-from pilesim.trace.importers.imported import LineOrder, Wishes
+from pilesim.trace.importers.imported import Ledger, LineOrder, Wishes
+from pilesim.trace.importers.pieces import Piece
+from pilesim.trace.importers.source import Source
+from pilesim.trace.importers.stamps import Tells, find_moment
+from pilesim.trace.importers.text import Layout, read_pieces
 from pilesim.units import DAY, HOUR, MINUTE, MS, US, S, parse_world_start_ns
 from pilesim.wire.frame import Direction, End
 from pilesim.wire.messages import Opaque
@@ -65,28 +74,47 @@ MARKED: dict[str, Render] = {
     "frames cut over lines": cut_over_lines,
     "socat -x": socat,
     "a box of Netty's": netty,
-    "an array of Java's": marked("write", "received", signed),
     "bytes of Python's": marked("send", "recv", repr),
+    "an assembler's": marked("TX", "RX", lambda data: " ".join(f"{byte:02X}H" for byte in data)),
+    "in colours": marked("SEND", "RECV", line="\x1b[32m{time}\x1b[0m \x1b[1;33m{mark}\x1b[0m {data}"),
 }
 """Forms whose marks are those of whoever made the log."""
+WHOLE: dict[str, Render] = {
+    "an array of Java's": marked("write", "received", signed),
+    "a slice of Go's": marked("write", "read", lambda data: f"[{' '.join(map(str, data))}]"),
+    "base64": marked("send", "recv", lambda data: b64encode(data).decode()),
+    "base64 in JSON": marked(
+        "out", "in", lambda data: b64encode(data).decode(), '{{"t":"{time}","dir":"{mark}","data":"{data}"}}'
+    ),
+}
+"""The same, of whole frames only: a few bytes in these forms look like any words and numbers."""
 ABSOLUTE: dict[str, Render] = {
     "Chinese": absolute("上行", "下行"),
     "up and down": absolute("UP", "DOWN", "{time} [{mark}] {data}"),
     "names and an arrow": absolute("pile -> platform", "platform -> pile"),
     "Chinese names": absolute("充电桩→平台", "平台→充电桩", "[{time}] {mark}: {data}"),
+    "arrows": absolute("↑", "↓"),
     "from": absolute("from pile", "to pile", "{time} {mark}: {data}", solid),
     "no mark": unmarked,
     "two columns": two_columns,
     "two ports": jpnevulator,
 }
+SINCE_BOOT: dict[str, Render] = {
+    "RT-Thread": since_boot("[{ms:8}] D/NO_TAG: uart_{way} {data}"),
+    "RT-Thread in colours": since_boot("\x1b[32m[{ms}] I/UART {way}: {data}\x1b[0m", solid),
+    "RT-Thread's dump": ulog_hex,
+    "ESP-IDF": since_boot("I ({ms}) uart_events: {way}: {data}", lambda data: data.hex(" ")),
+    "Zephyr's dump": zephyr,
+}
+"""Logs of firmware, whose times count from when it was started."""
 
 
 @pytest.mark.one_in(3)
 @pytest.mark.parametrize("end", End)
-@pytest.mark.parametrize("form", MARKED)
+@pytest.mark.parametrize("form", [*MARKED, *WHOLE])
 def test_it_reads_a_log_of_either_end_and_tells_which_it_is(form: str, end: End, tmp_path: Path) -> None:
     # A year and a day that lines do not tell are those of the frames.
-    found = logged(tmp_path, MARKED[form], end)
+    found = logged(tmp_path, (MARKED | WHOLE)[form], end)
     resolution_ns = US if form == "socat -x" else MS
     assert by_direction(frames_of(found.trace)) == by_direction(frames_in(short(end), resolution_ns))
     assert (found.vantage, found.trace.header.ends, found.unread_count) == (Vantage(end.value), (end,), 0)
@@ -111,10 +139,53 @@ def test_it_sets_times_since_the_start_by_the_time_that_the_platform_tells(tmp_p
     found = logged(tmp_path, portmon, End.PILE)
     frames, expected = frames_of(found.trace), frames_in(short(End.PILE))
     assert (found.form, found.vantage) == ("serial", Vantage.PILE)
-    assert "the hour is made up" in found.clock
+    assert found.clock.endswith("since an unknown start")
+    assert any("where the platform's first time is right" in remark for remark in found.remarks)
     offsets = {(had - now) // (10 * MS) for (had, _, _), (now, _, _) in zip(expected, frames, strict=True)}
     assert len(offsets) == 1
     assert abs(expected[0][0] - frames[0][0]) < S, "the platform's time was right"
+
+
+@pytest.mark.parametrize("form", SINCE_BOOT)
+def test_it_reads_the_times_of_firmware_as_since_its_start(form: str, tmp_path: Path) -> None:
+    found = logged(tmp_path, SINCE_BOOT[form], End.PILE)
+    frames, expected = frames_of(found.trace), frames_in(short(End.PILE))
+    assert [frame[1:] for frame in frames] == [frame[1:] for frame in expected]
+    assert {(had - now) // (10 * MS) for (had, _, _), (now, _, _) in zip(expected, frames, strict=True)} == {0}
+    assert "since an unknown start" in found.clock
+    assert Missing.TIMES not in found.missing
+    assert (found.vantage, found.unread_count) == (Vantage.PILE, 0)
+
+
+HEARTBEATS = (0x05, 0x06)
+
+
+def test_it_says_that_an_hour_is_made_up_where_nothing_tells_the_start(tmp_path: Path) -> None:
+    # EV-Link's command stands behind the start byte, length, version, number and pile number.
+    beats = [item for item in short(End.PILE) if item.data[31] in HEARTBEATS]
+    found = imported(tmp_path / "a.log", SINCE_BOOT["RT-Thread"](beats, End.PILE))
+    assert found.clock.endswith("since an unknown start: the hour is made up")
+    assert any("--day" in remark for remark in found.remarks)
+    times = [time for time, _, _ in frames_of(found.trace)]
+    assert times[-1] - times[0] == (beats[-1].epoch_ns - beats[0].epoch_ns) // MS * MS
+
+
+def test_it_goes_on_where_a_device_was_started_anew(tmp_path: Path) -> None:
+    lines = SINCE_BOOT["RT-Thread"](short(End.PILE), End.PILE)
+    half = len(lines) // 2
+    began_ms = [int(line.split("]")[0].strip("[ ")) for line in lines]
+    anew = [f"[{ms - began_ms[half] + 900}]{line.split(']', 1)[1]}" for ms, line in zip(began_ms, lines, strict=True)]
+    found = imported(tmp_path / "a.log", [*lines[:half], *anew[half:]])
+    assert any(f"was another start, first at line {half + 1}" in remark for remark in found.remarks)
+    times = [event.t_ns // MS for event in found.trace.events if isinstance(event, Chunk)]
+    assert [later - now for now, later in pairwise(times[half:])] == [b - a for a, b in pairwise(began_ms[half:])]
+    assert times[half] == times[half - 1]
+
+
+@pytest.mark.parametrize("text", ["[1234] FE 26", "I (12) is", "[12:34:56.789,012] FE", "[583] D: x", "(1234) uart:"])
+def test_it_takes_no_number_for_the_time_of_firmware(text: str) -> None:
+    found = find_moment(text)
+    assert found is None or found[0].tells is not Tells.SINCE
 
 
 def test_it_puts_lines_without_times_1_ms_apart_and_says_that_no_time_may_be_believed(tmp_path: Path) -> None:
@@ -270,7 +341,7 @@ def test_it_puts_lines_that_are_a_little_late_where_they_belong_and_counts_them(
     swapped = [*lines[: at - 1], lines[at], lines[at - 1], *lines[at + 1 :]]
     found = imported(tmp_path / "a.log", swapped)
     assert by_direction(frames_of(found.trace)) == by_direction(frames_in(short(End.PILE), MS))
-    assert any("1 lines stood after later ones" in remark for remark in found.remarks)
+    assert any("1 line stood after later ones" in remark for remark in found.remarks)
     kept = imported(tmp_path / "a.log", swapped, Wishes(order=LineOrder.FILE))
     assert [raw for _, _, raw in frames_of(kept.trace)][: at + 1] != [raw for _, _, raw in frames_of(found.trace)][
         : at + 1
@@ -342,6 +413,15 @@ def test_it_takes_a_hello_after_a_silence_for_a_new_connection(tmp_path: Path) -
     assert by_direction(frames_of(found.trace)) == by_direction(frames_in([*items, *again], MS))
 
 
+def test_it_takes_a_hello_that_is_said_again_for_a_new_connection(tmp_path: Path) -> None:
+    """The line has held up what was sent on the old one, and lets all go at once."""
+    items = short(End.PLATFORM)
+    at_once = [replace(item, epoch_ns=items[-1].epoch_ns) for item in items]
+    found = imported(tmp_path / "a.log", marked("TX", "RX")([*items, *at_once], End.PLATFORM))
+    lines = [type(event) for event in found.trace.events if isinstance(event, LineUp | LineDown)]
+    assert lines == [LineDown, LineUp]
+
+
 def test_it_gives_each_chunk_the_line_that_its_bytes_came_from(tmp_path: Path) -> None:
     found = logged(tmp_path, unmarked, End.PILE)
     chunks = [event for event in found.trace.events if isinstance(event, Chunk)]
@@ -379,3 +459,76 @@ def test_it_reads_the_same_frames_however_they_were_dressed_and_cut(
         found = imported(Path(folder) / "a.log", MARKED[form](pieces, end), Wishes(year=2020, day=date(2020, 3, 11)))
     resolution_ns = US if form == "socat -x" else MS
     assert by_direction(frames_of(found.trace)) == by_direction(frames_in(items, resolution_ns))
+
+
+STYLES = {**MARKED, **WHOLE, **ABSOLUTE, **SINCE_BOOT, "a port monitor's": portmon}
+
+
+@examples(80)
+@given(
+    style=st.sampled_from(sorted(STYLES)),
+    end=st.sampled_from(End),
+    begin=st.integers(0, 20),
+    hours=st.integers(0, 3),
+    encoding=st.sampled_from(["utf-8", "gb18030"]),
+    # Of the lines that stand like some before them, and so after those.
+    changes=st.lists(
+        st.tuples(
+            st.integers(3, 25), st.integers(0, 250), st.sampled_from("09Af x:;,.-\t\0\x1b[]bR>≥一é"), st.integers(0, 2)
+        ),
+        max_size=6,
+    ),
+    strange=st.lists(st.tuples(st.integers(0, 25), st.text("0123456789ABCDEF :.-TXR,[]\t", max_size=60)), max_size=3),
+)
+def test_it_reads_a_line_that_stands_like_others_as_if_it_stood_alone(
+    style: str,
+    end: End,
+    begin: int,
+    hours: int,
+    encoding: str,
+    changes: list[tuple[int, int, str, int]],
+    strange: list[tuple[int, str]],
+) -> None:
+    items = [
+        replace(item, epoch_ns=item.epoch_ns + n * hours * HOUR // 8)
+        for n, item in enumerate(short(end)[begin : begin + 30])
+    ]
+    lines = STYLES[style](items, end)
+    for index, at, char, taken in changes:
+        line = lines[index % len(lines)]
+        lines[index % len(lines)] = line[: at % (len(line) + 1)] + char + line[at % (len(line) + 1) + taken :]
+    for index, line in strange:
+        lines.insert(index % len(lines), line)
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        path = Path(folder) / "a.log"
+        path.write_bytes("\n".join(lines).encode(encoding))
+        at_once, alone = Ledger(), Ledger()
+        found = list(read_pieces(Source(path), at_once))
+        patch.setattr(Layout, "read", lambda layout, number, text: None)
+        assert found == list(read_pieces(Source(path), alone))
+        assert at_once == alone
+
+
+@pytest.mark.parametrize("style", ["TX RX, full date, spaced", "Chinese words", "SEND RECV, comma, solid", "no mark"])
+def test_it_reads_most_lines_at_once(style: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else what it reads would be right, and slow."""
+    read, missed = Layout.read, []
+
+    def counted(layout: Layout, number: int, text: str) -> Piece | None:
+        piece = read(layout, number, text)
+        missed.extend([number] * (piece is None))
+        return piece
+
+    monkeypatch.setattr(Layout, "read", counted)
+    path = tmp_path / "a.log"
+    path.write_text("\n".join(STYLES[style](short(End.PILE), End.PILE)), encoding="utf-8")
+    assert len(missed) < 10 < len(list(read_pieces(Source(path), Ledger())))
+
+
+def test_it_takes_names_that_look_like_base64_for_none_beside_hex(tmp_path: Path) -> None:
+    """What is base64 by chance is no byte of a log whose bytes are hex."""
+    line = "{time} {mark} {data}\n{time} io.pile.ChargeHandler2Context0 began"
+    found = logged(tmp_path, marked("TX", "RX", line=line), End.PILE)
+    plain = logged(tmp_path, marked("TX", "RX"), End.PILE)
+    assert frames_of(found.trace) == frames_of(plain.trace)
+    assert found.unread_count == len(frames_of(plain.trace))

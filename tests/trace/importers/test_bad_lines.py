@@ -1,0 +1,102 @@
+"""The reference at both ends of a bad line: nobody is blamed for what the line did, by whatever recording of it.
+
+Owns what a line may do to one message, or to all for a while. A recording tells its connections, or has them made up of
+the pile's hellos as an import does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from msgspec.structs import replace
+from test_one_end import PLAYED, one_end
+
+from pilesim.conformance.runner import REFERENCE_PLATFORM, Options, run_scenario
+from pilesim.rig.impairments import parse_impairment
+from pilesim.rules.judge import judge
+from pilesim.rules.verdict import Blame, Finding
+from pilesim.trace.events import AnyEvent, Chunk, Finish, LineDown, LineUp, Missing, Trace, Vantage
+from pilesim.trace.importers.assemble import _Connections
+from pilesim.trace.importers.imported import Ledger
+from pilesim.units import MINUTE
+from pilesim.wire.frame import End
+from pilesim.wire.messages import MESSAGE_TYPES
+from pilesim.wire.protocol import protocol_named
+
+TOLD = (
+    *("hello", "hello-reply", "time-ask", "time-tell", "gun-report", "gun-report-reply", "alive", "alive-reply"),
+    *("authorise", "authorise-reply", "start", "start-reply", "start-ask", "stop", "stop-reply", "stop-ask"),
+    *("card-ask", "card-reply", "ended", "bill", "bill-reply", "tariff-ask", "tariff-tell", "balance-tell"),
+)
+DONE = ("drop {} count=1", "hold {} for=45s count=1", "delay {} by=20s count=1", "duplicate {} later=10s count=1")
+OUTAGES = tuple(
+    f"{done} after={after}s"
+    for after in (1, 9, 20, 35, 60, 90, 130, 200)
+    for done in ("disconnect for=10s", "disconnect for=70s", "stall for=45s")
+)
+BAD = (*(done.format(message) for message in TOLD for done in DONE), *OUTAGES)
+LONG_NS = 30 * MINUTE
+SHORT = [play for play, scenario in PLAYED.items() if scenario.estimate_ns <= LONG_NS]
+TURNS = 2
+STEP = 37
+"""Of the bad lines each play has a few, and each play others."""
+BORDERLINE = {"line/jitter"}
+"""The line of these is bad by itself: what is held up on it comes in no burst."""
+CASES = [
+    (protocol, name, BAD[(at * TURNS + turn) * STEP % len(BAD)])
+    for at, (protocol, name) in enumerate(SHORT)
+    for turn in range(TURNS)
+    if name not in BORDERLINE
+]
+
+
+def test_the_messages_are_those_that_there_are() -> None:
+    assert set(TOLD) <= set(MESSAGE_TYPES)
+    assert len(BAD) % STEP, "all come up"
+
+
+def without_connections(trace: Trace, end: End) -> Trace:
+    """The recording as a log of bytes has it: what came up and went down is made up of hellos."""
+    kept = one_end(trace, end)
+    bytes_alone = (event for event in kept.events if not isinstance(event, LineUp | LineDown))
+    found = _Connections(protocol_named(trace.header.protocol), end, Ledger()).between(bytes_alone)
+    header = replace(kept.header, source="a.log", missing=(Missing.ACTS, Missing.CONNECTIONS))
+    return Trace(header, tuple(found))
+
+
+def two_logs(trace: Trace) -> Trace:
+    """Both ends' own, joined."""
+    header = replace(trace.header, scenario="", stimuli=False, source="a.log", missing=(Missing.ACTS,))
+
+    def plain(event: AnyEvent) -> AnyEvent:
+        return replace(event, by="", reason="") if isinstance(event, LineDown) else event
+
+    kept = (event for event in trace.events if isinstance(event, Chunk | LineUp | LineDown | Finish))
+    return Trace(header, tuple(plain(event) for event in kept))
+
+
+def recordings(trace: Trace) -> Iterator[tuple[str, Trace]]:
+    yield "whole", trace
+    yield "two logs", two_logs(trace)
+    for end in End:
+        yield f"at the {end}", one_end(trace, end)
+        yield f"at the {end}, bytes alone", without_connections(trace, end)
+    yield "between", one_end(trace, End.PLATFORM, Vantage.BETWEEN)
+
+
+def blaming(trace: Trace) -> list[Finding]:
+    """The findings that are laid to an end, or to nobody without a word on which recording would tell."""
+    judgement = judge(trace.header, trace.events)
+    found = [finding for row in judgement.rules for finding in row.findings if finding.blame is not Blame.LINE]
+    return [finding for finding in found if finding.blame is not Blame.CANNOT_TELL or not finding.hint]
+
+
+@pytest.mark.one_in(50)
+@pytest.mark.parametrize(("protocol", "name", "bad"), CASES)
+def test_it_blames_neither_end_for_what_the_line_did(protocol: str, name: str, bad: str) -> None:
+    impairments = (parse_impairment(bad),)
+    options = Options(target=REFERENCE_PLATFORM, protocol=protocol, seed=1, impairments=impairments)
+    trace = run_scenario(PLAYED[protocol, name], options).trace
+    for where, recording in recordings(trace):
+        assert blaming(recording) == [], where
