@@ -148,7 +148,7 @@ def test_it_carries_a_tap_between_two_real_lines() -> None:
     pile, platform = Toy(plan, dials=True), Toy(answers=lambda data: BEAT_REPLY)
     line = Line(tap, to_desk, Recorder(header()), protocol=LHC)
     pump = Pump(RealClock(50), [Driver(pile, to_tap), line, Driver(platform, desk)])
-    assert pump.run_until(lambda: pile.heard == BEAT_REPLY, 60 * S)
+    assert pump.run_until(lambda: pile.heard == BEAT_REPLY, 900 * S)
     assert platform.heard == BEAT
     for link in (*links, desk, tap):
         link.close()
@@ -169,7 +169,7 @@ def test_it_knows_whether_pile_and_platform_have_met(there: bool) -> None:
     assert not line.met
     pump = Pump(RealClock(50), [Driver(pile, to_tap), line, *([Driver(Toy(), desk)] if there else [])])
     # A pile that dials in is heard before it is known that there is no platform for it.
-    assert pump.run_until(lambda: len(pile.said) > 1 or line.met, 60 * S)
+    assert pump.run_until(lambda: len(pile.said) > 1 or line.met, 900 * S)
     assert line.met is there
     for link in (to_desk, to_tap, tap, *([desk] if there else [])):
         link.close()
