@@ -26,6 +26,8 @@ from pilesim.units import MINUTE
 from pilesim.wire.dialects import beside
 from pilesim.wire.protocol import DEFAULT_PROTOCOL, protocol_named
 
+AT_PLATFORM = "sim:reference"
+"""The pile at a real platform, where the file names none."""
 OTHERS = "others"
 """In place of an act: all that are not named."""
 
@@ -95,7 +97,8 @@ class RigFile:
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
     """The file's keys."""
 
-    pile: str
+    pile: str = ""
+    """"" where a real platform is: then its piles are simulated."""
     protocol: str = DEFAULT_PROTOCOL
     number: Word = Word("")
     guns: int = 0
@@ -121,8 +124,10 @@ def load_rig(text: str, file: str) -> RigFile:
         protocol_named(said.protocol)
     except PilesimError as error:
         raise document.error(("protocol",), str(error)) from None
+    if not said.pile and said.platform is None:
+        raise document.error((), "expected pile: or platform:, of which one is real; found neither")
     try:
-        target = parse_target(said.pile)
+        target = parse_target(said.pile or AT_PLATFORM)
         if isinstance(target, SimTarget):
             profile_of(target)
     except PilesimError as error:

@@ -60,6 +60,16 @@ def test_it_takes_a_file_of_nothing_but_the_pile_as_the_pile_alone(url: str) -> 
     assert (said.rig.lacks, said.rig.world_time, said.rig.number, said.protocol) == ((), True, "", "lhc")
 
 
+def test_it_takes_a_file_of_nothing_but_the_platform_as_one_for_simulated_piles() -> None:
+    text = "platform:\n  url: tcp://platform.example:9001\n"
+    assert load_rig(text, "r.yaml") == load_rig(f"{text}pile: sim:reference\n", "r.yaml")
+
+
+def test_it_tells_a_file_in_which_nothing_is_real() -> None:
+    with pytest.raises(FileError, match=r"r.yaml:1: expected pile: or platform:, of which one is real; found neither"):
+        load_rig("guns: 2\n", "r.yaml")
+
+
 def test_it_gives_only_the_hands_that_a_file_names_to_a_real_pile_and_its_own_to_a_simulated_one() -> None:
     real = load_rig("pile: tcp-listen://:0\nhands: {plug: operator}\n", "r.yaml")
     assert real.rig.hands == {"plug": "operator"}
