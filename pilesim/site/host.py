@@ -38,8 +38,9 @@ _TAKING_UP_S = 10.0
 _BODY_LIMIT_BYTES = 65_536
 CONNECTIONS = 50_000
 """As many stand at once, where the system allows it."""
-STRANGERS = 1_000
-"""As many of them have yet to say a frame; beyond it the one that has stood there longest is hung up."""
+STRANGERS = 10_000
+"""As many of them have yet to say a frame: all that one process serves, for after an outage all of them dial at once.
+Beyond it the one that has stood there longest is hung up."""
 NOTES = 100
 """As many are told of as hung up; the others are counted."""
 
