@@ -6,7 +6,7 @@ Owns which they are, and how often they have been heard. Must not know what a co
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -21,22 +21,38 @@ def stopping() -> list[signal.Signals]:
     return numbers
 
 
+class Told:
+    """How often an orderly end has been asked for."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._times = 0
+        self._last = signal.SIGINT
+
+    def __call__(self) -> int:
+        return self._times
+
+    def hear(self, number: int, frame: FrameType | None) -> None:
+        """Somebody asks; KeyboardInterrupt when that was once too often."""
+        self._last = signal.Signals(number)
+        self._times = self._times + 1 if number in (signal.SIGINT, signal.SIGTERM) else max(self._times, 1)
+        if self._times > self._most:
+            raise KeyboardInterrupt
+
+    def pass_on(self) -> None:
+        """Have the last of them end the program, now that all it was to leave is there."""
+        signal.raise_signal(self._last)
+
+
 @contextmanager
-def told_to_stop(times: int = 1) -> Iterator[Callable[[], int]]:
+def told_to_stop(times: int = 1) -> Iterator[Told]:
     """How often an orderly end has been asked for. By Ctrl-C or SIGTERM more than so many `times` it is an end at once,
     as KeyboardInterrupt; the end of the terminal, which may be told more than once, asks once and hurries nobody.
     """
-    asked = 0
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        asked = asked + 1 if number in (signal.SIGINT, signal.SIGTERM) else max(asked, 1)
-        if asked > times:
-            raise KeyboardInterrupt
-
-    before: dict[signal.Signals, Any] = {number: signal.signal(number, ask) for number in stopping()}
+    told = Told(times)
+    before: dict[signal.Signals, Any] = {number: signal.signal(number, told.hear) for number in stopping()}
     try:
-        yield lambda: asked
+        yield told
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -8,14 +8,12 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import msgspec
 from rich.console import Console
 from rich.markup import escape
 
@@ -37,7 +35,7 @@ from pilesim.site.figures import Figures
 from pilesim.site.play import SiteOptions, Storm, figures_text, play_site
 from pilesim.site.shares import play_apart
 from pilesim.site.traffic import load_traffic, parse_mix, plans_of
-from pilesim.site.verdicts import RED, verdicts
+from pilesim.site.verdicts import RED, unkept, verdicts
 from pilesim.trace.events import Trace
 from pilesim.wire.protocol import protocol_named
 
@@ -124,6 +122,8 @@ def play_many(asked: SiteAsked) -> int:
             return told() > 0
 
         results: dict[str, ScenarioResult] = {}
+        enough = 1
+        """Who asks once more does not want all of them judged."""
         with dashboard.shown():
             if asked.jobs > 1 or asked.scheduler:
                 dashboard.doing = "playing elsewhere; figures come with the end of each share"
@@ -139,14 +139,14 @@ def play_many(asked: SiteAsked) -> int:
                 results |= {result.id: result for result in played}
             else:
                 recordings = play_site(options, figures, stop)
-                before = told()
+                enough = told()
                 dashboard.doing = f"judging {len(recordings)} recordings; Ctrl-C leaves the rest"
                 for result in verdicts(
                     recordings if figures.connects else {},
                     strict=asked.strict,
                     kept=asked.captures is not None,
                     jobs=os.cpu_count() or 1,
-                    stop=lambda: told() > before,
+                    stop=lambda: told() > enough,
                 ):
                     results[result.id] = _kept(result, asked)
             if not figures.connects:
@@ -154,6 +154,8 @@ def play_many(asked: SiteAsked) -> int:
         run = _run_result(asked, [plan.number for plan in plans], results, figures)
         _report(asked, run)
     _print(out, run, asked.strict)
+    if run.left and told() > enough:
+        told.pass_on()
     return run.exit_code
 
 
@@ -171,11 +173,11 @@ def _mix_text(plans: tuple[Any, ...]) -> str:
 
 
 def _kept(result: ScenarioResult, asked: SiteAsked) -> ScenarioResult:
-    """`result`, whose recording goes where nobody wants it."""
+    """`result`, whose recording is left where it was asked for."""
     if asked.captures is None or asked.record == "all" or result.verdict in RED:
         return result
     Path(result.capture).unlink(missing_ok=True)
-    return msgspec.structs.replace(result, capture="")
+    return unkept(result)
 
 
 def _run_result(
@@ -195,13 +197,8 @@ def _run_result(
         scenarios=judged,
         each="pile",
         planned=tuple(planned),
-        facts={"platform": asked.url, **figures_text(figures), **_left_text(planned, judged)},
+        facts={"platform": asked.url, **figures_text(figures)},
     )
-
-
-def _left_text(planned: Sequence[str], judged: Sequence[ScenarioResult]) -> dict[str, str]:
-    """What a second Ctrl-C has left: piles that were played all the same."""
-    return {} if len(judged) == len(planned) else {"judged": f"{len(judged)} of {len(planned)} piles"}
 
 
 def _report(asked: SiteAsked, run: RunResult) -> None:

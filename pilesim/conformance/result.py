@@ -202,9 +202,14 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     @property
     def left(self) -> list[str]:
-        """The scenarios of the plan that were not played, because it was broken off or goes on."""
-        played = {result.id for result in self.scenarios}
-        return [name for name in self.planned if name not in played]
+        """What of the plan has no result, because the run was broken off or goes on."""
+        done = {result.id for result in self.scenarios}
+        return [name for name in self.planned if name not in done]
+
+    @property
+    def left_word(self) -> str:
+        """What was not done with them: piles play all the same."""
+        return "not judged" if self.each == "pile" else "not played"
 
 
 class _AnySchema(msgspec.Struct):

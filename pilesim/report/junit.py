@@ -7,7 +7,7 @@ Owns how verdicts are told there. Must not know files.
     ERROR           `error`: a fault of this program
     INCONCLUSIVE    `skipped`, with the reason: not green in pilesim, whose exit code is 1, and no failure either
     NOT_APPLICABLE  `skipped`, with the reason
-    not played      `skipped`: the run was broken off, or goes on
+    not played      `skipped`: the run was broken off, or goes on; of piles: not judged
 
 The form is the one that Jenkins' xUnit plugin publishes (junit-10.xsd). It knows properties of a suite and none of a
 case, so each scenario is a suite of its own, and any other reader adds the suites up as ever. Times are seconds of the
@@ -59,7 +59,8 @@ def _unplayed(run: RunResult, name: str) -> TestSuite:
     """A scenario of the plan that a run which was broken off, or goes on, has not come to."""
     suite = TestSuite(_plain(name))
     case = TestCase(_plain(name), _plain(f"{run.pile} {run.protocol}"), 0.0)
-    case.result = [Skipped("not played: the run was broken off before it, or goes on", "not-played")]
+    word = run.left_word
+    case.result = [Skipped(f"{word}: the run was broken off before it, or goes on", word.replace(" ", "-"))]
     suite.add_testcase(case)
     return suite
 

@@ -140,7 +140,7 @@ class RunView:
     facts: tuple[tuple[str, str], ...]
     provisional: str
     unplayed: str
-    """What of the plan was not played, in a sentence; "" where all was."""
+    """What of the plan was not played, or not judged, in a sentence; "" where all was."""
     failures: tuple[RuleFailure, ...]
     wrong: tuple[ScenarioView, ...]
     """ERROR, FAIL and INCONCLUSIVE, in this order."""
@@ -229,7 +229,9 @@ def summary(run: RunResult) -> str:
 def unplayed(run: RunResult) -> str:
     """What a run that was broken off has left, in a sentence."""
     left = run.left
-    return f"{len(left)} of {len(run.planned)} planned {run.each}s were not played: {', '.join(left)}." if left else ""
+    if not left:
+        return ""
+    return f"{len(left)} of {len(run.planned)} planned {run.each}s were {run.left_word}: {', '.join(left)}."
 
 
 def anchor_of(number: int, result: ScenarioResult) -> str:

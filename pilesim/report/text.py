@@ -137,7 +137,7 @@ def print_summary(console: Console, run: RunResult) -> None:
     parts = [
         numbered(len(run.scenarios), f"{run.each}[|s]"),
         *([counts] if counts else []),
-        *([f"{len(run.left)} not played"] if run.left else []),
+        *([f"{len(run.left)} {run.left_word}"] if run.left else []),
     ]
     console.print(f"{word} {escape(run.pile)}: {': '.join(parts)}", soft_wrap=True)
 

@@ -13,14 +13,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
 
-import msgspec
-
 from pilesim.conformance.result import ScenarioResult
 from pilesim.link.leash import Leash, on_leash
 from pilesim.rig.clock import present_ns
 from pilesim.site.figures import Figures
 from pilesim.site.play import SiteOptions, play_site
-from pilesim.site.verdicts import RED, judge_recording
+from pilesim.site.verdicts import RED, judge_recording, unkept
 from pilesim.spread import hired
 from pilesim.wire.dialects import travelling
 
@@ -106,7 +104,7 @@ def play_apart(
                     (options.captures / name).write_bytes(recording)
                 for result in shared.results:
                     back = Path(result.capture).name in shared.recordings
-                    yield result if back else msgspec.structs.replace(result, capture="")
+                    yield result if back else unkept(result)
         finally:
             over.set()
             holding.join()

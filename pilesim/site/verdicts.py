@@ -32,6 +32,8 @@ WATCHED_PILES = 100
 _BEHIND_BATCHES = 20
 """Findings that come so late are of no use: the rest then waits for the end."""
 RED = (Verdict.FAIL, Verdict.ERROR)
+_AGAIN = "pilesim judge FILE, with --captures FOLDER"
+"""How to judge again what was not kept."""
 _PLATFORM_ALONE = {row.id: "only the platform is judged" for row in RULES if row.judges is not End.PLATFORM}
 
 _watches: dict[str, Watch] = {}
@@ -107,6 +109,11 @@ def _judge(strict: bool, kept: bool, share: tuple[str, Path]) -> ScenarioResult:
     return judge_recording(pile, path, path if kept else None, strict=strict)
 
 
+def unkept(result: ScenarioResult) -> ScenarioResult:
+    """`result` without its recording, which goes where nobody wants it."""
+    return msgspec.structs.replace(result, capture="", file=result.id, repeat=_AGAIN)
+
+
 def judge_recording(pile: str, path: Path, kept: Path | None, *, strict: bool) -> ScenarioResult:
     """The verdict on a recording, which is `kept` where it says; None: nowhere."""
     with path.open(encoding="utf-8", newline="\n") as stream:
@@ -116,7 +123,7 @@ def judge_recording(pile: str, path: Path, kept: Path | None, *, strict: bool) -
         title=trace.header.target,
         file=str(kept) if kept else pile,
         strict=strict,
-        repeat=f"pilesim judge {shlex.quote(str(kept))}" if kept else "pilesim judge FILE, with --captures FOLDER",
+        repeat=f"pilesim judge {shlex.quote(str(kept))}" if kept else _AGAIN,
         capture=str(kept or path),
     )
     return msgspec.structs.replace(of_end(result, End.PLATFORM, strict), id=pile)

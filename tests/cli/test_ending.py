@@ -47,6 +47,19 @@ def test_it_counts_who_asks_and_ends_at_once_when_asked_too_often(
     assert signal.getsignal(HUP) is before
 
 
+def test_the_last_who_asked_ends_the_program_when_it_has_left_what_it_was_to_leave() -> None:
+    heard: list[int] = []
+    before = signal.signal(TERM, lambda number, frame: heard.append(number))
+    try:
+        with told_to_stop(2) as told:
+            signal.raise_signal(INT)
+            signal.raise_signal(TERM)
+        told.pass_on()
+    finally:
+        signal.signal(TERM, before)
+    assert heard == [TERM]
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no terminal tells of its end here")
 def test_it_outlives_its_terminal_when_it_was_begun_so() -> None:
     before = signal.signal(HUP, signal.SIG_IGN)

@@ -16,18 +16,21 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from called import called
 from msgspec import json
 
-from pilesim.conformance.result import RunResult, decode_result
+from pilesim.cli.main import run
+from pilesim.conformance.result import RunResult, ScenarioResult, decode_result
 from pilesim.faulty import FaultChoice, choose_fault
 from pilesim.platform.faults import FAULTS
 from pilesim.platform.ledger import BillSource
 from pilesim.platform.settings import Settings
 from pilesim.rules.verdict import Verdict
 from pilesim.site.host import PlatformHost
+from pilesim.site.verdicts import verdicts
 
 pytestmark = pytest.mark.realtime
 
@@ -155,6 +158,8 @@ def test_it_fails_a_platform_at_each_pile_and_keeps_the_failing_recordings(tmp_p
     failed = {result.id for result in site.result.scenarios if result.verdict is Verdict.FAIL}
     assert failed
     assert {path.stem for path in (tmp_path / "kept").iterdir()} == failed
+    named = {result.id for result in site.result.scenarios if result.id in result.repeat}
+    assert named == failed, "what was not kept cannot be judged again"
 
 
 def test_all_dial_again_after_a_storm(tmp_path: Path) -> None:
@@ -184,6 +189,28 @@ def test_ctrl_c_loses_nothing_of_the_result(tmp_path: Path) -> None:
     assert float(re.search(r'pilesim_frames_total{direction="up"} (\S+)', metrics)[1]) > 0  # type: ignore[index]
     assert len(site.result.scenarios) == 20
     assert site.result.left == []
+
+
+def test_ctrl_c_while_it_judges_leaves_the_rest_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def two(*args: Any, **options: Any) -> Iterator[ScenarioResult]:
+        for number, result in enumerate(verdicts(*args, **options)):
+            if number == 1:
+                signal.raise_signal(signal.SIGINT)
+            yield result
+
+    monkeypatch.setattr("pilesim.cli.site.verdicts", two)
+    with platform() as (host, api):
+        site = Site(tmp_path, host, api)
+        reports = ("--junit", str(tmp_path / "r.xml"), "--html", str(tmp_path / "r.html"))
+        words = [*site.words("--count", "5", "--for", "1m", *reports)[3:]]
+        words[words.index("result.json")] = str(tmp_path / "result.json")
+        assert run(words) == 130
+    assert (len(site.result.scenarios), len(site.result.left)) == (2, 3)
+    assert "2 piles: 2 pass: 3 not judged" in capsys.readouterr().out
+    assert "3 of 5 planned piles were not judged: " in (tmp_path / "r.html").read_text()
+    assert (tmp_path / "r.xml").read_text().count('type="not-judged"') == 3
 
 
 def test_ctrl_c_ends_what_processes_play_and_nothing_is_lost(tmp_path: Path, time_enough: bool) -> None:
