@@ -13,7 +13,7 @@ from pilesim.link.leash import Leash, on_leash
 
 def comes(met: Callable[[], bool]) -> bool:
     """Whether it holds within a while."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         if met():
             return True

@@ -26,7 +26,7 @@ def events_until(link: Link, kind: type[LinkEvent]) -> list[LinkEvent]:
 
 def dialled(listening: TcpListen) -> socket.socket:
     peer = socket.create_connection(("127.0.0.1", listening.port))
-    peer.settimeout(10)
+    peer.settimeout(20)
     return peer
 
 

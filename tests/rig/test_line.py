@@ -121,9 +121,9 @@ def test_it_dials_a_pile_side_that_listens_and_again_every_second() -> None:
 
 def test_it_reports_a_port_that_vanished() -> None:
     made = _over_pty()
-    made.run(1, lambda: made.pile.said != [])
+    made.run(900, lambda: made.pile.said != [])
     made.links[1].close()
-    assert made.run(20, lambda: made.line.vanished != "")
+    assert made.run(900, lambda: made.line.vanished != "")
     assert made.links[0].name in made.line.vanished
     made.close()
 

@@ -229,7 +229,7 @@ def test_it_delivers_arrivals_before_timers_and_acts_last() -> None:
 @pytest.mark.realtime
 def test_it_has_a_serial_line_up_when_the_end_dials_it_and_each_time() -> None:
     made = bench(clock=RealClock(50), own_pair=_pty(), up={5: [HangUp()], 10: [Dial()]}, redial_s=None)
-    assert made.run(60, lambda: len(made.pile.said) == 2)
+    assert made.run(900, lambda: len(made.pile.said) == 2)
     assert [what for _, what in made.pile.said] == ["up", "up"]
     made.close()
 
@@ -238,8 +238,8 @@ def test_it_has_a_serial_line_up_when_the_end_dials_it_and_each_time() -> None:
 def test_it_tells_an_end_that_dials_a_serial_port_that_is_gone() -> None:
     port, offered = _pty()
     made = bench(clock=RealClock(50), own_pair=(port, offered), up={20: [Dial()]}, redial_s=None)
-    assert made.run(10, lambda: made.pile.said != [])
+    assert made.run(18, lambda: made.pile.said != [])
     offered.close()
-    assert made.run(60, lambda: len(made.pile.said) == 3)
+    assert made.run(900, lambda: len(made.pile.said) == 3)
     assert [what for _, what in made.pile.said] == ["up", "down", "down"]
     made.close()
