@@ -16,7 +16,7 @@ from pilesim.trace.events import AnyEvent, Header, Missing, Trace
 from pilesim.trace.importers.assemble import assembled
 from pilesim.trace.importers.clock import SAMPLE_PIECES
 from pilesim.trace.importers.imported import Imported, Ledger, Opened, Wishes, vantage_of
-from pilesim.trace.importers.joined import open_joined
+from pilesim.trace.importers.joined.joined import open_joined
 from pilesim.trace.importers.mentions import open_mentions, tells_of_messages
 from pilesim.trace.importers.packets import is_packets
 from pilesim.trace.importers.pieces import Mark, Piece

@@ -21,9 +21,9 @@ from pilesim.rules.verdict import Blame
 from pilesim.trace.capture import encode_event, encode_header
 from pilesim.trace.events import AnyEvent, Chunk, Finish, LineDown, LineUp, Missing, Trace, Vantage
 from pilesim.trace.exporters.write import export, exporter_of
-from pilesim.trace.importers import joined
 from pilesim.trace.importers.imported import Imported, Wishes
-from pilesim.trace.importers.joined import Offset, offsets_of
+from pilesim.trace.importers.joined import prints
+from pilesim.trace.importers.joined.offsets import Both, Offset, offsets_of
 from pilesim.trace.importers.load import load_log, open_log
 from pilesim.units import HOUR, MINUTE, MS, S
 from pilesim.wire.frame import Direction, End
@@ -209,7 +209,7 @@ def test_it_says_nothing_of_what_one_log_leaves_out_of_one_direction(tmp_path: P
 
 
 def test_it_finds_the_offset_in_a_sample_of_the_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(joined, "FRAMES_SAMPLED", 30)
+    monkeypatch.setattr(prints, "FRAMES_SAMPLED", 30)
     found = both(tmp_path)
     told = int(found.clock.partition("told by ")[2].split()[0])
     assert 3 <= told <= 30
@@ -307,9 +307,9 @@ def test_it_takes_the_pile_of_the_one_where_the_other_has_several(tmp_path: Path
 # Clocks -----------------------------------------------------------------------------------------------------------
 
 
-def shared(*ahead: tuple[Direction, int]) -> list[joined._Both]:
+def shared(*ahead: tuple[Direction, int]) -> list[Both]:
     """Frames of a second each, by how much later the platform has them than the pile."""
-    return [joined._Both(way, at * S, at * S + ahead_ns) for at, (way, ahead_ns) in enumerate(ahead)]
+    return [Both(way, at * S, at * S + ahead_ns) for at, (way, ahead_ns) in enumerate(ahead)]
 
 
 UP, DOWN = Direction.UP, Direction.DOWN

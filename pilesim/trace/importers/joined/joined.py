@@ -1,20 +1,12 @@
-"""Two logs of one pile, one from each end of its line, as one recording at both ends.
+"""The opening of two logs: which was made at which end, whether they are of one time, and what is said of them.
 
-Owns whose clock is ahead of whose, told by the frames that both logs have, and the putting together. Must not know how
-a log is read, nor what a frame means, but for whether it is of one day alone. A frame arrives after it was sent: each
-one that both logs have bounds the offset of their clocks from one side, and as long as one offset explains all of them
-it is taken to be one. Works on streams: of either log a bounded sample of frames is kept, the same ones of both, chosen
-by what they are.
+Must not know how a log is read, nor what a frame means, but for whether it is of one day alone.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from hashlib import blake2b
-from itertools import chain, islice
 from pathlib import Path
 
 import msgspec
@@ -30,11 +22,13 @@ from pilesim.trace.events import (
     LineUp,
     Mention,
     Missing,
-    Stimulus,
     Vantage,
 )
-from pilesim.trace.importers.holes import Hole, Silences, hole_at, holes
 from pilesim.trace.importers.imported import Ledger, Opened, SeveralPilesError, Wishes, vantage_of
+from pilesim.trace.importers.joined.holes import Hole, holes
+from pilesim.trace.importers.joined.offsets import SLACK_NS, Both, PileClock, offsets_of
+from pilesim.trace.importers.joined.prints import Prints, mark_of
+from pilesim.trace.importers.joined.together import EDGE_NS, InOrder, together
 from pilesim.trace.importers.source import Told, written_on
 from pilesim.units import (
     HOUR,
@@ -51,28 +45,10 @@ from pilesim.wire.frame import Direction, End, Frame
 from pilesim.wire.messages import Message, Stamp
 from pilesim.wire.protocol import Framer, Protocol, protocol_named
 
-FRAMES_SAMPLED = 1 << 15
-"""So many frames of either log are compared, spread over all of it."""
 SHARED_PERCENT = 25
 """Of the time that both cover most frames are in both; a few are the same on any day."""
-ALIKE_KEPT = 16
-"""Frames of one content; where either log has more, they tell nothing."""
-SURE_NS = 500 * MS
-"""Two clocks that may be equal are, where no more than so much is left open."""
-SLACK_NS = 20 * MS
-"""A program may write down what it sends so much after it was sent."""
-DOUBTS = 3
-"""So many frames one after the other that no single offset explains: a clock was set. Fewer were mistaken."""
 APART_NS = 26 * HOUR
 """Two clocks of one time may differ by a zone of each; beyond that by anything, where what both have is of one day."""
-EDGE_NS = 2 * S
-"""So much before and after the time that both logs cover is kept too, and looked at around a hole of one."""
-HOLE_EDGE_NS = 5 * S
-"""What was sent in a hole of the other log may be in it so long after."""
-SENT_KEPT = 4096
-"""Pieces under way at a time that are remembered."""
-LOOKED_AHEAD = 4096
-"""Events of the one log that are held to find what the other has earlier."""
 OFFSETS_SHOWN = 3
 HOLES_SHOWN = 3
 
@@ -123,167 +99,6 @@ class _Log:
         return FileError(str(self.path), None, problem)
 
 
-@dataclass(frozen=True, slots=True)
-class _Both:
-    """A frame that both logs have, and when (epoch ns, each by its own clock)."""
-
-    direction: Direction
-    pile_ns: int
-    platform_ns: int
-
-    @property
-    def ahead_ns(self) -> int:
-        return self.platform_ns - self.pile_ns
-
-
-class _Prints:
-    """A sample of a log's frames, by what they are: of two logs the same ones."""
-
-    def __init__(self) -> None:
-        self.first_ns = -1
-        self.last_ns = -1
-        self.silences = Silences()
-        self._times: dict[tuple[Direction, int], list[int]] = {}
-        self._mask = 0
-
-    @property
-    def span(self) -> str:
-        if self.first_ns < 0:
-            return "nothing"
-        return f"{format_local(self.first_ns)} to {format_local(self.last_ns)}"
-
-    def covers(self, t_ns: int) -> None:
-        """Something passed there, or became of the line."""
-        self.first_ns = t_ns if self.first_ns < 0 else self.first_ns
-        self.last_ns = t_ns
-        self.silences.heard(t_ns)
-
-    def take(self, frame: Frame, t_ns: int) -> None:
-        """A frame that passed there."""
-        mark = _mark(frame)
-        if mark & self._mask:
-            return
-        times = self._times.setdefault((frame.direction, mark), [])
-        if len(times) <= ALIKE_KEPT:
-            times.append(t_ns)
-        while len(self._times) > FRAMES_SAMPLED:
-            self._mask = 2 * self._mask + 1
-            self._times = {key: times for key, times in self._times.items() if not key[1] & self._mask}
-
-    def times(self) -> Iterator[int]:
-        """Of all frames of the sample."""
-        return chain.from_iterable(self._times.values())
-
-    def shared(self, other: _Prints, way: Direction) -> Iterator[tuple[int, int]]:
-        """When each frame that went this way was seen, here and there; of several alike the first is the first."""
-        for key, times in self._times.items():
-            theirs = other._times.get(key, ())
-            if key[0] is way and len(times) == len(theirs) <= ALIKE_KEPT:
-                yield from zip(times, theirs, strict=True)
-
-    def both(self, other: _Prints) -> set[int]:
-        """What both have, of either way."""
-        return {mark for _, mark in self._times.keys() & other._times.keys()}
-
-    def lacks(self, other: _Prints, way: Direction) -> Iterator[int]:
-        """When the other saw frames that went this way, of which there is none here."""
-        mask = self._mask | other._mask
-        for key, times in other._times.items():
-            if key[0] is way and not key[1] & mask and key not in self._times:
-                yield from times
-
-
-@dataclass(slots=True)
-class Offset:
-    """How far the platform's clock is ahead of the pile's, from one time of the pile's on: between `least` and `most`.
-
-    One of them is None where frames of one direction alone tell.
-    """
-
-    since_ns: int
-    least_ns: int | None = None
-    most_ns: int | None = None
-    frames: int = 0
-
-    @property
-    def likely_ns(self) -> int:
-        least, most = self.least_ns, self.most_ns
-        if least is None or most is None:
-            return most if least is None and most is not None else least or 0
-        return 0 if least <= 0 <= most and most - least < SURE_NS else (least + most) // 2
-
-    @property
-    def within_ns(self) -> int:
-        """How far it may be from the likely one. By frames of one direction alone that is not known: the fastest of
-        them needed no time then, and what each of the others needed more is sure."""
-        if self.least_ns is None or self.most_ns is None:
-            return 0
-        ns = self.likely_ns
-        return max(self.most_ns - ns, ns - self.least_ns)
-
-    @property
-    def words(self) -> str:
-        """`3.214 s behind, to within 0.020 s`: of the pile's clock."""
-        ns = self.likely_ns
-        ahead = f"{format_duration(abs(ns) // MS * MS)} {'behind' if ns > 0 else 'ahead'}" if abs(ns) >= MS else "equal"
-        if self.least_ns is None or self.most_ns is None:
-            return f"{ahead}, by frames of one direction alone: what they need on the line is not known"
-        return f"{ahead}, to within {format_duration(-(-self.within_ns // MS) * MS)}"
-
-    def agrees(self, both: _Both, pile_coarse_ns: int, platform_coarse_ns: int) -> bool:
-        """Whether this offset explains the frame as well; then it is narrowed down by it."""
-        least, most = self.least_ns, self.most_ns
-        # A time that is cut off tells that it was so much later at most.
-        if both.direction is Direction.UP:
-            bound = both.ahead_ns + platform_coarse_ns + SLACK_NS
-            most = bound if most is None else min(most, bound)
-        else:
-            bound = both.ahead_ns - pile_coarse_ns - SLACK_NS
-            least = bound if least is None else max(least, bound)
-        if least is not None and most is not None and least > most:
-            return False
-        self.least_ns, self.most_ns = least, most
-        self.frames += 1
-        return True
-
-
-def offsets_of(shared: list[_Both], pile_coarse_ns: int, platform_coarse_ns: int) -> list[Offset]:
-    """The offsets of the two clocks, by the frames that both logs have, in the order of the pile's times: more than one
-    where a clock was set, or drifts."""
-    found = [Offset(shared[0].pile_ns)]
-    at = doubts = doubted = begun = 0
-    while at < len(shared):
-        both = shared[at]
-        if found[-1].agrees(both, pile_coarse_ns, platform_coarse_ns):
-            if doubts and both.direction is shared[doubted].direction:
-                doubts = 0
-        else:
-            if not doubts:
-                doubted = at
-            doubts += 1
-            if doubts >= DOUBTS:
-                at = begun = _first_by_another(shared, begun, doubted, found[-1].likely_ns)
-                doubts = 0
-                # A clock that is set ahead leaves out the time in between, in which nothing is.
-                found.append(Offset((shared[at - 1].pile_ns + shared[at].pile_ns) // 2 + 1))
-                continue
-        at += 1
-    return found
-
-
-def _first_by_another(shared: list[_Both], begun: int, doubted: int, offset_ns: int) -> int:
-    """The first frame after `begun` that goes by the offset that `doubted` shows: those of the other direction do not
-    contradict `offset_ns`, but look as if they had been under way for long.
-    """
-    at = doubted
-    while at > begun + 1:
-        ahead_ns = shared[at - 1].ahead_ns
-        if abs(ahead_ns - offset_ns) <= abs(ahead_ns - shared[doubted].ahead_ns):
-            break
-        at -= 1
-    return at
-
-
 def open_joined(path: Path, wishes: Wishes, opening: Opening, told: Told | None = None) -> Opened:
     """The logs at `path` and `wishes.other` as one recording at both ends, by the platform's clock.
 
@@ -302,7 +117,7 @@ def open_joined(path: Path, wishes: Wishes, opening: Opening, told: Told | None 
             "expected two logs of one time, with the bytes of their frames; found no frame that is in "
             f"{pile.path.name} ({mine.span}) and in {platform.path.name} ({theirs.span})",
         )
-    clock = _PileClock(offsets_of(shared, *coarse))
+    clock = PileClock(offsets_of(shared, *coarse))
     _plausible(pile, platform, clock, mine, theirs, opening)
     ledger = Ledger(parts=((pile.path.name, pile.opened.ledger), (platform.path.name, platform.opened.ledger)))
     ledger.clock = _worth(pile, platform, clock, len(shared))
@@ -343,8 +158,8 @@ def open_joined(path: Path, wishes: Wishes, opening: Opening, told: Told | None 
             log.end: _moved(log, clock.platform_ns if log.end is End.PILE else None, with_acts=log.path == acts.path)
             for log in logs
         }
-        in_order = _InOrder(streams, SLACK_NS + sum(coarse), found)
-        yield from _together(iter(in_order), begins_ns, ends_ns, start_ns)
+        in_order = InOrder(streams, SLACK_NS + sum(coarse), found)
+        yield from together(iter(in_order), begins_ns, ends_ns, start_ns)
 
     header = _header(pile, platform, acts.opened.header, start_ns, apart_ns)
     gaps = [Gap(end, hole.since_ns - start_ns, hole.until_ns - start_ns) for end in End for hole in found[end]]
@@ -426,9 +241,9 @@ def _part(told: Told | None, base: int) -> Told | None:
 # What both have ---------------------------------------------------------------------------------------------------
 
 
-def _look(log: _Log) -> _Prints:
+def _look(log: _Log) -> Prints:
     """Read it once for its frames."""
-    seen = _Prints()
+    seen = Prints()
     for frame, t_ns in _frames(log, seen.covers):
         seen.take(frame, t_ns)
     return seen
@@ -452,30 +267,13 @@ def _frames(log: _Log, covers: Callable[[int], None]) -> Iterator[tuple[Frame, i
             framers.clear()
 
 
-def _mark(frame: Frame) -> int:
-    """What tells a frame from others."""
-    return int.from_bytes(blake2b(frame.raw, digest_size=8).digest())
-
-
-def _shared(mine: _Prints, theirs: _Prints) -> Iterator[_Both]:
+def _shared(mine: Prints, theirs: Prints) -> Iterator[Both]:
     for way in Direction:
         for pile_ns, platform_ns in mine.shared(theirs, way):
-            yield _Both(way, pile_ns, platform_ns)
+            yield Both(way, pile_ns, platform_ns)
 
 
-class _PileClock:
-    """The pile's times, by the platform's clock."""
-
-    def __init__(self, offsets: list[Offset]) -> None:
-        self.offsets = offsets
-        self._since = [offset.since_ns for offset in offsets]
-
-    def platform_ns(self, pile_ns: int) -> int:
-        at = max(0, bisect_right(self._since, pile_ns) - 1)
-        return pile_ns + self.offsets[at].likely_ns
-
-
-def _worth(pile: _Log, platform: _Log, clock: _PileClock, shared: int) -> str:
+def _worth(pile: _Log, platform: _Log, clock: PileClock, shared: int) -> str:
     """`pile.log to the millisecond, platform.log to the second; the pile's clock is 3.2 s behind ...`."""
     offsets = clock.offsets
     each = ", ".join(f"{log.path.name} {log.opened.ledger.clock}" for log in (pile, platform))
@@ -488,14 +286,14 @@ def _worth(pile: _Log, platform: _Log, clock: _PileClock, shared: int) -> str:
     return f"{each}; the pile's clock was {'; '.join(shown)} ({by}); times are the platform's"
 
 
-def _plausible(pile: _Log, platform: _Log, clock: _PileClock, mine: _Prints, theirs: _Prints, opening: Opening) -> None:
+def _plausible(pile: _Log, platform: _Log, clock: PileClock, mine: Prints, theirs: Prints, opening: Opening) -> None:
     """FileError where the logs are days apart, and what both have is what a pile may say on any day."""
     apart_ns = min((offset.likely_ns for offset in clock.offsets), key=abs)
     if abs(apart_ns) <= APART_NS:
         return
     protocol, shared = protocol_named(platform.opened.header.protocol), mine.both(theirs)
     for frame, t_ns in _frames(platform.again(opening), lambda _: None):
-        if _mark(frame) in shared and _is_of_its_day(protocol.decode(frame).message, t_ns):
+        if mark_of(frame) in shared and _is_of_its_day(protocol.decode(frame).message, t_ns):
             return
     raise platform.error(
         f"expected two logs of one time; found what {platform.path.name} has from {format_local(theirs.first_ns)} on "
@@ -578,129 +376,3 @@ def _moved(log: _Log, clock: Callable[[int], int] | None, *, with_acts: bool) ->
                 yield latest_ns, event if log.near is log.end else msgspec.structs.replace(event, end=log.end)
         elif with_acts or isinstance(event, Finish):
             yield latest_ns, event
-
-
-def _together(
-    streams: Iterator[tuple[int, AnyEvent]], begins_ns: int, ends_ns: int, start_ns: int
-) -> Iterator[AnyEvent]:
-    """The events of the time that both logs cover; it is over where both were, or where the one that broke off did."""
-    finished = 0
-    latest_ns = begins_ns
-    for when_ns, event in streams:
-        if isinstance(event, Finish):
-            finished += 1
-        elif when_ns > ends_ns:
-            finished = len(End)
-            break
-        elif when_ns >= begins_ns:
-            latest_ns = max(latest_ns, when_ns)
-            shift: dict[str, int] = {"t_ns": latest_ns - start_ns}
-            if isinstance(event, Stimulus):
-                shift["began_ns"] = max(0, latest_ns - start_ns - (event.t_ns - event.began_ns))
-            yield msgspec.structs.replace(event, **shift)
-    if finished == len(End):
-        yield Finish(t_ns=latest_ns - start_ns)
-
-
-class _InOrder:
-    """Two streams by their times, but for bytes that one log has a little earlier than the other has them sent.
-
-    Clocks that are read to the second, or a program that writes down late what it sends, make that look so. Where one
-    log has a hole, what the other has is of both ends.
-    """
-
-    def __init__(
-        self, streams: dict[End, Iterator[tuple[int, AnyEvent]]], spare_ns: int, found: dict[End, list[Hole]]
-    ) -> None:
-        self._streams = streams
-        self._spare_ns = spare_ns
-        # What was under way when it began or ended is in one of the logs alone too.
-        self._holes = {
-            end: [Hole(one.since_ns - EDGE_NS, one.until_ns + EDGE_NS, one.frames) for one in found[end]] for end in End
-        }
-        self._heads: dict[End, deque[tuple[int, AnyEvent]]] = {end: deque() for end in End}
-        """Of each what has been read and not given yet."""
-        self._sent: OrderedDict[tuple[Direction, bytes], int] = OrderedDict()
-        """What has been sent and not seen to arrive, and how often."""
-
-    def __iter__(self) -> Iterator[tuple[int, AnyEvent]]:
-        while True:
-            heads = {end: self._heads[end][0] for end in End if self._has(end)}
-            if not heads:
-                return
-            end = min(heads, key=lambda one: (heads[one][0], _arrives(heads[one][1], one)))
-            when_ns, event = heads[end]
-            if isinstance(event, Chunk) and event.direction.receiver is end and not self._was_sent(event):
-                for _ in range(self._until(event, end.other, when_ns + self._spare_ns)):
-                    yield self._given(end.other)
-            yield from self._filled(end)
-
-    def _has(self, end: End) -> bool:
-        if not self._heads[end]:
-            self._heads[end].extend(islice(self._streams[end], 1))
-        return bool(self._heads[end])
-
-    def _given(self, end: End) -> tuple[int, AnyEvent]:
-        when_ns, event = self._heads[end].popleft()
-        if isinstance(event, Chunk):
-            key = (event.direction, event.data)
-            if event.direction.sender is end:
-                self._sent[key] = self._sent.get(key, 0) + 1
-                self._sent.move_to_end(key)
-                if len(self._sent) > SENT_KEPT:
-                    self._sent.popitem(last=False)
-            elif self._sent.get(key, 0) > 1:
-                self._sent[key] -= 1
-            else:
-                self._sent.pop(key, None)
-        return when_ns, event
-
-    def _was_sent(self, chunk: Chunk) -> bool:
-        return (chunk.direction, chunk.data) in self._sent
-
-    def _filled(self, end: End) -> Iterator[tuple[int, AnyEvent]]:
-        """The next event of `end`, and where the other log has a hole the same at the other end."""
-        when_ns, event = self._heads[end][0]
-        hole = hole_at(self._holes[end.other], when_ns)
-        if hole is None or not isinstance(event, Chunk | LineUp | LineDown):
-            yield self._given(end)
-            return
-        if not isinstance(event, Chunk):
-            yield self._given(end)
-            yield when_ns, msgspec.structs.replace(event, end=end.other)
-            return
-        # It stands in no line of the log with the hole.
-        same = msgspec.structs.replace(event, end=end.other, line=0)
-        if event.direction.receiver is end:
-            # It may have been sent before the hole.
-            if not self._was_sent(event):
-                yield when_ns, same
-            yield self._given(end)
-        else:
-            # It may arrive after the hole.
-            arrives = self._until(event, end.other, hole.until_ns + HOLE_EDGE_NS)
-            yield self._given(end)
-            if not arrives:
-                yield when_ns, same
-
-    def _until(self, chunk: Chunk, end: End, until_ns: int) -> int:
-        """How many events of `end` there are up to these bytes, with them; 0 where it does not have them by then."""
-        heads = self._heads[end]
-        at = 0
-        while at < len(heads) or len(heads) < LOOKED_AHEAD:
-            if at == len(heads):
-                heads.extend(islice(self._streams[end], 1))
-                if at == len(heads):
-                    return 0
-            at_ns, event = heads[at]
-            if at_ns > until_ns:
-                return 0
-            at += 1
-            if isinstance(event, Chunk) and (event.direction, event.data) == (chunk.direction, chunk.data):
-                return at
-        return 0
-
-
-def _arrives(event: AnyEvent, end: End) -> bool:
-    """At one instant what is sent goes before what arrives."""
-    return isinstance(event, Chunk) and event.direction.receiver is end
