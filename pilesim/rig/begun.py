@@ -18,8 +18,9 @@ from pilesim.errors import RigError
 SAID_BYTES = 400
 """So much of what a failed command said is shown."""
 _GROUPED = sys.platform != "win32"
-_WATCH = 'read -r _; kill -s KILL -- "-$1"'
-"""What a shell does that watches: nothing is ever written to it, so that it reads on until this program is gone."""
+_WATCH = "read -r _; kill -s KILL 0"
+"""What a shell does that watches: nothing is ever written to it, so that it reads on until this program is gone, and
+ends its group."""
 
 
 def one_line(text: str) -> str:
@@ -34,21 +35,23 @@ class Begun:
         """RigError where it cannot be run."""
         self._what = f"{name}: the command {list(words)}"
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
+        # Begun first: were this program killed between the two, nobody would be left to end the command.
+        self._watcher = _watcher() if _GROUPED else None
         try:
-            # In a group of its own, what it has begun ends with it, and no key that breaks this program off ends it.
+            # In a group beside this program's, what it has begun ends with it, and no key that breaks this program off
+            # ends it.
             self._process = subprocess.Popen(
                 words,
                 stdin=subprocess.DEVNULL,
                 stdout=self._said,
                 stderr=self._said,
-                process_group=0 if _GROUPED else None,
+                process_group=self._watcher.pid if self._watcher else None,
             )
         except (OSError, ValueError) as error:
-            self._said.close()
+            self._end()
             # The system's reason, or that a word, such as one with NUL, cannot be passed.
             why = getattr(error, "strerror", None) or str(error)
             raise RigError(f"{self._what} cannot be run: {why}") from None
-        self._watcher = _watcher(self._process.pid) if _GROUPED else None
 
     def over(self) -> bool:
         """Whether it has ended, with 0; RigError where with another code."""
@@ -75,10 +78,9 @@ class Begun:
     def kill(self) -> str:
         """It ends now, and with it what it has begun: what it has said. Of no consequence where it has ended."""
         if self._process.poll() is None:
-            if sys.platform != "win32":
-                os.killpg(self._process.pid, signal.SIGKILL)
-            else:
-                self._process.kill()
+            if sys.platform != "win32" and self._watcher is not None:
+                os.killpg(self._watcher.pid, signal.SIGKILL)
+            self._process.kill()
             self._process.wait()
         return self._end()
 
@@ -96,10 +98,10 @@ class Begun:
         return text
 
 
-def _watcher(group: int) -> subprocess.Popen[bytes]:
-    """Another process, since one that is killed can do nothing more for those it leaves behind."""
+def _watcher() -> subprocess.Popen[bytes]:
+    """A process that leads the group, since a program that is killed can do nothing more for those it leaves behind."""
     return subprocess.Popen(
-        ["/bin/sh", "-c", _WATCH, "sh", str(group)],
+        ["/bin/sh", "-c", _WATCH],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

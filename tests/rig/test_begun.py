@@ -26,6 +26,24 @@ def two(told: Path) -> tuple[str, ...]:
 
 PARENT = "import sys; from pilesim.rig.begun import Begun; begun = Begun('act', sys.argv[1:]); sys.stdin.read()"
 
+KILLED_AT_ONCE = """
+import os, signal, subprocess, sys, time
+from pathlib import Path
+from pilesim.rig import begun
+
+class Popen(subprocess.Popen):
+    def __init__(self, words, **how):
+        super().__init__(words, **how)
+        if list(words) == sys.argv[1:]:
+            while not Path(words[-1]).exists() or len(Path(words[-1]).read_text().split()) < 2:
+                time.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+begun.subprocess.Popen = Popen
+begun.Begun("act", sys.argv[1:])
+"""
+"""The program is killed before it has learnt that the command runs."""
+
 
 def until(met: Callable[[], object]) -> None:
     deadline = time.monotonic() + 20
@@ -58,6 +76,21 @@ def test_it_ends_with_what_it_has_begun_when_this_program_is_killed(tmp_path: Pa
     os.kill(parent.pid, signal.SIGKILL)
     parent.communicate()
     until(lambda: not any(map(lives, numbers(told))))
+
+
+def test_it_ends_when_this_program_is_killed_as_it_begins(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    parent = subprocess.run([sys.executable, "-c", KILLED_AT_ONCE, *two(told)], timeout=60, check=False)
+    assert parent.returncode == -signal.SIGKILL
+    assert len(numbers(told)) == 2
+    until(lambda: not any(map(lives, numbers(told))))
+
+
+def test_nothing_is_left_of_one_that_cannot_be_run() -> None:
+    before = children()
+    with pytest.raises(RigError, match="cannot be run: No such file"):
+        Begun("act", ("/no/such/command",))
+    assert children() == before
 
 
 def test_it_ends_with_what_it_has_begun_when_it_is_killed(tmp_path: Path) -> None:
