@@ -27,6 +27,12 @@ from pilesim.wire.messages import Band, Tariff
 
 Weight = Annotated[int, msgspec.Meta(ge=0)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
+LONGEST_DAYS = 366
+"""As for a scenario."""
+MOST_CHARGES = 1_000_000
+"""Drawn in a minute, into 400 MB; the field's largest season has 8498."""
+MOST_PILES = 50_000
+"""As many as dial one platform."""
 CUT_MARGIN_NS = MINUTE
 """How far a cut's length must stay from the platform's waiting for a bill: on which side of it the cut ends may
 then not hang on when the last heartbeat came, or on when the pile dials again."""
@@ -174,6 +180,7 @@ def load_season(text: str, file: str, contract: Contract, given: Mapping[str, An
     document = strictyaml.read(text, file)
     data = {**given, **document.data} if isinstance(document.data, Mapping) else document.data
     read = strictyaml.convert(document, (), data, _SeasonFile, quantity)
+    _check_size(document, read)
     _check_hours(document, read)
     _check_spans(document, read, contract)
     return Season(
@@ -197,6 +204,19 @@ def load_season(text: str, file: str, contract: Contract, given: Mapping[str, An
         outages=read.outages,
         power_cuts=read.power_cuts,
     )
+
+
+def _check_size(document: strictyaml.Document, read: _SeasonFile) -> None:
+    """All visits are drawn before the first is played: what nobody would wait for is refused before that."""
+    piles = sum(site.piles for site in read.sites)
+    for path, found, most in (
+        (("days",), read.days, LONGEST_DAYS),
+        (("charges",), read.charges, MOST_CHARGES),
+        (("sites",), piles, MOST_PILES),
+    ):
+        if found > most:
+            what = "piles in all" if path == ("sites",) else path[0]
+            raise document.error(path, f"expected at most {most} {what}, found {found}")
 
 
 def _check_hours(document: strictyaml.Document, read: _SeasonFile) -> None:

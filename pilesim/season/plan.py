@@ -86,12 +86,13 @@ def plan_of(season: Season, seed: int, charges: int) -> tuple[PilePlan, ...]:
         upto=_upto(habit.weight for habit in season.habits),
         endings_upto=tuple(_upto(structs.astuple(habit.endings or season.endings)) for habit in season.habits),
     )
+    hours_upto = _hours_upto(season, span_ns)
     plans = []
     for i, (at, site, profile) in enumerate(firmware):
         number = f"4403090021{at:05}{i + 1:05}"
         count = charges // len(firmware) + (i < charges % len(firmware))
         # Streams of their own: a pile's visits are the same however long the part of the season is that is played.
-        arrivals_ns = _arrivals_ns(season, Chance(f"{seed}/season/{number}/arrivals"), count, span_ns)
+        arrivals_ns = _arrivals_ns(hours_upto, Chance(f"{seed}/season/{number}/arrivals"), count)
         chance, oddities = (Chance(f"{seed}/season/{number}{stream}") for stream in ("", "/oddities"))
         visits = tuple(
             _visit(season, habits, chance, oddities, 1 + n % profile.guns, at_ns) for n, at_ns in enumerate(arrivals_ns)
@@ -100,15 +101,19 @@ def plan_of(season: Season, seed: int, charges: int) -> tuple[PilePlan, ...]:
     return tuple(plans)
 
 
-def _arrivals_ns(season: Season, chance: Chance, count: int, span_ns: int) -> list[int]:
-    """`count` instants inside the span, more of them in hours of more weight."""
+def _hours_upto(season: Season, span_ns: int) -> Sequence[int]:
+    """The weights of the hours of the span, as `_weighed` takes them."""
     hours = max(1, span_ns // HOUR)
     weights = [_weight(season, hour) for hour in range(hours)]
     while not any(weights):
         # A short part of a season may lie in hours when nobody comes: it then lasts until the first who does.
         weights.append(_weight(season, len(weights)))
-    upto = _upto(weights)
-    drawn = (_weighed(chance, upto) * HOUR + chance.below(HOUR) for _ in range(count))
+    return _upto(weights)
+
+
+def _arrivals_ns(hours_upto: Sequence[int], chance: Chance, count: int) -> list[int]:
+    """`count` instants inside the span, more of them in hours of more weight."""
+    drawn = (_weighed(chance, hours_upto) * HOUR + chance.below(HOUR) for _ in range(count))
     return sorted(max(_FIRST_ARRIVAL_NS, at_ns) for at_ns in drawn)
 
 

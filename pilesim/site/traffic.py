@@ -14,7 +14,7 @@ from pilesim.errors import UsageError
 from pilesim.pile.profiles import Profile
 from pilesim.rig.firmware import profile_of
 from pilesim.rig.targets import SimTarget, parse_target
-from pilesim.season.fixture import PlayedSite, Season, load_season, shared
+from pilesim.season.fixture import MOST_CHARGES, MOST_PILES, PlayedSite, Season, load_season, shared
 from pilesim.season.plan import PilePlan, plan_of
 from pilesim.units import DAY, HOUR, local_datetime
 
@@ -95,12 +95,13 @@ def plans_of(
     own = tuple(profile for site in (traffic.sites if traffic else ()) for profile in site.firmware)
     if traffic is not None and not own:
         raise UsageError("expected sites with piles in the traffic, or no sites there at all; found none")
+    wanted = count or len(own) or 1
+    if wanted > MOST_PILES:
+        raise UsageError(f"--count: expected at most {MOST_PILES} piles, found {wanted}")
     if mix:
-        wanted = count or len(own) or 1
         parts = shared(wanted, tuple(share.weight for share in mix))
         firmware = tuple(s.profile for s, part in zip(mix, parts, strict=True) for _ in range(part))
     else:
-        wanted = count or len(own)
         firmware = tuple(own[i % len(own)] for i in range(wanted))
     numbers = numbers_from(first_number, wanted)
     if traffic is None:
@@ -114,5 +115,9 @@ def plans_of(
     # Within an hour people come at any time, so of less than that the first hour is planned.
     part_ns = days_ns if for_ns is None else min(days_ns, max(for_ns, HOUR))
     part = -(-charges * part_ns // days_ns)
+    if part > MOST_CHARGES:
+        raise UsageError(
+            f"expected at most {MOST_CHARGES} charges, found {part} for {wanted} piles: a shorter --for has fewer"
+        )
     plans = plan_of(played, seed, part)
     return tuple(replace(plan, number=number) for plan, number in zip(plans, numbers, strict=True))

@@ -104,6 +104,26 @@ def test_it_lets_only_those_come_who_come_while_it_lasts() -> None:
     assert all(visit.arrives_ns <= 12 * HOUR for plan in plans for visit in plan.visits)
 
 
+@pytest.mark.parametrize(
+    ("count", "for_ns", "problem"),
+    [
+        (50_001, None, "--count: expected at most 50000 piles, found 50001"),
+        (50_000, None, "expected at most 1000000 charges, found 1200000 for 50000 piles: a shorter --for has fewer"),
+        (50_000, 23 * HOUR, "found 1150000 for 50000 piles"),
+    ],
+)
+def test_it_refuses_what_nobody_would_see_drawn(count: int, for_ns: int | None, problem: str) -> None:
+    with pytest.raises(UsageError, match=problem):
+        plans_of(
+            traffic(LEAST.replace("charges: 12", "charges: 24")),
+            parse_mix("reference"),
+            count=count,
+            first_number=FIRST,
+            seed=1,
+            for_ns=for_ns,
+        )
+
+
 def test_it_takes_the_piles_of_the_traffics_own_sites() -> None:
     plans = plans_of(traffic(LEAST + SITES), (), count=None, first_number=FIRST, seed=1, for_ns=None)
     assert [plan.profile.name for plan in plans] == ["reference"] * 2 + ["robinson-gen5-0303"] + ["reference"]
