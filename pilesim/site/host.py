@@ -41,6 +41,8 @@ CONNECTIONS = 50_000
 STRANGERS = 10_000
 """As many of them have yet to say a frame: all that one process serves, for after an outage all of them dial at once.
 Beyond it the one that has stood there longest is hung up."""
+_SPARE_PART = 8
+"""One in so many connections is kept for those who come in one round, who call the API, and who are being hung up."""
 NOTES = 100
 """As many are told of as hung up; the others are counted."""
 
@@ -164,7 +166,9 @@ class PlatformHost:
         self.figures = Figures(piles=0)
         self.links = AnswerMany(host, port)
         self.name = self.links.name
-        self._strangers_limit = min(STRANGERS, take_room(CONNECTIONS) // 2)
+        room = take_room(CONNECTIONS)
+        self._limit = room - room // _SPARE_PART
+        """So many connections may stand."""
         self._protocol = spoken
         self._expected = expected
         self._replace = replace
@@ -198,13 +202,13 @@ class PlatformHost:
         """Somebody has connected, and is a stranger."""
         self.figures.up += 1
         self.figures.connects += 1
-        if len(self._strangers) >= self._strangers_limit:
+        self._strangers[seat.key] = seat
+        limit = min(STRANGERS, self._limit - (self.figures.up - len(self._strangers)))
+        if len(self._strangers) > limit:
             oldest = next(iter(self._strangers.values()))
             oldest.turn_out(
-                f"expected at most {self._strangers_limit} connections without a frame, found one more",
-                self._clock.now_ns(),
+                f"expected at most {limit} connections without a frame, found one more", self._clock.now_ns()
             )
-        self._strangers[seat.key] = seat
 
     def let_in(self, seat: _SessionSeat, number: str | None, now_ns: int) -> None:
         """A stranger has said a whole frame, as the pile `number`."""

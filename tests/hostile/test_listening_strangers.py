@@ -34,6 +34,7 @@ PILE, STRANGER = "44030500040000200026", "44030500040000200099"
 LIMIT_NS = 300 * MS
 """In the place of the two minutes that a peer has for its first frame."""
 SOME, MANY = 300, 20_000
+AT_ONCE = 1_200
 
 
 def beat(number: str = PILE) -> bytes:
@@ -354,6 +355,39 @@ def test_of_many_strangers_beyond_a_number_push_each_other_out_and_are_told_of_i
     assert len(hosted.notes) == 4
     assert "expected at most 5 connections without a frame" in hosted.notes[0]
     hosted.beats(pile)
+
+
+def test_of_many_those_who_all_dial_again_at_once_are_let_in(hosting: Hosting) -> None:
+    hosted = hosting()
+    piles = [hosted.dial() for _ in range(AT_ONCE)]
+    hosted.until(lambda: hosted.host.figures.connects == AT_ONCE)
+    for number, pile in enumerate(piles):
+        pile.sendall(beat(f"{int(PILE) + number}"))
+    hosted.until(lambda: hosted.host.figures.frames_up == AT_ONCE)
+    assert not hosted.notes
+    assert hosted.host.figures.up == AT_ONCE
+
+
+def test_of_many_those_inside_take_room_from_strangers_and_never_the_other_way_round(
+    hosting: Hosting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pilesim.site.host.take_room", lambda most: 8)
+    hosted = hosting()
+    piles = {f"{int(PILE) + i}": hosted.dial() for i in range(5)}
+    for number, pile in piles.items():
+        hosted.beats(pile, number)
+    oldest, *others = [hosted.dial() for _ in range(3)]
+    hosted.until(lambda: bool(hosted.notes))
+    assert "expected at most 2 connections without a frame, found one more" in hosted.notes[0]
+    assert oldest.recv(100) == b""
+    for late_number, pile in enumerate(others, 90):
+        hosted.beats(pile, f"{int(PILE) + late_number}")
+    # Where there is room for nobody more, it is the newcomer that goes.
+    late = hosted.dial()
+    hosted.until(lambda: len(hosted.notes) == 2)
+    assert late.recv(100) == b""
+    for number, pile in piles.items():
+        hosted.beats(pile, number)
 
 
 @pytest.mark.parametrize("length", ["-1", "many", "9" * 40, "1" * 5000])
