@@ -188,6 +188,8 @@ class _Bench:
             for facts in scene.facts.values()
         }
         """By the end that was recorded."""
+        self._all_facts = [post.facts for post in self._posts.values()]
+        self._all_duties = [duties for post in self._posts.values() for duties in post.duties]
 
     def rules(self) -> Iterable[Rule]:
         return self._rules.values()
@@ -195,7 +197,7 @@ class _Bench:
     def feed(self, event: AnyEvent) -> None:
         if event.t_ns > self._now_ns:
             self._now_ns = event.t_ns
-        now_ns, posts = self._now_ns, self._posts.values()
+        now_ns = self._now_ns
         if self._ends.gone:
             self._line.compare()
         holds_bytes = isinstance(event, Chunk)
@@ -203,20 +205,20 @@ class _Bench:
             self._ends.feed(event)
         for transit in self._paced:
             transit.take(event)
-        for post in posts:
-            post.facts.clear(now_ns)
-            for duties in post.duties:
-                if duties.next_ns < now_ns:
-                    duties.run(now_ns)
+        for facts in self._all_facts:
+            facts.clear(now_ns)
+        for duties in self._all_duties:
+            if duties.next_ns < now_ns:
+                duties.run(now_ns)
         for item in self._decoder.feed(event):
             self._item(item)
         if not holds_bytes:
             self._other(event)
         for passed in self._passing:
             passed(event)
-        for post in posts:
-            if post.facts.unsettled or post.facts.crowded:
-                self._settle(post)
+        for facts in self._all_facts:
+            if facts.unsettled or facts.crowded:
+                self._settle(self._posts[facts.end])
 
     def finish(self) -> Judgement:
         for item in self._decoder.finish():
