@@ -35,6 +35,7 @@ from construct import (
 from pilesim.units import round_half_up
 from pilesim.wire.frame import ProblemKind
 from pilesim.wire.packed import InSource, Remainder, said
+from pilesim.wire.shown import Decimals, Digits, Escaped, Flags, Hex, Listed, escaped, with_decimals
 
 if TYPE_CHECKING:
     # construct's classes take type arguments in its stubs only.
@@ -76,97 +77,6 @@ class Codec:
     """The same of `amiss`: it holds only where that has nothing to tell."""
     step: Fraction = Fraction(0)
     """What one on the wire is in the unit that is shown."""
-
-
-# Texts --------------------------------------------------------------------------------------------------------
-#
-# A `show` that is one of these can be said in another language too: `wire.dissection` reads what it is made of.
-
-
-@dataclass(frozen=True, slots=True)
-class Decimals:
-    """A number as so many of our units make one, with its decimals; `none` of ours shows as no value."""
-
-    per_unit: int
-    places: int
-    none: int | None = None
-
-    def __call__(self, value: int, raw: bytes) -> str:
-        return "none" if value == self.none else _decimal(value, self.per_unit, self.places)
-
-
-@dataclass(frozen=True, slots=True)
-class Hex:
-    """Bytes in hex, parted by spaces; no bytes as `none`."""
-
-    none: str = ""
-
-    def __call__(self, value: Any, raw: bytes) -> str:
-        return raw.hex(" ") or self.none
-
-
-@dataclass(frozen=True, slots=True)
-class Digits:
-    """The digits of the bytes; those of the value where it stands alone, in a record."""
-
-    def __call__(self, value: str, raw: bytes) -> str:
-        return raw.hex().upper() or value
-
-
-@dataclass(frozen=True, slots=True)
-class Escaped:
-    """A text with its control characters seen; `padding` too, where it is all of the bytes that is shown."""
-
-    padding: bool = False
-
-    def __call__(self, value: str, raw: bytes) -> str:
-        return escaped(raw.decode("latin-1") if self.padding else value)
-
-
-@dataclass(frozen=True, slots=True)
-class Flags:
-    """The flags of a number (or of bytes, the lowest first) in words, `bits` each."""
-
-    names: Sequence[str]
-    words: Callable[[Sequence[str], int], str]
-    bits: int
-
-    def __call__(self, value: int | bytes, raw: bytes) -> str:
-        return self.words(self.names, value if isinstance(value, int) else int.from_bytes(value, "little"))
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """The values of a series, one after the other."""
-
-    item: Codec
-
-    def __call__(self, value: Sequence[Any], raw: bytes) -> str:
-        return ", ".join(self.item.show(one, b"") for one in value) or "none"
-
-
-@dataclass(frozen=True, slots=True)
-class ByHalfHour:
-    """The values of a series by half-hour of the day, told where they change."""
-
-    item: Codec
-
-    def __call__(self, value: Sequence[Any], raw: bytes) -> str:
-        changes = (i for i, one in enumerate(value) if i == 0 or one != value[i - 1])
-        return ", ".join(f"{i // 2:02d}:{i % 2 * 30:02d} {self.item.show(value[i], b'')}" for i in changes)
-
-
-@dataclass(frozen=True, slots=True)
-class Own:
-    """A text of a protocol's own. `lua` says the same: the body of a function of `wire`, the number on the wire, and
-    `bytes`, a table of them, that returns the text; `fixed(n, places)` puts a decimal point into a number.
-    """
-
-    text: Callable[[Any, bytes], str]
-    lua: str
-
-    def __call__(self, value: Any, raw: bytes) -> str:
-        return self.text(value, raw)
 
 
 # Values -------------------------------------------------------------------------------------------------------
@@ -372,10 +282,6 @@ def goes_backwards(subcon: AnyConstruct) -> bool:
     return isinstance(subcon, _Text) and subcon._step < 0
 
 
-def _decimal(value: int, per_unit: int, places: int) -> str:
-    return f"{Decimal(value) / per_unit:.{places}f}"
-
-
 def _is_number(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -392,7 +298,7 @@ def number(size: int, *, scale: int = 1, places: int = 0, most: int | None = Non
         if isinstance(value, int) and _is_number(value) and value >= 0 and round_half_up(value, scale) <= highest:
             return ""
         found = f"{Decimal(value) / per_unit:f}" if isinstance(value, int) else repr(value)
-        return f"expected 0 to {_decimal(highest * scale, per_unit, places)}, found {found}"
+        return f"expected 0 to {with_decimals(highest * scale, per_unit, places)}, found {found}"
 
     low_first, high_first = (
         subcons[size] if scale == 1 else _Scaled(subcons[size], scale) for subcons in (_UNSIGNED, _HIGH_FIRST)
@@ -517,14 +423,6 @@ def flags(size: int, names: Sequence[str], words: Callable[[Sequence[str], int],
     return replace(number(size), show=Flags(names, words, bits))
 
 
-def single_bits(names: Sequence[str], value: int) -> str:
-    """The names of the bits that are set."""
-    told = [
-        names[bit] if bit < len(names) else f"bit {bit + 1}" for bit in range(value.bit_length()) if value >> bit & 1
-    ]
-    return ", ".join(told) or "none"
-
-
 def series(item: Codec, count: str | int, show: Callable[[Any, bytes], str] | None = None) -> Codec:
     """Values of `item`: as many as `count`, or as the field named `count` says, which `count_of` builds."""
 
@@ -558,11 +456,6 @@ def series(item: Codec, count: str | int, show: Callable[[Any, bytes], str] | No
 def count_of(name: str) -> Codec:
     """One byte: how many values or bytes the field called `name` has."""
     return Codec(Rebuild(Int8ul, lambda context: len(context[name])), Decimals(1, 0), lambda value: "")
-
-
-def escaped(text: str) -> str:
-    """Text with its control characters, and all beyond ASCII, as backslash escapes."""
-    return text.encode("unicode_escape").decode("ascii")
 
 
 ASCII = "value.isascii()"

@@ -16,26 +16,11 @@ from typing import Any
 
 from pilesim.errors import UsageError
 from pilesim.wire import cp56
-from pilesim.wire.codec import (
-    ByHalfHour,
-    Codec,
-    Decimals,
-    Digits,
-    Escaped,
-    Flags,
-    Hex,
-    Listed,
-    OnWire,
-    Own,
-    bcd_form,
-    goes_backwards,
-    is_high_first,
-    on_wire,
-    tail_left,
-)
+from pilesim.wire.codec import Codec, OnWire, bcd_form, goes_backwards, is_high_first, on_wire, tail_left
 from pilesim.wire.fields import Field, Layout, record_of
 from pilesim.wire.framing import Outline
 from pilesim.wire.protocol import Protocol, Trust
+from pilesim.wire.shown import ByHalfHour, Decimals, Digits, Escaped, Flags, Hex, Listed, Own
 from pilesim.wire.tabled import Entry, TabledProtocol
 
 Data = Mapping[str, Any]

@@ -22,11 +22,12 @@ from pilesim import strictyaml
 from pilesim.quantities import Duration, quantity
 from pilesim.strictyaml import Document
 from pilesim.units import LOCAL, epoch_ns, format_local, local_datetime
-from pilesim.wire.codec import Amiss, AnyAdapter, Codec, Own, all_but, bcd, blob, text
+from pilesim.wire.codec import Amiss, AnyAdapter, Codec, all_but, bcd, blob, text
 from pilesim.wire.cp56 import NO_TIME_SHOWN, TIME
 from pilesim.wire.frame import Direction, ProblemKind
 from pilesim.wire.messages import NO_TIME, Stamp
 from pilesim.wire.protocol import Trust
+from pilesim.wire.shown import Own
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _EDITION_DIGITS = 8

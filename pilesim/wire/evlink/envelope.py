@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from pilesim.errors import EncodingError
-from pilesim.wire.codec import blob, escaped, text
+from pilesim.wire.codec import blob, text
 from pilesim.wire.codec import number as number_field
 from pilesim.wire.evlink.versions import VERSIONS, Version, versions_numbered
 from pilesim.wire.fields import Field, Layout
 from pilesim.wire.frame import UP, Direction, Frame, Problem, ProblemKind
 from pilesim.wire.framing import Check, Envelope, Outline
+from pilesim.wire.shown import escaped
 
 START = 0xFE
 END = 0x16

@@ -21,10 +21,7 @@ from pilesim.wire.codec import (
     ASCII,
     Amiss,
     AnyAdapter,
-    ByHalfHour,
     Codec,
-    Escaped,
-    Own,
     all_but,
     count_of,
     flags,
@@ -54,6 +51,7 @@ from pilesim.wire.messages import (
 )
 from pilesim.wire.packed import InSource
 from pilesim.wire.protocol import Trust
+from pilesim.wire.shown import ByHalfHour, Escaped, Own
 
 INFERRED = Trust.INFERRED
 PROVISIONAL = Trust.PROVISIONAL

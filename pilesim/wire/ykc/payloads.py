@@ -17,11 +17,7 @@ from pilesim.wire import gbt27930 as gbt
 from pilesim.wire.codec import (
     Amiss,
     AnyConstruct,
-    ByHalfHour,
     Codec,
-    Escaped,
-    Flags,
-    Own,
     all_but,
     bcd,
     blob,
@@ -31,7 +27,6 @@ from pilesim.wire.codec import (
     ranged,
     series,
     shifted,
-    single_bits,
     text,
 )
 from pilesim.wire.codes import Names
@@ -40,6 +35,7 @@ from pilesim.wire.fields import Field, Layout, rows
 from pilesim.wire.frame import ProblemKind
 from pilesim.wire.messages import NO_TIME
 from pilesim.wire.packed import InSource
+from pilesim.wire.shown import ByHalfHour, Escaped, Flags, Own, single_bits
 from pilesim.wire.ykc import codes
 
 HALF_HOURS = 48
