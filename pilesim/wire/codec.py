@@ -79,9 +79,6 @@ class Codec:
     """What one on the wire is in the unit that is shown."""
 
 
-# Values -------------------------------------------------------------------------------------------------------
-
-
 class _Scaled(InSource):
     """A number whose unit on the wire is `scale` of ours; building rounds half up."""
 
