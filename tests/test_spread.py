@@ -260,7 +260,8 @@ def test_a_fleet_of_piles_is_told_whole_with_a_worker_killed_in_its_middle(
     )
 
     def kill_one() -> bool:
-        if not killed and host.figures.up == 6:
+        # Both shares have told that they are up, and the one that is lost will tell it again.
+        if not killed and host.figures.up == figures.up == 6:
             killed.append(a_worker(scheduler))
             os.kill(killed[0], signal.SIGKILL)
         return False

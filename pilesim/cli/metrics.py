@@ -50,7 +50,9 @@ def served(figures: Figures, port: int, address: str = "127.0.0.1") -> Iterator[
             for what, count in sorted(figures.visits.copy().items()):
                 visits.add_metric([what], count)
             yield visits
-            findings = CounterMetricFamily("pilesim_findings", "Findings while piles live.", labels=["rule"])
+            findings = CounterMetricFamily(
+                "pilesim_findings", "Findings so far, at the piles that are judged by now.", labels=["rule"]
+            )
             for rule, count in sorted(figures.findings.copy().items()):
                 findings.add_metric([rule], count)
             yield findings

@@ -126,7 +126,7 @@ def play_many(asked: SiteAsked) -> int:
         """Who asks once more does not want all of them judged."""
         with dashboard.shown():
             if asked.jobs > 1 or asked.scheduler:
-                dashboard.doing = "playing elsewhere; figures come with the end of each share"
+                dashboard.doing = "playing elsewhere"
                 played = play_apart(
                     options,
                     figures,

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+from typing import Annotated
+
+import msgspec
 
 from pilesim.units import US
 
@@ -17,28 +21,31 @@ _BUCKETS = 40 * _STEPS
 """Up to 2^40 us, which is twelve days."""
 
 
+@dataclass(slots=True)
 class Spread:
     """How some durations are spread, in as much memory as a few hundred counters."""
 
-    def __init__(self) -> None:
-        self.count = 0
-        self.sum_ns = 0
-        self.longest_ns = 0
-        self._buckets = [0] * _BUCKETS
+    count: int = 0
+    sum_ns: int = 0
+    longest_ns: int = 0
+    buckets: Annotated[list[int], msgspec.Meta(min_length=_BUCKETS, max_length=_BUCKETS)] = field(
+        default_factory=lambda: [0] * _BUCKETS
+    )
+    """How many there are of each length."""
 
     def add(self, ns: int) -> None:
         self.count += 1
         self.sum_ns += ns
         self.longest_ns = max(self.longest_ns, ns)
         at = int(math.log2(ns / US) * _STEPS) + 1 if ns > US else 0
-        self._buckets[min(at, _BUCKETS - 1)] += 1
+        self.buckets[min(at, _BUCKETS - 1)] += 1
 
     def add_all(self, other: Spread) -> None:
         """The durations of another one too."""
         self.count += other.count
         self.sum_ns += other.sum_ns
         self.longest_ns = max(self.longest_ns, other.longest_ns)
-        self._buckets = [own + more for own, more in zip(self._buckets, other._buckets, strict=True)]
+        self.buckets = [own + more for own, more in zip(self.buckets, other.buckets, strict=True)]
 
     def since(self, earlier: Spread) -> Spread:
         """The durations that came after a copy of this was made; the longest is the longest of all."""
@@ -46,13 +53,13 @@ class Spread:
         later.count = self.count - earlier.count
         later.sum_ns = self.sum_ns - earlier.sum_ns
         later.longest_ns = self.longest_ns
-        later._buckets = [now - before for now, before in zip(self._buckets, earlier._buckets, strict=True)]
+        later.buckets = [now - before for now, before in zip(self.buckets, earlier.buckets, strict=True)]
         return later
 
     def percentile_ns(self, percent: float) -> int | None:
         """The duration that so many percent are at most; None where there is none yet."""
         wanted, seen = self.count * percent / 100, 0
-        for at, count in enumerate(self._buckets):
+        for at, count in enumerate(self.buckets):
             seen += count
             if count and seen >= wanted:
                 return min(int(2 ** (at / _STEPS) * US), self.longest_ns)
@@ -99,6 +106,14 @@ class Figures:
         self.findings.update(other.findings)
         self.watched += other.watched
         self.last_failure = other.last_failure or self.last_failure
+
+    def become(self, parts: Iterable[Figures]) -> None:
+        """The sum of `parts`, for as many piles as before; whoever reads meanwhile reads whole counters."""
+        whole = Figures(piles=self.piles)
+        for part in parts:
+            whole.add(part)
+        for counter in fields(self):
+            setattr(self, counter.name, getattr(whole, counter.name))
 
     @property
     def frames(self) -> int:

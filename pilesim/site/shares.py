@@ -7,11 +7,15 @@ is done again is played anew, since its piles are a real platform's, whose time 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
+
+import msgspec
 
 from pilesim.conformance.result import ScenarioResult
 from pilesim.link.leash import Leash, on_leash
@@ -23,19 +27,20 @@ from pilesim.spread import hired
 from pilesim.wire.dialects import travelling
 
 _LOOK_S = 0.2
-"""So often it is asked whether to stop."""
+"""So often it is asked whether to stop, and listened to how far the shares are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """Some of the piles, and what is to be done with them."""
+    """Some of the piles, and what is to be done with them. `number` tells it from the others."""
 
+    number: int
     options: SiteOptions
     strict: bool
     keep_all: bool
     """All recordings come back, and not those alone where something failed."""
     leash: str
-    """Where it is heard that the playing is to end, host:port."""
+    """Where it is heard that the playing is to end, and told how far it is, host:port."""
 
     def __str__(self) -> str:
         plans = self.options.plans
@@ -51,18 +56,26 @@ class Shared:
     recordings: dict[str, bytes]
 
 
+class Told(msgspec.Struct, frozen=True):
+    """What a share that is under way says of itself."""
+
+    share: int
+    figures: Figures
+
+
 def _shared_out(options: SiteOptions, hands: int, *, strict: bool, keep_all: bool, leash: str) -> list[Share]:
     """`options` for so many at once: each share has piles of every kind, and its ramp takes as long as the whole's."""
     # A cluster may have no worker yet: one share waits for it.
     many = min(max(1, hands), len(options.plans))
     return [
         Share(
+            number=at,
             options=replace(options, plans=plans, watch=False),
             strict=strict,
             keep_all=keep_all,
             leash=leash,
         )
-        for plans in (options.plans[at::many] for at in range(many))
+        for at, plans in enumerate(options.plans[at::many] for at in range(many))
     ]
 
 
@@ -78,27 +91,35 @@ def play_apart(
 ) -> Iterator[ScenarioResult]:
     """Play and judge `options` in `jobs` processes, or by the workers of the cluster at `scheduler`: each verdict.
 
-    `stop` is asked now and then, on a thread of its own: it ends the playing, and not the judging. `figures` are told
-    of each share when it is over, and its recordings lie where `options` say. RigError names a share that loses two of
-    those who play it.
+    `stop` is asked now and then, on a thread of its own: it ends the playing, and not the judging. `figures` are the
+    sum of what the shares have told so far; the recordings of a share lie where `options` say when it is over. RigError
+    names a share that loses two of those who play it.
     """
     over = Event()
     leash = Leash(scheduler)
+    told: dict[int, Figures] = {}
+    whole: dict[int, Figures] = {}
 
     def hold() -> None:
         while not over.wait(_LOOK_S):
-            leash.accept()
+            for line in leash.heard():
+                with suppress(msgspec.DecodeError, RecursionError):  # whoever dials in may say anything
+                    heard = decode_told(line)
+                    if 0 <= heard.share < many:
+                        # What a share that is done again said the first time is no more.
+                        told[heard.share] = heard.figures
+            figures.become({**told, **whole}.values())
             if stop():
-                break
-        leash.let_go()
+                leash.let_go()
 
     with hired(jobs, scheduler, apart=True) as crew:
         shares = _shared_out(options, crew.hands, strict=strict, keep_all=keep_all, leash=leash.address)
+        many = len(shares)
         holding = Thread(target=hold, name="leash", daemon=True)
         holding.start()
         try:
-            for _, shared in crew.done(travelling(play_share, options.protocol), shares):
-                figures.add(shared.figures)
+            for number, shared in crew.done(travelling(play_share, options.protocol), shares):
+                whole[number] = shared.figures
                 options.captures.mkdir(parents=True, exist_ok=True)
                 for name, recording in shared.recordings.items():
                     (options.captures / name).write_bytes(recording)
@@ -108,19 +129,45 @@ def play_apart(
         finally:
             over.set()
             holding.join()
+            leash.close()
+            figures.become(whole.values())
+
+
+def encode_told(told: Told) -> bytes:
+    """A line of the leash's."""
+    return msgspec.json.encode(told)
+
+
+def decode_told(line: bytes) -> Told:
+    """What a line tells; msgspec.DecodeError where it is none."""
+    return msgspec.json.decode(line, type=Told, dec_hook=_counter)
+
+
+def _counter(kind: type, found: object) -> Counter[str]:
+    return Counter(msgspec.convert(found, dict[str, int]))
 
 
 def play_share(share: Share) -> Shared:
     """Play one share here and now, and judge it."""
     figures = Figures(piles=len(share.options.plans))
-    with TemporaryDirectory(prefix="pilesim-") as folder, on_leash(share.leash) as let_go:
+    with TemporaryDirectory(prefix="pilesim-") as folder, on_leash(share.leash) as leash:
+
+        def tell() -> None:
+            leash.say(lambda: encode_told(Told(share.number, figures)))
+
+        def stop() -> bool:
+            tell()
+            return leash.let_go()
+
         options = replace(share.options, captures=Path(folder), world_start_ns=present_ns(1))
-        recordings = play_site(options, figures, let_go)
-        # They are told of by where they will lie when they are back.
-        judged = {
-            pile: judge_recording(pile, path, share.options.captures / path.name, strict=share.strict)
-            for pile, path in recordings.items()
-        }
+        recordings = play_site(options, figures, stop)
+        judged = {}
+        for pile, path in recordings.items():
+            # They are told of by where they will lie when they are back.
+            result = judge_recording(pile, path, share.options.captures / path.name, strict=share.strict)
+            figures.findings.update({row.id: len(row.findings) for row in result.failed(strict=True)})
+            judged[pile] = result
+            tell()
         kept = {
             path.name: path.read_bytes()
             for pile, path in recordings.items()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
+from pilesim.link.leash import LINE_BYTES
 from pilesim.site.figures import Figures, Spread
+from pilesim.site.shares import Told, decode_told, encode_told
 from pilesim.units import HOUR, MS, US, S
 
 
@@ -43,3 +46,27 @@ def test_it_takes_up_what_others_have_counted() -> None:
     assert (whole.visits["charged"], whole.last_failure) == (3, "none came")
     assert (whole.answers.count, whole.answers.sum_ns, whole.answers.longest_ns) == (3, 13 * MS, 9 * MS)
     assert 2.7 * MS <= (whole.answers.percentile_ns(50) or 0) <= 3.3 * MS
+
+
+def test_a_share_tells_its_figures_in_a_line_that_fits_and_the_sum_is_shown() -> None:
+    part = Figures(piles=2, up=2, frames_up=5, last_failure="none came")
+    part.answers.add(3 * MS)
+    part.visits["charged"] = 2
+    line = encode_told(Told(1, part))
+    assert b"\n" not in line and len(line) < LINE_BYTES // 4
+    heard = decode_told(line)
+    assert heard == Told(1, part)
+    shown = Figures(piles=4)
+    for _ in range(2):
+        shown.become([heard.figures, Figures(piles=2, up=1)])
+        assert (shown.piles, shown.up, shown.frames, shown.visits["charged"]) == (4, 3, 5, 2)
+        assert shown.answers.count == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"", b"[1]", b'{"share":0,"figures":{"piles":1,"answers":{"buckets":[1]}}}', b'{"share":"\xff"}'],
+)
+def test_what_no_share_would_say_is_refused(said: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode_told(said)
