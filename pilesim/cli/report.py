@@ -53,6 +53,9 @@ def command(results: tuple[Path, ...], junit_file: Path | None, html_file: Path 
     pilesim report old.json new.json --html both.html
     """
     runs = [read_result(path) for path in results]
+    out = console(lasting=bool(junit_file or html_file))
+    for run in runs:
+        print_summary(out, run)
     folders = {id(run): path.parent for run, path in zip(runs, results, strict=True)}
     write_reports(
         runs,
@@ -60,9 +63,6 @@ def command(results: tuple[Path, ...], junit_file: Path | None, html_file: Path 
         junit_file=junit_file,
         html_file=html_file,
     )
-    out = console()
-    for run in runs:
-        print_summary(out, run)
 
 
 def read_result(path: Path) -> RunResult:

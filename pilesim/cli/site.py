@@ -152,8 +152,9 @@ def play_many(asked: SiteAsked) -> int:
             if not figures.connects:
                 raise RigError(figures.last_failure or f"{asked.url}: nobody could connect in so short a time")
         run = _run_result(asked, [plan.number for plan in plans], results, figures)
+        # First, since there may be no room for the reports.
+        _print(out, run, asked.strict)
         _report(asked, run)
-    _print(out, run, asked.strict)
     if run.left and told() > enough:
         told.pass_on()
     return run.exit_code

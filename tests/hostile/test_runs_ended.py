@@ -36,6 +36,8 @@ from pilesim.rig.bench import Bench
 from pilesim.rig.clock import RealClock, present_ns
 from pilesim.rig.scribe import capture_file
 from pilesim.rules.verdict import Verdict
+from pilesim.site.figures import Figures
+from pilesim.site.play import SiteOptions
 from pilesim.trace.capture import BROKEN_OFF
 from pilesim.trace.events import Finish, Note, Trace
 from pilesim.trace.importers.imported import Wishes
@@ -415,6 +417,35 @@ def test_a_page_for_which_there_is_no_room_costs_no_result(
     monkeypatch.setattr("pilesim.cli.report.write_reports", no_room_once_played)
     kept = tmp_path / "kept.json"
     assert run_here(["conform", "auth/second-scan", "--json", str(kept), option, str(tmp_path / "page")]) == 2
+    assert [scenario.verdict for scenario in read_result(kept).scenarios] == [Verdict.PASS]
+
+
+@linux
+@pytest.mark.parametrize("option", ["--html", "--junit"])
+@pytest.mark.parametrize("command", ["judge", "report", "pile"])
+def test_a_page_for_which_there_is_no_room_costs_neither_verdict_nor_result(
+    command: str, option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def played(options: SiteOptions, figures: Figures, stop: Callable[[], bool]) -> dict[str, Path]:
+        figures.connects = 1
+        return {plan.number: SHORT for plan in options.plans}
+
+    monkeypatch.setattr("pilesim.cli.site.play_site", played)
+    # Beforehand there was room.
+    monkeypatch.setattr("pilesim.cli.site.writable", lambda *files: None)
+    kept, page = tmp_path / "kept.json", (option, "/dev/full")
+    if command == "report":
+        assert run_here(["judge", str(SHORT), "--json", str(kept)]) == 0
+        capsys.readouterr()
+    words = {
+        "judge": ["judge", str(SHORT), "--json", str(kept)],
+        "report": ["report", str(kept)],
+        "pile": ["pile", "tcp://127.0.0.1:9", "--count", "1", "--json", str(kept)],
+    }[command]
+    assert run_here([*words, *page]) == 2
+    said, complaint = capsys.readouterr()
+    assert "PASS" in said
+    assert complaint == "pilesim: /dev/full: expected a file that can be written: No space left on device\n"
     assert [scenario.verdict for scenario in read_result(kept).scenarios] == [Verdict.PASS]
 
 
