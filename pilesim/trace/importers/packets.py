@@ -166,9 +166,9 @@ def _interface(body: bytes, order: str) -> _Interface:
     while at + 4 <= len(body):
         code, size = struct.unpack_from(order + "HH", body, at)
         value = body[at + 4 : at + 4 + size]
-        if code == _TIME_UNIT and size == 1:
+        if code == _TIME_UNIT and len(value) == 1:
             unit = (2 if value[0] & 0x80 else 10, value[0] & 0x7F)
-        elif code == _TIME_OFFSET and size == 8:
+        elif code == _TIME_OFFSET and len(value) == 8:
             offset_ns = struct.unpack(order + "q", value)[0] * S
         at += 4 + size + -size % 4
     return _Interface(link, unit, offset_ns)
