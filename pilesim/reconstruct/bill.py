@@ -181,7 +181,8 @@ class _Reckoner:
         if order.first is None:
             return self._uncharged()
         figures = tuple(self._figures())
-        standing = Standing.WRONG if any(figure.wrong for figure in figures) else Standing.RIGHT
+        # A time that is none is outside no bounds, and wrong all the same.
+        standing = Standing.WRONG if self._timeless or any(figure.wrong for figure in figures) else Standing.RIGHT
         if order.bill is None:
             standing = Standing.LOST if self._over else Standing.AWAITED
         elif self._worded:
@@ -352,7 +353,7 @@ class _Reckoner:
         if metered is not None:
             # A bill rounds each half-hour's energy, and the meter is read to a step before and after.
             spare = step + (1 + self._halves()) * step // 2
-            least, most = max((least or 0) - spare + step, metered - spare), metered + spare
+            least, most = max(0, (least or 0) - spare + step, metered - spare), metered + spare
             likely = max(metered, least)
             frames = (*self._at(order.metered_before), *self._at(order.metered_after), *frames)
         elif points and order.over is not None and points[-1][0] - points[0][0] >= FEW_NS:
@@ -436,7 +437,8 @@ class _Reckoner:
                 "" if self._over else ", and none was due by its end: the cable was still in"
             )
         if self._stray:
-            yield f"a bill without its order came in frame {self._bill_frame}: it is held against this one"
+            place = "line" if self._story.header.source else "frame"
+            yield f"a bill without its order came in {place} {self._bill_frame}: it is held against this one"
         if self._worded:
             yield "what stands in its bill the log does not tell: a log of frames would"
         if tariff is None:
@@ -461,7 +463,8 @@ class _Reckoner:
 
 def _timeless(bill: Bill) -> Iterator[str]:
     """What of its times is none, though it stands there."""
-    for name, stamp in (("start", bill.start), ("end", _end_of(bill)), ("leave", bill.leave)):
+    times = (("arrive", bill.arrive), ("start", bill.start), ("end", _end_of(bill)), ("leave", bill.leave))
+    for name, stamp in times:
         if stamp is not None and stamp.epoch_ns is None:
             yield f"the bill has no time of {name}"
 

@@ -23,6 +23,7 @@ from pilesim.rig.targets import parse_target
 from pilesim.season import play
 from pilesim.season.fixture import load_season
 from pilesim.trace.events import AnyEvent, Chunk, Finish, Header, LineUp, Trace
+from pilesim.trace.exporters.write import export, exporter_of
 from pilesim.trace.importers.imported import Wishes
 from pilesim.trace.importers.load import load_log
 from pilesim.trace.recorder import Recorder
@@ -279,6 +280,7 @@ def test_it_finds_nothing_wrong_with_a_bill_that_is_right() -> None:
         ("order/whole", "sim:reference?fault=duration-wrong", {Standing.WRONG}),
         ("order/whole", "sim:reference?fault=wrong-price", {Standing.WRONG}),
         ("bill/leap-day", "sim:reference?fault=leave-a-day-late", {Standing.WRONG}),
+        ("order/short", "sim:reference?fault=bill-before-unplug", {Standing.WRONG}),
         ("order/short", "sim:reference?fault=bill-lost", {Standing.LOST}),
         ("order/short", "sim:reference?fault=bill-empty-order", {Standing.LOST}),
         ("order/start-lost", "sim:robinson-gen5-0303", {Standing.UNDUE, Standing.RIGHT}),
@@ -293,8 +295,22 @@ def test_it_tells_how_a_bill_stands(scenario: str, pile: str, standings: set[Sta
 def test_it_holds_a_bill_without_its_order_against_the_charge() -> None:
     trace = run("order/short", "sim:reference?fault=bill-empty-order").trace
     (one,) = reckonings(story_of(at_the_platform(trace)))
-    assert any("without its order" in remark for remark in one.remarks)
+    assert any(f"without its order came in frame {one.bill_frame}" in remark for remark in one.remarks)
     assert one.figure("energy").off == 0
+
+
+def test_a_bill_without_its_order_is_found_by_the_line_of_its_log(tmp_path: Path) -> None:
+    log = tmp_path / "field.log"
+    trace = run("order/short", "sim:reference?fault=bill-empty-order").trace
+    log.write_bytes(b"the service starts\n" + export(trace, exporter_of(log)).content)
+    (one,) = reckonings(story_of(load_log(log, Wishes()).trace))
+    assert any(f"without its order came in line {one.bill_frame}" in remark for remark in one.remarks)
+
+
+def test_no_bound_of_a_charge_that_came_to_nothing_lies_below_nothing() -> None:
+    trace = at_the_platform(run("order/start-delayed", "sim:robinson-gen5-0303").trace)
+    (one,) = reckonings(story_of(trace))
+    assert [figure.least for figure in one.figures if figure.unit in (Unit.ENERGY, Unit.MONEY)] == [0] * 6
 
 
 # Tariffs ------------------------------------------------------------------------------------------------------
