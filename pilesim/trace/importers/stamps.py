@@ -96,7 +96,9 @@ _DATED = re.compile(
     r"|(?P<a>\d{1,2})(?P<sep>[-/.])(?P<b>\d{1,2})(?P=sep)(?P<y2>(?:19|20)\d{2})"
     r"|(?P<mo2>\d{1,2})[-/月](?P<d2>\d{1,2})日?"
     rf"|(?P<name>{'|'.join(_MONTHS)})[a-z]*\.?\s+(?P<d3>\d{{1,2}})(?:,?\s+(?P<y3>(?:19|20)\d{{2}}))?)"
-    r"[T,_\s-]\s*|(?<![0-9A-Za-z:]))" + _CLOCK + r"(?P<z>\s?Z(?![A-Za-z])|[+-]\d{2}:?\d{2}(?![0-9]))?",
+    r"(?:[T,_\s-]\s*|(?=[上下]午))|(?<![0-9A-Za-z:]))(?:(?P<noon>[上下])午\s*)?"
+    + _CLOCK
+    + r"(?:\s?(?P<m>[AP])\.?M\b\.?)?(?P<z>\s?Z(?![A-Za-z])|[+-]\d{2}:?\d{2}(?![0-9]))?",
     re.IGNORECASE,
 )
 _COMPACT = re.compile(
@@ -234,7 +236,7 @@ def resolution_words(ns: int, digits: int) -> str:
 def _dated(match: re.Match[str]) -> Moment | None:
     digits = match["f"] or match["c"] or ""
     cut = len(digits) if match["s"] else OF_MINUTE
-    ns = _of_day_ns(match, digits)
+    ns = _of_day_ns(match, digits) + _from_noon_ns(match)
     swapped = day_first = False
     if match["y"]:
         year, month, day = int(match["y"]), int(match["mo"]), int(match["d"])
@@ -305,6 +307,14 @@ _FORMS = (
 
 def _of_day_ns(match: re.Match[str], digits: str) -> int:
     return int(match["h"]) * HOUR + int(match["mi"]) * MINUTE + int(match["s"] or 0) * S + _fraction_ns(digits)
+
+
+def _from_noon_ns(match: re.Match[str]) -> int:
+    """What a time of half a day lacks to one of the whole day; its 12 is the half's beginning."""
+    half, hour = match["m"] or match["noon"], int(match["h"])
+    if not half or hour > 12:
+        return 0
+    return ((12 if half in "Pp下" else 0) - (12 if hour == 12 else 0)) * HOUR
 
 
 def _fraction_ns(digits: str) -> int:

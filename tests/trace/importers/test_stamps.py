@@ -7,7 +7,8 @@ from enough import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilesim.trace.importers.stamps import PARTINGS, Hour, Moment, form_at
+from pilesim.trace.importers.stamps import PARTINGS, Hour, Moment, find_moment, form_at
+from pilesim.units import HOUR, MINUTE
 
 HOURLY = [
     "2020-03-03 12:36:46.123",
@@ -18,6 +19,7 @@ HOURLY = [
     "03-03 12:36:46.123",
     "Mar  3 12:36:46",
     "12:36:46.123",
+    "下午 2:36:46",
 ]
 """Times whose minutes, seconds and decimals end them."""
 OTHER = [
@@ -29,6 +31,7 @@ OTHER = [
     "2020-03-03 12:36:60.123",
     "20200303 123646.123",
     "1583208000123",
+    "03/11/2020 02:36:46.123 PM",
 ]
 
 
@@ -79,3 +82,25 @@ def test_it_reads_a_time_as_its_pattern_does_or_not_at_all(
     read = hour.read(line)
     # A zone after a space is none where bytes follow.
     assert read is None or (parting in " \t" and then[:1] == "Z") or (read, hour.end) == by_pattern(line)
+
+
+@pytest.mark.parametrize(
+    ("time", "hours"),
+    [
+        ("03/11/2020 02:36:00.000 PM", 14),
+        ("03/11/2020 02:36:00 AM", 2),
+        ("03/11/2020 12:36:00 AM", 0),
+        ("2020-03-11 12:36:00pm", 12),
+        ("2:36:00 p.m.", 14),
+        ("2020/3/11 下午 2:36:00", 14),
+        ("2020年3月11日下午2:36:00", 14),
+        ("上午12:36:00", 0),
+        ("2020-03-11 14:36:00 PM", 14),
+        # Who sends, and no half of a day.
+        ("2020-03-11 02:36:00 PMU", 2),
+    ],
+)
+def test_it_reads_times_of_half_a_day(time: str, hours: int) -> None:
+    found = find_moment(f"{time} TX FE 33")
+    assert found is not None
+    assert found[0].ns == hours * HOUR + 36 * MINUTE
