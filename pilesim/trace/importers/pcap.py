@@ -454,8 +454,7 @@ class _Player:
         repeated = sum(side.repeated for side in stream.sides.values())
         late = sum(side.late for side in stream.sides.values())
         if repeated:
-            self._ledger.remark(
-                f"connection {stream.number}: {repeated} segments were sent, or recorded, more than once"
-            )
+            what = numbered(repeated, "segment[|s] [was|were] sent, or recorded, more than once")
+            self._ledger.remark(f"connection {stream.number}: {what}")
         if late:
-            self._ledger.remark(f"connection {stream.number}: {late} segments came out of order")
+            self._ledger.remark(f"connection {stream.number}: {numbered(late, 'segment[|s] came out of order')}")
