@@ -193,7 +193,7 @@ def _said(wishes: Wishes) -> list[str]:
         ("stream", wishes.stream, usual.stream),
         ("year", wishes.year, usual.year),
         ("day", wishes.day, usual.day),
-        ("tz", f"{datetime(2000, 1, 1, tzinfo=wishes.zone):%z}", f"{datetime(2000, 1, 1, tzinfo=usual.zone):%z}"),
+        ("tz", f"{datetime(2000, 1, 1, tzinfo=wishes.zone):%z}" if wishes.zone_told else None, None),
         ("lines", wishes.order, usual.order),
     ):
         if value != default:

@@ -26,7 +26,7 @@ from pilesim.trace.events import Header, Vantage
 from pilesim.trace.importers.imported import Imported, LineOrder, Opened, UnreadLine, Wishes, vantage_of
 from pilesim.trace.importers.load import IMPORTERS
 from pilesim.trace.importers.source import written_on
-from pilesim.units import agreeing, numbered
+from pilesim.units import LOCAL, agreeing, numbered
 
 UNREAD_SHOWN = 10
 UNREAD_IN_RESULT = 100
@@ -51,7 +51,7 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         {"type": click.IntRange(1970, 2200), "metavar": "YYYY", "help": "The year of a log whose lines have none."},
     ),
     ("day", {"metavar": "YYYY-MM-DD", "help": "The day on which a log begins whose lines have none."}),
-    ("tz", {"metavar": "+HH:MM", "default": "+08:00", "show_default": True, "help": "Zone of the log's times."}),
+    ("tz", {"metavar": "+HH:MM", "help": "Zone of the log's times; else +08:00."}),
     (
         # An order is one of charging everywhere else, and chosen by --order.
         "lines",
@@ -97,7 +97,8 @@ def _wishes(said: dict[str, Any]) -> Wishes:
         stream=said["stream"] or 0,
         year=said["year"],
         day=_day(said["day"]) if said["day"] else None,
-        zone=_zone(said["tz"]),
+        zone=_zone(said["tz"]) if said["tz"] else LOCAL,
+        zone_told=bool(said["tz"]),
         order=LineOrder(said["lines"]),
         other=said["other"],
         mask=_mask_key(said["mask"], said["mask-key"]),

@@ -67,6 +67,7 @@ def _every(kind: type[Message]) -> str:
 UP = Fact("what the pile sent", Missing.UP)
 DOWN = Fact("what the platform sent", Missing.DOWN)
 TIMES = Fact("times", Missing.TIMES)
+ZONE = Fact("the zone of its times", Missing.ZONE)
 ACTS = Fact("acts at the pile", Missing.ACTS)
 CONNECTIONS = Fact("connections", Missing.CONNECTIONS)
 BYTES = Fact("the bytes of the frames", Missing.FRAMES)

@@ -45,6 +45,7 @@ from pilesim.rules.needs import (
     TIMES,
     UP,
     WHOLE_BILL,
+    ZONE,
     Fact,
 )
 from pilesim.rules.rule import Rule, RuleRow
@@ -590,6 +591,7 @@ RULES: tuple[RuleRow, ...] = (
         "time given by the platform",
         "szds-16",
         needs=(DOWN, TIMES, CLOCKS),
+        to_fail=(ZONE,),
     ),
     _platform(
         "platform.start-after-auth",

@@ -35,6 +35,8 @@ class Missing(StrEnum):
     ACTS = "what was done at the pile"
     CONNECTIONS = "when the line came up and went down"
     TIMES = "times"
+    ZONE = "the zone of its times"
+    """Its own clock may be whole hours beside the one that it is taken for."""
     UP = "what the pile sent"
     DOWN = "what the platform sent"
     BYTES = "some bytes of the stream"

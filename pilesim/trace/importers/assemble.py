@@ -114,6 +114,8 @@ def _missing(
         missing.append(Missing.CONNECTIONS)
     if clocked.timeless:
         missing.append(Missing.TIMES)
+    if clocked.zone_open:
+        missing.append(Missing.ZONE)
     if Direction.UP not in there:
         missing.append(Missing.UP)
     if Direction.DOWN not in there:

@@ -45,6 +45,8 @@ class Clock:
         self._anchored = False
         """The platform has told when the start was that times count from."""
         self._wishes = wishes
+        self.zone_open = False
+        """The platform tells another hour than the log, whose zone nobody told."""
         moments = [piece.moment for piece in sample if piece.moment is not None]
         self.timeless = not moments
         kinds = Counter(moment.tells for moment in moments)
@@ -131,6 +133,7 @@ class Clock:
             off_ns = platform_ns - calendar.epoch_ns(moment)
             hours = round(off_ns / HOUR)
             if hours and abs(hours) <= 14 and abs(off_ns - hours * HOUR) < MINUTE:
+                self.zone_open = not self._wishes.zone_told
                 self._ledger.remark(
                     f"the platform tells a time that is {abs(hours)} h {'later' if hours > 0 else 'earlier'} than the "
                     "log's: perhaps the log's zone is another (--tz)"

@@ -53,6 +53,8 @@ class Wishes:
     day: date | None = None
     """The day on which a log begins whose lines have none."""
     zone: timezone = LOCAL
+    zone_told: bool = False
+    """Somebody knows that the log's times are of this zone; else it is taken for want of anything better."""
     order: LineOrder = LineOrder.TIME
     written: date | None = None
     """When the file was last changed: the day of a log that tells of none, by no line and no frame."""

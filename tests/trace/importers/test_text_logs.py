@@ -41,6 +41,7 @@ from renderings import (
 
 from pilesim.errors import FileError
 from pilesim.rules.judge import judge
+from pilesim.rules.verdict import Verdict
 from pilesim.trace.events import Chunk, LineDown, LineUp, Missing, Vantage
 from pilesim.trace.importers.imported import Ledger, LineOrder, Wishes
 from pilesim.trace.importers.pieces import Piece
@@ -356,9 +357,13 @@ def test_it_turns_a_log_round_that_begins_with_its_newest_line(tmp_path: Path) -
     assert any("newest line" in remark for remark in found.remarks)
 
 
-def test_it_says_when_the_platform_s_time_is_whole_hours_away(tmp_path: Path) -> None:
-    found = logged(tmp_path, MARKED["TX RX, full date, spaced"], End.PILE, Wishes(zone=UTC))
+@pytest.mark.parametrize(("told", "verdict"), [(False, Verdict.INCONCLUSIVE), (True, Verdict.FAIL)])
+def test_it_says_when_the_platform_s_time_is_whole_hours_away(tmp_path: Path, told: bool, verdict: Verdict) -> None:
+    found = logged(tmp_path, MARKED["TX RX, full date, spaced"], End.PILE, Wishes(zone=UTC, zone_told=told))
     assert any("8 h earlier" in remark and "--tz" in remark for remark in found.remarks)
+    (clock,) = (rule for rule in judge(found.trace.header, found.trace.events).rules if rule.id == "platform.clock")
+    assert clock.verdict is verdict
+    assert told or clock.reason == f"the log lacks {Missing.ZONE}"
 
 
 # What is left over --------------------------------------------------------------------------------------------
