@@ -139,8 +139,10 @@ _OFFSET = re.compile(rf"^(?P<indent>\s*)(?P<offset>{_HEX}{{4,8}})(?::\s+|h\s+|\s
 _DUMPED = re.compile(rf"(?:{_HEX}{{2}}){{1,8}}(?:  ?(?:{_HEX}{{2}}){{1,8}})*")
 _BOXED = re.compile(rf"^\s*\|(?P<offset>{_HEX}{{8}})\|\s*(?P<rest>{_HEX}{{2}}(?: {_HEX}{{2}})*)\s*\|")
 """A line of the dump in a box that Netty writes, which most platforms in Java are made with."""
-_BESIDE = re.compile(rf"^(?P<bytes>\s+{_HEX}{{2}}(?: {{1,2}}{_HEX}{{2}})*)\s+\|(?P<shown>.{{1,64}})$")
-"""A line of the dump that Zephyr writes: bytes, and the same as characters."""
+_ROW = re.compile(rf"^\s*{_HEX}{{2}}(?: {{1,2}}{_HEX}{{2}})*(?=\s)")
+"""Bytes with which a line begins."""
+_ROW_LENGTH = 200
+"""The longest line that may have its bytes as characters beside them."""
 _BOX = re.compile(rf"^\s*(?:\+-[-+]*\+|\|(?:\s+{_HEX}){{16}}\s*\|)\s*$")
 """What is around it."""
 _DECIMALS = re.compile(r"[\[{]\s*(-?\d{1,3}(?:(?:\s*,\s*|\s+)-?\d{1,3}){11,})\s*[\]}]")
@@ -202,14 +204,23 @@ def _as_hex(text: str) -> str:
     boxed = _BOXED.match(text)
     if boxed is not None:
         return f"{boxed['offset']}  {boxed['rest']}  |"
-    beside = _BESIDE.match(text)
-    if beside is not None and len(beside["bytes"].split()) == len(beside["shown"]):
-        return beside["bytes"]
+    if len(text) <= _ROW_LENGTH and (row := _ROW.match(text)) is not None:
+        text = _without_characters(text, row[0].split())
     if "b'" in text or 'b"' in text:
         text = _LITERAL.sub(_of_literal, text)
     if "H" in text or "h" in text:
         text = _SUFFIXED.sub(lambda match: re.sub("[Hh]", "", match[0]), text)
     return _DECIMALS.sub(_of_decimals, text)
+
+
+def _without_characters(text: str, pairs: list[str]) -> str:
+    """A line of bytes without the same as characters, which a sniffer writes beside them: those look like bytes too."""
+    shown = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in bytes.fromhex("".join(pairs)))
+    for count in range(min(len(pairs), len(text) // 4), 0, -1):
+        # One sign parts two bytes, or two; the characters may have a bar before them.
+        if text.endswith(shown[:count]) and text[:-count].rstrip(" \t|").split() == pairs[:count]:
+            return " ".join(pairs[:count])
+    return text
 
 
 def _of_base64(match: re.Match[str]) -> str:

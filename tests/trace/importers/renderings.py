@@ -172,6 +172,17 @@ def jpnevulator(items: Sequence[Passed], end: End) -> list[str]:
     return lines
 
 
+def jpnevulator_with_characters(items: Sequence[Passed], end: End) -> list[str]:
+    """As `jpnevulator --ascii`: the characters, which may look like bytes or marks, stand right behind a full row."""
+    lines: list[str] = []
+    for item in items:
+        lines += [f"{stamp(item.epoch_ns, digits=6)}: /dev/{'ttyS0' if item.direction is UP else 'ttyS1'}"]
+        for at in range(0, len(item.data), 16):
+            row = item.data[at : at + 16]
+            lines.append(f"{spaced(row):48}" + "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row))
+    return lines
+
+
 def socat(items: Sequence[Passed], end: End) -> list[str]:
     """As `socat -x` writes it."""
     lines: list[str] = []

@@ -23,6 +23,7 @@ from renderings import (
     epoch_ms,
     header_lines,
     jpnevulator,
+    jpnevulator_with_characters,
     listed,
     marked,
     netty,
@@ -99,6 +100,7 @@ ABSOLUTE: dict[str, Render] = {
     "no mark": unmarked,
     "two columns": two_columns,
     "two ports": jpnevulator,
+    "two ports, with characters": jpnevulator_with_characters,
 }
 SINCE_BOOT: dict[str, Render] = {
     "RT-Thread": since_boot("[{ms:8}] D/NO_TAG: uart_{way} {data}"),
