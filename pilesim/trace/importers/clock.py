@@ -220,7 +220,9 @@ class Clock:
         when_ns, piece = item
         if latest_ns - when_ns > LATE_NS:
             self._ledger.count(
-                "the clock went back {n} time[|s] by more than 10 s, first at line {line}: it is held", piece.line
+                "{n} line[|s] [is|are] older by more than 10 s than one before, as when the clock was set back, first "
+                "line {line}: [it has|they have] that one's time",
+                piece.line,
             )
             held.append((latest_ns, piece))
         elif when_ns < given_ns:
