@@ -12,7 +12,8 @@ from weakref import WeakKeyDictionary
 
 from pilesim.rules.beat import is_empty
 from pilesim.rules.bill_orders import before_trace
-from pilesim.rules.clock import TOLD_LATE, shown
+from pilesim.rules.clock import HELD_BACK, TOLD_LATE, shown
+from pilesim.rules.facts import CLOCK_MOVED_NS
 from pilesim.rules.order import Order, SettledBill, Span
 from pilesim.rules.rule import Rule, RuleRow, Scene
 from pilesim.trace.decoder import Seen
@@ -167,6 +168,10 @@ class Duration(_Charge):
             self.passed(off_ns)
         elif self.facts.perhaps_told_late(stamp.epoch_ns - late, self.limit_ns):
             self.open(TOLD_LATE)
+        elif order.first is not None and self.facts.set_ns >= order.first.t_ns and self._by_another_clock(stamp, span):
+            self.open(f"the pile's clock was set while it charged, and {name} may go by what it was before")
+        elif 0 < early - stamp.epoch_ns <= self.limit_ns + self.facts.behind_ns:
+            self.open(f"{HELD_BACK}: {self.would_tell}")
         else:
             self.failed(
                 f"{name} from {format_local(early)} to {format_local(late)}, as heartbeats show, "
@@ -176,6 +181,13 @@ class Duration(_Charge):
                 order=order,
                 measured=off_ns,
             )
+
+    def _by_another_clock(self, stamp: Stamp, span: Span) -> bool:
+        """Whether the time is right by the clock as it was before it was set."""
+        assert stamp.epoch_ns is not None and span.early_ns is not None
+        was_ns = self.facts.was_offset_ns - self.facts.told_offset_ns
+        early, late = (self.facts.epoch_ns(t_ns) + was_ns for t_ns in (span.early_ns, span.late_ns))
+        return early - self.limit_ns <= stamp.epoch_ns <= late + self.limit_ns
 
 
 class Energy(_Charge):
@@ -320,6 +332,14 @@ class Amount(_Charge):
                 return f"{format_kwh(least)} at rate {n + 1}, as reports show", format_kwh(period.energy_dwh)
         return None
 
+    def _clock_moved(self, order: Order) -> bool:
+        """Whether the half-hours of the pile's clock may be others than those that its reports were counted in."""
+        facts, first = self.facts, order.first_record
+        return facts.behind_ns > CLOCK_MOVED_NS or (first is not None and facts.set_ns >= first.t_ns)
+
+    def _where(self) -> str:
+        return f": {self.would_tell}" if self.remote else ""
+
     def _by_rate(self, settled: SettledBill, bill: Bill, order: Order, tariff: Tariff) -> None:
         """Energy only at rates that were in force, each at the tariff's price, its amount by its energy, their sum."""
         idle = [n for n, period in enumerate(bill.periods) if period.energy_dwh and n not in _rates_of(bill, tariff)]
@@ -329,6 +349,9 @@ class Amount(_Charge):
             self.failed(expected, energy, seen=settled.seen, order=order)
             return
         misplaced = self._misplaced(bill, order)
+        if misplaced is not None and self._clock_moved(order):
+            self.open(f"{HELD_BACK} while energy was counted by it{self._where()}")
+            return
         if misplaced is not None:
             self.failed(*misplaced, seen=settled.seen, order=order)
             return

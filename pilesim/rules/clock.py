@@ -15,6 +15,7 @@ from pilesim.wire.messages import GunReport, Message, Stamp, TimeAsk, TimeTell, 
 
 HELD_APART_NS = MINUTE
 """What the line has held up arrives within so much: times that are as late once more after it are their sender's."""
+HELD_BACK = "the line may have held up the time that the pile was told, and so set its clock back"
 TOLD_LATE = "the line held up the time that the pile was told: it may go by when it asked for it"
 
 

@@ -43,6 +43,7 @@ from pilesim.wire.messages import (
     Tariff,
     TariffTell,
     TimeTell,
+    TimeTold,
 )
 from pilesim.wire.protocol import protocol_named
 
@@ -53,6 +54,8 @@ SETTLE_NS = MINUTE
 """A bill that came before its charge was seen to end waits so long for the heartbeat that shows it."""
 _CHARGING = GunState.CHARGING
 """Looked up once, as `DOWN` is."""
+CLOCK_MOVED_NS = 2 * S
+"""A clock that was set by less has only drifted, or was told at once."""
 GUNS_KEPT = 64
 """Guns of one pile that are told apart; more than any pile has, fewer than a broken gun byte makes up."""
 
@@ -126,6 +129,12 @@ class Facts:
         """What the platform's time was ahead of the world's when the pile was last told."""
         self._told_late_ns = 0
         """How long the pile had waited for that."""
+        self.behind_ns = 0
+        """How far the pile's clock may be behind what it was told, by how late it has said that it was: from afar."""
+        self.set_ns = -1
+        """When the pile's clock was last moved on or back, by more than it may drift."""
+        self.was_offset_ns = 0
+        """What it was ahead of the world's before that."""
         self.pairs = Pairs(header, contract, end if self.lone else None)
         self.at = NOTHING
         self.unsettled: list[SettledBill] = []
@@ -160,6 +169,7 @@ class Facts:
             BmsStop: self._take_battery_stop,
             TariffTell: self._take_tariff,
             TimeTell: self._take_time,
+            TimeTold: self._take_time_told,
         }
 
     # What rules ask -----------------------------------------------------------------------------------------
@@ -464,9 +474,21 @@ class Facts:
         told: Stamp | None = message.platform_time
         if told is not None and told.epoch_ns is not None:
             self.told_ns = seen.t_ns
+            was_ns = self.told_offset_ns
             self.told_offset_ns = told.epoch_ns - (self.start_epoch_ns + seen.t_ns)
+            if abs(self.told_offset_ns - was_ns) > CLOCK_MOVED_NS:
+                self.set_ns, self.was_offset_ns = seen.t_ns, was_ns
             asked = self.at.request
             self._told_late_ns = seen.t_ns - asked.seen.t_ns if asked is not None else 0
+
+    def _take_time_told(self, seen: Seen, message: Message) -> None:
+        asked = self.at.request
+        if asked is None or self.end is End.PILE:
+            return
+        late_ns = seen.t_ns - asked.seen.t_ns
+        if max(late_ns, self.behind_ns) > CLOCK_MOVED_NS:
+            self.set_ns = seen.t_ns
+        self.behind_ns = late_ns
 
     def _take_tariff(self, seen: Seen, message: Message) -> None:
         assert isinstance(message, TariffTell)

@@ -34,6 +34,9 @@ FINDINGS_KEPT = 20
 """Findings of one rule that are kept in full; more of them are counted."""
 BURST_NS = 2 * S
 """What a line has held up arrives all at once, within so much."""
+JITTER_NS = 5 * S
+"""What was sent after a silence shows that nothing else was: a line that held all up, and delays each piece by another
+amount, lets what it held come in any order within so much."""
 NUMBERS = 0xFFFF
 """Frames are counted up to here, and from 0 again."""
 IN_STEP = 4
@@ -41,7 +44,7 @@ IN_STEP = 4
 SKIPPED_MOST = 32
 """A number further ahead is no count of what was lost, but another beginning."""
 VAIN_REQUESTS = 3
-"""So many requests of a kind, and none ever answered, were not all lost by a line that lets the others pass."""
+"""So many requests of a kind, and none ever answered, are a failure, be it the end's or the line's."""
 PERHAPS_CUT = "the line may have been down: the log does not tell its connections"
 AT_LEAST = frozenset({"auth.kept", "link.flap-keeps-order", "platform.waits-for-outcome"})
 """Rules whose limit is the least that must be: by coarse times a while may look so much longer than it was."""
@@ -95,6 +98,8 @@ class Duty(msgspec.Struct, eq=False):
     """What asks for it is known to have reached the judged end, which has said so."""
     passed_by_ns: int | None = None
     """When something sent later was first seen at the far end."""
+    in_vain: bool = False
+    """None of its kind was ever answered at the far end, by the judged end or by the line."""
     closed: bool = False
 
 
@@ -229,7 +234,7 @@ class Duties:
             duty.rule.open(f"some of its frames are missing or damaged: {would_tell(self.judged)}")
         elif duty.passed_by_ns is None:
             duty.passed_by_ns = now_ns
-        elif now_ns - duty.passed_by_ns >= BURST_NS + self._facts.header.resolution_ns:
+        elif now_ns - duty.passed_by_ns >= JITTER_NS + self._facts.header.resolution_ns:
             self.miss(duty, now_ns)
 
     def _in_vain(self, duty: Duty) -> None:
@@ -243,6 +248,8 @@ class Duties:
         for (_, asked), duties in self._vain.items():
             for duty in duties:
                 if len(duties) >= VAIN_REQUESTS and asked not in self._facts.pairs.answered:
+                    # A line may lose each of one kind: that they failed is sure, by whom the other end tells.
+                    duty.in_vain = True
                     self.miss(duty, now_ns)
                 else:
                     duty.rule.open(self._pile_or_line())
@@ -628,7 +635,7 @@ class Rule:
                 self.open(reason)
 
     def _missed(self, duty: Duty, now_ns: int) -> None:
-        unproven = self.remote and duty.waits is Waits.WORLD
+        unproven = duty.in_vain or (self.remote and duty.waits is Waits.WORLD)
         self.failed(
             f"{duty.expected} within {format_duration(duty.limit_ns)}",
             f"nothing in {format_duration(now_ns - duty.since_ns)}",
