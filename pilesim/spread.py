@@ -172,11 +172,14 @@ class _OwnCrew(Crew):
 class _Cluster(Crew):
     """The workers of a Dask cluster; its scheduler does again what a lost worker had, and says when it gives up."""
 
-    def __init__(self, scheduler: str, stack: ExitStack) -> None:
+    def __init__(self, scheduler: str, stack: ExitStack, large: bool) -> None:
         try:
+            from dask import config  # noqa: PLC0415 (an extra, as the next)
             from distributed import Client, KilledWorker  # noqa: PLC0415 (an extra, and slow to import)
         except ImportError:
             raise UsageError("--scheduler: expected the extra pilesim[cluster], found no distributed") from None
+        # Shares carry all that they need, which may be logs of any length: nobody is to be warned of that.
+        stack.enter_context(config.set({"distributed.admin.large-graph-warning-threshold": "1PB"}))
         try:
             client = Client(  # type: ignore[no-untyped-call]
                 scheduler, timeout=CONNECT_S, set_as_default=False
@@ -187,7 +190,7 @@ class _Cluster(Crew):
         # The same work with the same arguments is done anew each time it is asked for: none of it is remembered there.
         executor: Executor = client.get_executor(pure=False)  # type: ignore[no-untyped-call]
         workers = sum(client.ncores().values())  # type: ignore[no-untyped-call]
-        super().__init__(lambda workers: executor, workers, at_once=None)
+        super().__init__(lambda workers: executor, workers, at_once=_AHEAD * max(1, workers) if large else None)
         self._gave_up = (KilledWorker, CancelledError)
 
     def _begin(self, work: Callable[[T], R], share: T) -> Future[R]:
@@ -216,16 +219,17 @@ def _outcome(work: Callable[[T], R], share: T) -> tuple[R | None, Exception | No
 
 
 @contextmanager
-def hired(jobs: int, scheduler: str = "", *, apart: bool = False) -> Iterator[Crew]:
+def hired(jobs: int, scheduler: str = "", *, apart: bool = False, large: bool = False) -> Iterator[Crew]:
     """The workers of the cluster at `scheduler` (`tcp://host:port`), or without one `jobs` processes; 1 is this one.
 
-    `apart` as in `processes`; then one is not this one either.
+    `apart` as in `processes`; then one is not this one either. `large`: a share takes so much memory that a cluster is
+    not given all of them at once.
 
     RigError where there is no scheduler, UsageError where what it takes to speak to one is not installed.
     """
     with ExitStack() as stack:
         if scheduler:
-            crew: Crew = _Cluster(scheduler, stack)
+            crew: Crew = _Cluster(scheduler, stack, large)
         elif jobs == 1 and not apart:
             crew = _OwnCrew(lambda workers: _Here(), workers=1, at_once=1)
         else:

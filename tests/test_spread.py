@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -29,7 +30,8 @@ from pilesim.errors import FileError, RigError, UsageError
 from pilesim.explore.draw import Drawing
 from pilesim.explore.explore import explore
 from pilesim.explore.schedule import ChosenFault
-from pilesim.library import scenario_folder
+from pilesim.fleet.folder import judge_folder
+from pilesim.library import firmware_folder, scenario_folder
 from pilesim.platform.settings import Settings
 from pilesim.rig.targets import parse_target
 from pilesim.rules.table import RULES
@@ -42,6 +44,7 @@ from pilesim.site.play import SiteOptions
 from pilesim.site.shares import play_apart
 from pilesim.site.traffic import parse_mix, plans_of
 from pilesim.spread import hired
+from pilesim.trace.importers.imported import Wishes
 from pilesim.units import S
 from pilesim.wire.dialects import travelling
 from pilesim.wire.frame import End
@@ -297,6 +300,34 @@ def test_an_exploration_finds_what_one_process_finds(some_crew: tuple[int, str])
     assert told == [0]
     assert spread.findings
     assert spread == explore(5, 1, drawing, url="u")
+
+
+@pytest.mark.parametrize("mask", [None, b"key"], ids=["plain", "masked"])
+def test_a_folder_of_logs_that_is_sent_to_a_cluster_comes_to_what_it_does_here(
+    scheduler: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    recwarn: pytest.WarningsRecorder,
+    mask: bytes | None,
+) -> None:
+    logs = tmp_path / "logs of 44030500040000200026"
+    shutil.copytree(firmware_folder() / "captures" / "reference", logs / "deep")
+    shutil.copy(logs / "deep" / "order-short.jsonl", logs / "twice.jsonl")
+    (logs / "torn.jsonl").write_text('{"pilesim-capture": 7}\n', encoding="utf-8")
+    # Only here is anything found by this name.
+    monkeypatch.chdir(tmp_path)
+    done: list[int] = []
+    wishes = Wishes(mask=mask)
+    # As logs of tens of megabytes are.
+    with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1kB"}):
+        here, sent = (
+            judge_folder(Path(logs.name), lambda path: wishes, scheduler=where, advance=done.append)
+            for where in ("", scheduler)
+        )
+    assert not [told for told in recwarn if "large graph" in str(told.message)]
+    assert sent == here
+    assert here.piles and here.unreadable
+    assert sum(done[: len(done) // 2]) == sum(done[len(done) // 2 :])
 
 
 def test_the_suite_on_a_cluster_has_the_results_and_the_captures_of_one_machine(scheduler: str, tmp_path: Path) -> None:

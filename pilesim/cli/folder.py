@@ -19,7 +19,9 @@ from pilesim.trace.importers.imported import Wishes
 from pilesim.units import numbered
 
 
-def judge_all(folder: Path, wishes: Wishes, *, jobs: int | None, json_file: Path | None, csv_file: Path | None) -> int:
+def judge_all(
+    folder: Path, wishes: Wishes, *, jobs: int | None, scheduler: str, json_file: Path | None, csv_file: Path | None
+) -> int:
     """Read every log below `folder` and print the tables. The exit code: 0, since a count is no verdict.
 
     UsageError where there is no file, or none of them is a log.
@@ -32,6 +34,7 @@ def judge_all(folder: Path, wishes: Wishes, *, jobs: int | None, json_file: Path
             folder,
             lambda path: dated(path, wishes),
             jobs=jobs or os.cpu_count() or 1,
+            scheduler=scheduler,
             advance=lambda size: progress.advance(task, size),
         )
     print_fleet(console(lasting=bool(json_file or csv_file)), result)

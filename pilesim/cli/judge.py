@@ -16,6 +16,7 @@ from pilesim.cli.bar import reading
 from pilesim.cli.console import console, tell
 from pilesim.cli.files import FILE, writable, write_whole
 from pilesim.cli.logs import dated, log_options, log_worth, print_import
+from pilesim.cli.options import scheduler_option
 from pilesim.cli.report import report_options, write_reports
 from pilesim.conformance.judged import Recording, judged
 from pilesim.conformance.result import EXIT_CODES, RunResult, ScenarioResult, encode_result, heard_facts
@@ -44,6 +45,7 @@ from pilesim.wire.protocol import protocol_named
 @click.option(
     "--jobs", type=click.IntRange(min=1), metavar="N", help="Read a folder in so many processes; else in all."
 )
+@scheduler_option
 @log_options
 def command(
     capture: Path,
@@ -54,6 +56,7 @@ def command(
     json_file: Path | None,
     csv_file: Path | None,
     jobs: int | None,
+    scheduler: str,
     wishes: Wishes,
 ) -> int:
     """Give the verdict on a recording: the same as the run gave that made it.
@@ -74,12 +77,12 @@ def command(
     _only_together(
         capture.is_dir(),
         {"--strict": strict, "--rules": all_rules, "--junit": junit_file, "--html": html_file, "OTHER": wishes.other},
-        {"--csv": csv_file, "--jobs": jobs},
+        {"--csv": csv_file, "--jobs": jobs, "--scheduler": scheduler},
     )
     if capture.is_dir():
         from pilesim.cli.folder import judge_all  # noqa: PLC0415 (the platform's ledger, which one log needs not)
 
-        return judge_all(capture, wishes, jobs=jobs, json_file=json_file, csv_file=csv_file)
+        return judge_all(capture, wishes, jobs=jobs, scheduler=scheduler, json_file=json_file, csv_file=csv_file)
     wishes = dated(capture, wishes)
     with reading(capture, wishes) as told:
         source = StreamedLog(capture, wishes, told)

@@ -1,4 +1,4 @@
-"""A folder of logs to its result, in as many processes as are wanted.
+"""A folder of logs to its result, in as many processes as are wanted, or by the workers of a cluster.
 
 Owns the rounds: each file is surveyed, logs of a pile that has several are read for how far they go, then each pile's
 logs are read together. Must not know how any log is read, nor what is counted. Nothing of a log is kept but its orders,
@@ -8,15 +8,15 @@ so that its length does not matter.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 
 from pilesim import __version__
 from pilesim.errors import PilesimError, UsageError
 from pilesim.fleet.books import pile_row
 from pilesim.fleet.logs import Log, read_through, survey
+from pilesim.fleet.readers import Readers, Senders, masked_folder
 from pilesim.fleet.result import FleetResult, PileRow, Unreadable, fleet_of
-from pilesim.spread import Crew, hired
+from pilesim.spread import hired
 from pilesim.trace.importers.imported import Wishes
 from pilesim.trace.mask import masked_words
 
@@ -38,9 +38,11 @@ def judge_folder(
     wishes: Callable[[Path], Wishes],
     *,
     jobs: int = 1,
+    scheduler: str = "",
     advance: Advance = lambda size: None,
 ) -> FleetResult:
-    """The result of all logs below `folder`. `wishes` says what is known of a file.
+    """The result of all logs below `folder`. `wishes` says what is known of a file. `jobs` processes read them, or the
+    workers of the cluster at `scheduler`, to whom they are sent.
 
     UsageError where there is no file, RigError names a log or a pile that ends the process reading it.
     """
@@ -48,8 +50,9 @@ def judge_folder(
     if not files:
         raise UsageError(f"{folder}: expected a folder with logs, found no file in it")
     sizes = {path: path.stat().st_size for path in files}
-    with hired(1 if sum(sizes.values()) < FEW_BYTES else jobs) as crew:
-        return _judged(folder, files, sizes, wishes, crew, advance)
+    with hired(1 if sum(sizes.values()) < FEW_BYTES else jobs, scheduler, large=True) as crew:
+        readers = Senders(crew, folder, wishes(folder).protocol) if scheduler else Readers(crew, folder)
+        return _judged(folder, files, sizes, wishes, readers, advance)
 
 
 def _judged(
@@ -57,13 +60,13 @@ def _judged(
     files: list[Path],
     sizes: Mapping[Path, int],
     wishes: Callable[[Path], Wishes],
-    crew: Crew,
+    readers: Readers,
     advance: Advance,
 ) -> FleetResult:
     unreadable: list[Unreadable] = []
     logs: dict[str, list[Log]] = {}
     found: dict[Path, list[Log] | str] = {}
-    surveys = crew.done(_survey, [(path, wishes(path)) for path in files], lambda share: str(share[0]))
+    surveys = readers.done(_survey, [(path, wishes(path)) for path in files], lambda share: str(share[0]))
     for number, surveyed in surveys:
         found[files[number]] = surveyed
     share: dict[Path, int] = {}
@@ -82,7 +85,7 @@ def _judged(
     logs = {pile: of_pile for pile, of_pile in logs.items() if len(of_pile) == 1}
     left = {(log.path, log.pile): share[log.path] // 2 for log in several}
     read: dict[int, Log] = {}
-    for number, done in crew.done(_through, several, lambda log: str(log.path)):
+    for number, done in readers.done(_through, several, lambda log: str(log.path)):
         log = several[number]
         if isinstance(done, str):
             unreadable.append(_unreadable(folder, log.path, done, log.wishes))
@@ -93,16 +96,14 @@ def _judged(
         logs.setdefault(read[number].pile, []).append(read[number])
     rows: dict[str, PileRow] = {}
     piles = list(logs)
-    # Files are named as their logs are, with numbers masked where those are.
-    mask = wishes(folder).mask
-    called = folder if mask is None else Path(masked_words(str(folder), mask))
-    for number, row in crew.done(partial(_row, called), list(logs.values()), lambda of_pile: of_pile[0].pile):
+    for number, row in readers.done(_row, list(logs.values()), lambda of_pile: of_pile[0].pile):
         pile = piles[number]
         if isinstance(row, str):
             unreadable += [_unreadable(folder, log.path, row, log.wishes) for log in logs[pile]]
         else:
             rows[pile] = row
         advance(sum(left.get((log.path, pile), share[log.path]) for log in logs[pile]))
+    called = masked_folder(folder, wishes(folder).mask)
     return fleet_of(__version__, str(called), [rows[pile] for pile in sorted(rows)], unreadable)
 
 
@@ -114,7 +115,7 @@ def _unreadable(folder: Path, path: Path, reason: str, wishes: Wishes) -> Unread
     return Unreadable(file=file, reason=reason)
 
 
-def _survey(share: tuple[Path, Wishes]) -> list[Log] | str:
+def _survey(folder: Path, share: tuple[Path, Wishes]) -> list[Log] | str:
     """The logs in a file, or the sentence that says why it is none."""
     path, wishes = share
     try:
@@ -123,7 +124,7 @@ def _survey(share: tuple[Path, Wishes]) -> list[Log] | str:
         return _short(error, path)
 
 
-def _through(log: Log) -> Log | str:
+def _through(folder: Path, log: Log) -> Log | str:
     try:
         return read_through(log)
     except PilesimError as error:
@@ -132,7 +133,8 @@ def _through(log: Log) -> Log | str:
 
 def _row(folder: Path, logs: list[Log]) -> PileRow | str:
     try:
-        return pile_row(logs, folder)
+        # Files are named as their logs are, with numbers masked where those are.
+        return pile_row(logs, masked_folder(folder, logs[0].wishes.mask))
     except PilesimError as error:
         return _short(error, logs[0].path)
 
