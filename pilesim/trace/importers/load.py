@@ -29,6 +29,7 @@ from pilesim.wire.protocol import Protocol, protocol_named, protocols
 
 EVENTS_KEPT = 4_000_000
 """The longest log that is kept in memory as a whole; any length goes through `open_log`."""
+_PACKETS = "pcap"
 _CERTAIN = 100
 _HEAD_LINES = 400
 """As many lines show what a text is."""
@@ -141,7 +142,7 @@ def _is_text(source: Source, wishes: Wishes) -> int:
 IMPORTERS: tuple[Importer, ...] = (
     Importer("capture", "a capture of pilesim's own", frozenset({".jsonl"}), _is_own, _own),
     Importer(
-        "pcap",
+        _PACKETS,
         "packets of a network, as pcap or pcapng",
         frozenset({".pcap", ".pcapng", ".cap", ".dump", ".dmp"}),
         _is_packets,
@@ -204,7 +205,10 @@ def open_log(path: Path, wishes: Wishes, wait: Callable[[], bool] | None = None,
 
 def _open(path: Path, wishes: Wishes, wait: Callable[[], bool] | None, told: Told | None) -> Opened:
     if wishes.other is None:
-        return _open_one(path, wishes, wait, told)
+        opened = _open_one(path, wishes, wait, told)
+        if wishes.stream and opened.form != _PACKETS:
+            raise UsageError(f"--stream: expected it with packets of connections, found it with {path}, {opened.form}")
+        return opened
     if wait is not None:
         raise UsageError(f"{wishes.other}: expected one log that grows, found a second")
     return open_joined(path, wishes, lambda one, its, told: _open_one(one, its, None, told), told)

@@ -129,7 +129,9 @@ _HEX = "[0-9A-Fa-f]"
 _RUN = re.compile(
     r"(?<![0-9A-Za-z_])(?:"
     rf"(?P<listed>(?:0x|\\x|\$){_HEX}{{1,2}}(?:[\s,;]*(?:0x|\\x|\$){_HEX}{{1,2}})*)"
-    rf"|(?P<pairs>{_HEX}{{2}}(?:(?: {{1,2}}|, ?|; ?|[:-]){_HEX}{{2}})*)"
+    # A tab between all of them parts bytes, between some of them two columns.
+    rf"|(?P<pairs>{_HEX}{{2}}(?:\t{_HEX}{{2}}){{2,}}"
+    rf"|{_HEX}{{2}}(?:(?: {{1,2}}|, ?|; ?|[:-]){_HEX}{{2}})*)"
     rf"|0x(?P<long>(?:{_HEX}{{2}}){{3,}})"
     rf"|(?P<solid>{_HEX}{{4}}(?: {_HEX}{{4}}){{2,}}(?: {_HEX}{{2}})?|(?:{_HEX}{{2}}){{2,}})"
     # A word after the bytes is none of them, but a full stop, a bracket or a tool's sign for a zero byte may follow.

@@ -68,6 +68,13 @@ def test_it_tells_of_a_file_that_is_not_there(tmp_path: Path) -> None:
         load_log(tmp_path / "nowhere.log", Wishes())
 
 
+def test_it_chooses_no_connection_where_there_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_text("\n".join(TX(passed(capture(), End.PILE), End.PILE)), encoding="utf-8")
+    with pytest.raises(UsageError, match=r"--stream: expected it with packets of connections, found it with .*, hex"):
+        load_log(path, Wishes(stream=2))
+
+
 def test_it_passes_over_a_line_that_is_too_long_and_counts_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "LINE_BYTES", 4000)
     lines = TX(passed(capture(), End.PILE), End.PILE)

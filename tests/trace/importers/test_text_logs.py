@@ -69,6 +69,7 @@ MARKED: dict[str, Render] = {
     "written and read": marked("Written data", "Read data"),
     "dashes": marked("TX", "RX", lambda data: data.hex("-")),
     "colons": marked("TX", "RX", lambda data: data.hex(":")),
+    "tabs": marked("TX", "RX", lambda data: data.hex(" ").replace(" ", "\t"), "{time}\t{mark}\t{data}"),
     "month by name": marked("TX", "RX", layout="%b %d %H:%M:%S"),
     "ms since 1970": epoch_ms,
     "time and way on a line of their own": header_lines,
