@@ -59,7 +59,8 @@ _MARKS: tuple[tuple[re.Pattern[str], tuple[Direction | None, bool | None]], ...]
         (r"(?:发往|到|->|=>|to)\s*" + _PILE, _DOWN),
         (r"(?:来自|from)\s*" + _PILE, _UP),
         (r"(?:来自|from)\s*" + _PLATFORM, _DOWN),
-        (r"-+>+|=+>+|>{1,3}|→", _SENT),
+        # Looked for from the first of a row of them: from each, a line of dashes would take the square of its length.
+        (r"(?<!-)-+>+|(?<!=)=+>+|>{1,3}|→", _SENT),
         (r"<+-+|<+=+|<{1,3}|←", _RECEIVED),
         (r"[发]", _SENT),
         (r"[收]", _RECEIVED),
