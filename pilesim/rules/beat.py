@@ -396,14 +396,16 @@ class StartTime(Rule):
             self.passed()
 
 
-class ShowsUnplug(Rule):
+class ShowsUnplug(_LetIn):
     """Plug and unplug show in a heartbeat or a state change."""
 
-    wants = (GunReport,)
+    wants = (GunReport, HelloReply)
 
     def __init__(self, row: RuleRow, scene: Scene) -> None:
         super().__init__(row, scene)
         self._waiting: dict[int, tuple[bool, Duty]] = {}
+        self._shut_out = False
+        """The pile has to be let in before it may show anything."""
 
     def on_stimulus(self, event: Stimulus) -> None:
         if event.kind not in ("plug", "unplug") or event.gun is None:
@@ -415,16 +417,39 @@ class ShowsUnplug(Rule):
         if gun.report is not None and gun.report.t_ns >= event.began_ns and gun.report.message.cable is shows:
             self.passed(0)
             return
+        self._expect(gun.number, shows, event.t_ns, gun.running or gun.waiting)
+
+    def _expect(self, number: int, shows: bool, since_ns: int, order: Order | None) -> None:
         duty = self.expect(
-            f"a report of gun {gun.number} with the cable {'in' if shows else 'out'}",
-            since_ns=event.t_ns,
+            f"a report of gun {number} with the cable {'in' if shows else 'out'}",
+            since_ns=since_ns,
             waits=Waits.UP,
-            gun=gun.number,
-            order=gun.running or gun.waiting,
+            gun=number,
+            order=order,
+            missed=self._unseen,
         )
-        self._waiting[gun.number] = (shows, duty)
+        self._waiting[number] = (shows, duty)
+
+    def _unseen(self, duty: Duty, now_ns: int) -> None:
+        if self._shut_out:
+            self.open("the pile had not been let in yet when it was to show the cable")
+        else:
+            self._missed(duty, now_ns)
+
+    def on_line(self, event: LineUp | LineDown | Reachable) -> None:
+        if isinstance(event, LineUp):
+            self._shut_out = self.contract.hello_first
+        super().on_line(event)
+
+    def let_in(self, now_ns: int) -> None:
+        self._shut_out = False
+        for number, (shows, duty) in list(self._waiting.items()):
+            self.drop(duty)
+            self._expect(number, shows, now_ns, duty.order)
 
     def on_seen(self, seen: Seen, message: Message) -> None:
+        if self.hears(seen, message):
+            return
         assert isinstance(message, GunReport)
         shows, duty = self._waiting.get(message.gun, (None, None))
         if duty is not None and message.cable is shows:

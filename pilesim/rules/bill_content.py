@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from pilesim.rules.beat import is_empty
 from pilesim.rules.bill_orders import before_trace
-from pilesim.rules.clock import HELD_BACK, TOLD_LATE, shown
+from pilesim.rules.clock import HELD_BACK, NOT_TOLD, TOLD_LATE, shown
 from pilesim.rules.facts import CLOCK_MOVED_NS
 from pilesim.rules.order import Order, SettledBill, Span
 from pilesim.rules.rule import Rule, RuleRow, Scene
@@ -68,8 +68,11 @@ class Times(Rule):
             return
         problem = self._problem(settled)
         order, bill = settled.order, settled.bill
+        begun_ns = order.first.t_ns if order is not None and order.first is not None else settled.seen.t_ns
         if problem is None:
             self.passed()
+        elif self.facts.by_own_clock(begun_ns, settled.seen.t_ns):
+            self.open(f"{NOT_TOLD}{self.where_told}")
         else:
             self.failed(*problem, seen=settled.seen, gun=bill.gun, order=order, number=bill.order)
 
@@ -170,6 +173,8 @@ class Duration(_Charge):
             self.open(TOLD_LATE)
         elif order.first is not None and self.facts.set_ns >= order.first.t_ns and self._by_another_clock(stamp, span):
             self.open(f"the pile's clock was set while it charged, and {name} may go by what it was before")
+        elif self.facts.by_own_clock(span.early_ns, span.late_ns):
+            self.open(f"{NOT_TOLD}{self.where_told}")
         elif 0 < early - stamp.epoch_ns <= self.limit_ns + self.facts.behind_ns:
             self.open(f"{HELD_BACK}: {self.would_tell}")
         else:
@@ -335,10 +340,9 @@ class Amount(_Charge):
     def _clock_moved(self, order: Order) -> bool:
         """Whether the half-hours of the pile's clock may be others than those that its reports were counted in."""
         facts, first = self.facts, order.first_record
-        return facts.behind_ns > CLOCK_MOVED_NS or (first is not None and facts.set_ns >= first.t_ns)
-
-    def _where(self) -> str:
-        return f": {self.would_tell}" if self.remote else ""
+        if facts.behind_ns > CLOCK_MOVED_NS or first is None:
+            return facts.behind_ns > CLOCK_MOVED_NS
+        return facts.set_ns >= first.t_ns or facts.by_own_clock(first.t_ns, facts.now_ns)
 
     def _by_rate(self, settled: SettledBill, bill: Bill, order: Order, tariff: Tariff) -> None:
         """Energy only at rates that were in force, each at the tariff's price, its amount by its energy, their sum."""
@@ -350,7 +354,7 @@ class Amount(_Charge):
             return
         misplaced = self._misplaced(bill, order)
         if misplaced is not None and self._clock_moved(order):
-            self.open(f"{HELD_BACK} while energy was counted by it{self._where()}")
+            self.open(f"{HELD_BACK} while energy was counted by it{self.where_told}")
             return
         if misplaced is not None:
             self.failed(*misplaced, seen=settled.seen, order=order)

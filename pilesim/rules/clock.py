@@ -17,6 +17,7 @@ HELD_APART_NS = MINUTE
 """What the line has held up arrives within so much: times that are as late once more after it are their sender's."""
 HELD_BACK = "the line may have held up the time that the pile was told, and so set its clock back"
 TOLD_LATE = "the line held up the time that the pile was told: it may go by when it asked for it"
+NOT_TOLD = "perhaps the pile had not been told the time yet"
 
 
 def shown(stamp: Stamp) -> str:
@@ -83,13 +84,17 @@ class Synced(_Clock):
             return
         told = _Told(seen, stamp, self.facts.epoch_ns(seen.t_ns), message.gun)
         ahead_ns = told.ahead_ns
-        if stamp.epoch_ns is None:
+        if stamp.epoch_ns is None and not self.facts.by_own_clock(seen.t_ns, seen.t_ns):
             self._off(told)
+        elif stamp.epoch_ns is None:
+            self.open(f"{NOT_TOLD}{self.where_told}")
         elif abs(ahead_ns) <= self.limit_ns:
             self._open_late()
             self.passed(abs(ahead_ns))
         elif self.facts.perhaps_told_late(ahead_ns, self.limit_ns):
             self.open(TOLD_LATE)
+        elif self.facts.by_own_clock(seen.t_ns, seen.t_ns):
+            self.open(f"{NOT_TOLD}{self.where_told}")
         elif self.remote and 0 < -ahead_ns <= LOST_NS:
             self._behind(told)
         else:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import msgspec
 
 from pilesim.contract.contract import BillDue, Contract, Refusal
+from pilesim.rules.ends import LOST_NS
 from pilesim.rules.order import Gun, Order, Report, Request, SettledBill, Span, charge_age
 from pilesim.rules.pairs import REQUESTS_KEPT, Pairs
 from pilesim.trace.decoder import Seen
@@ -32,6 +33,7 @@ from pilesim.wire.messages import (
     GunReport,
     GunReportReply,
     GunState,
+    Hello,
     Message,
     Stamp,
     Start,
@@ -42,6 +44,7 @@ from pilesim.wire.messages import (
     StopReply,
     Tariff,
     TariffTell,
+    TimeAsk,
     TimeTell,
     TimeTold,
 )
@@ -56,6 +59,8 @@ _CHARGING = GunState.CHARGING
 """Looked up once, as `DOWN` is."""
 CLOCK_MOVED_NS = 2 * S
 """A clock that was set by less has only drifted, or was told at once."""
+ASKED_AGAIN_NS = MINUTE
+"""A pile that asks for the time, and is not told it, asks again within so much."""
 GUNS_KEPT = 64
 """Guns of one pile that are told apart; more than any pile has, fewer than a broken gun byte makes up."""
 
@@ -135,6 +140,12 @@ class Facts:
         """When the pile's clock was last moved on or back, by more than it may drift."""
         self.was_offset_ns = 0
         """What it was ahead of the world's before that."""
+        self._own_since_ns: int | None = None
+        """Since when the pile's clock is its own, as after a power cut that nobody may have recorded."""
+        self._own_told_ns: int | None = None
+        """When the pile was first told the time since then."""
+        self._own_until_ns: int | None = None
+        """When that is known to have reached it."""
         self.pairs = Pairs(header, contract, end if self.lone else None)
         self.at = NOTHING
         self.unsettled: list[SettledBill] = []
@@ -150,6 +161,7 @@ class Facts:
         """By gun: the order of its latest start, until the pile shows that it has read that."""
         self._strange: dict[int, Bill] = {}
         self._take: dict[type[Message], Callable[[Seen, Message], None]] = {
+            Hello: self._take_hello,
             Alive: self._take_alive,
             GunReport: self._take_report,
             GunReportReply: self._take_report_reply,
@@ -168,6 +180,7 @@ class Facts:
             BillReply: self._take_bill_reply,
             BmsStop: self._take_battery_stop,
             TariffTell: self._take_tariff,
+            TimeAsk: self._take_time_ask,
             TimeTell: self._take_time,
             TimeTold: self._take_time_told,
         }
@@ -207,6 +220,15 @@ class Facts:
     def perhaps_told_late(self, ahead_ns: int, limit_ns: int) -> bool:
         """Whether a pile that is more than the limit ahead of what it was told may go by when it asked for the time."""
         return limit_ns < ahead_ns <= limit_ns + self._told_late_ns
+
+    def by_own_clock(self, since_ns: int, until_ns: int) -> bool:
+        """Whether the pile may not have been told the time yet at some time from `since_ns` to `until_ns`."""
+        if self._own_since_ns is None or until_ns < self._own_since_ns:
+            return False
+        known_ns = self._own_until_ns
+        if known_ns is None and self._own_told_ns is not None:
+            known_ns = self._own_told_ns + (LOST_NS if TimeTell in self.contract.replies else ASKED_AGAIN_NS)
+        return known_ns is None or since_ns < known_ns
 
     def whole_history(self) -> bool:
         """Whether an order that is authorised and not yet started must have been authorised in this trace."""
@@ -390,6 +412,7 @@ class Facts:
         self.back_ns = event.t_ns
         # A clock without a battery is lost with the power: the pile has to be told again.
         self.told_ns = None
+        self._clock_lost(event.began_ns)
         for order in self.due.values():
             # A cable that was pulled in the dark is found out when the power is back.
             if order.leave is not None and self.outage_ns is not None and order.leave.late_ns >= self.outage_ns:
@@ -469,11 +492,36 @@ class Facts:
         self.crowded = len(self.orders) > ORDERS_KEPT
         return order
 
+    def _clock_lost(self, since_ns: int) -> None:
+        self._own_since_ns = since_ns
+        self._own_told_ns = self._own_until_ns = None
+
+    def _take_hello(self, seen: Seen, message: Message) -> None:
+        if self.told_ns is None and self._own_since_ns is None:
+            self._clock_lost(self.began_ns or 0)
+        elif self.told_ns is not None and not self.acts_known and self.told_ns < self.up_ns:
+            self._clock_lost(self.up_ns if self.lost_ns is None else self.lost_ns)
+
+    def _take_time_ask(self, seen: Seen, message: Message) -> None:
+        """From afar: a pile that asks with another time than it was told has perhaps not heard of that yet."""
+        assert isinstance(message, TimeAsk)
+        told: Stamp | None = message.pile_time
+        if told is None or self._own_told_ns is None or not self.remote(End.PILE):
+            return
+        off_ns = None if told.epoch_ns is None else abs(told.epoch_ns - self.epoch_ns(seen.t_ns))
+        if off_ns is not None and off_ns <= self.contract.limits["clock.synced"].value:
+            self._own_until_ns = self._own_until_ns or seen.t_ns
+        elif seen.t_ns - self._own_told_ns < ASKED_AGAIN_NS:
+            self._own_told_ns = self._own_until_ns = None
+
     def _take_time(self, seen: Seen, message: Message) -> None:
         assert isinstance(message, TimeTell)
         told: Stamp | None = message.platform_time
         if told is not None and told.epoch_ns is not None:
             self.told_ns = seen.t_ns
+            self._own_told_ns = self._own_told_ns or seen.t_ns
+            if not self.remote(End.PILE):
+                self._own_until_ns = self._own_until_ns or seen.t_ns
             was_ns = self.told_offset_ns
             self.told_offset_ns = told.epoch_ns - (self.start_epoch_ns + seen.t_ns)
             if abs(self.told_offset_ns - was_ns) > CLOCK_MOVED_NS:
@@ -482,6 +530,7 @@ class Facts:
             self._told_late_ns = seen.t_ns - asked.seen.t_ns if asked is not None else 0
 
     def _take_time_told(self, seen: Seen, message: Message) -> None:
+        self._own_until_ns = self._own_until_ns or seen.t_ns
         asked = self.at.request
         if asked is None or self.end is End.PILE:
             return

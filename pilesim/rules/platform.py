@@ -6,12 +6,15 @@ Owns the platform's conduct of an order. Must not know the reference platform.
 from __future__ import annotations
 
 from pilesim.rules.auth import EndOfUnstarted
+from pilesim.rules.clock import HELD_APART_NS
 from pilesim.rules.order import Order
-from pilesim.rules.rule import Duty, Rule, RuleRow, Scene
+from pilesim.rules.rule import Duty, Rule, RuleRow, Scene, Waits, would_tell
 from pilesim.trace.decoder import Seen
 from pilesim.units import format_duration, format_yuan
 from pilesim.wire.frame import End
 from pilesim.wire.messages import Authorise, Bill, CardAsk, Ended, GunReport, GunState, Message, Start, StartAsk, Stop
+
+PERHAPS_ENDED = f"the line may have held up the pile's end of it: {would_tell(End.PILE)}"
 
 
 class StartAfterAuth(Rule):
@@ -115,6 +118,11 @@ class GivesUp(EndOfUnstarted):
     def over(self, seen: Seen, order: Order, duty: Duty) -> None:
         if order.start_ns is not None:
             self.drop(duty)
+        elif duty.limit_ns > self.limit_ns and order.ended_ns is None:
+            self.drop(duty)
+            self._missed(duty, seen.t_ns)
+        elif duty.limit_ns > self.limit_ns:
+            self.drop(duty, PERHAPS_ENDED)
         else:
             self.met(duty, seen.t_ns)
 
@@ -129,8 +137,26 @@ class GivesUp(EndOfUnstarted):
             self.open("the pile has ended it, the line lost that, and the platform's own timers were off")
         elif at_pile is not None and self._held(at_pile, now_ns) and not self.scene.header.timers:
             self.open("the line held it, so that the pile ends it later, and the platform's own timers were off")
+        elif self.facts.lone and not self.remote and order is not None:
+            self._held_up(duty, order)
         else:
             self._missed(duty, now_ns)
+
+    def _held_up(self, duty: Duty, order: Order) -> None:
+        """By the platform's recording alone: the pile's end of it may come late by the line."""
+        if order.ended_ns is not None:
+            self.open(PERHAPS_ENDED)
+            return
+        late = self.expect(
+            self.outcome,
+            since_ns=duty.since_ns,
+            limit_ns=duty.limit_ns + HELD_APART_NS,
+            waits=Waits.UP,
+            asked=duty.asked,
+            order=order,
+            missed=lambda _, now_ns: self._missed(duty, now_ns),
+        )
+        self._waiting[order.gun] = (order, late)
 
     def _held(self, at_pile: Order, now_ns: int) -> bool:
         """The pile has had the authorisation for less time than the platform."""

@@ -471,6 +471,11 @@ class Rule:
         """What to say where only a recording at the judged end would tell."""
         return would_tell(self.row.judges)
 
+    @property
+    def where_told(self) -> str:
+        """What to say after a reason where a recording at the judged end would tell more; "" where that is this one."""
+        return f": {self.would_tell}" if self.remote else ""
+
     def perhaps_lost(self, what: str) -> str:
         """What to say where the judged end has not answered `what`, and is judged by the other."""
         return f"the {what} was not answered, and perhaps lost: {self.would_tell}"

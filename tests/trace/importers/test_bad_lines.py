@@ -54,8 +54,16 @@ BLAMED_ONCE = [
     ("ykc-1.6", "auth/second-scan-charging", "hold time-tell for=200s count=1"),
     ("ykc-1.6", "order/balance-offline", "hold time-tell for=200s count=1 after=60s"),
     ("ykc-1.6", "bill/unacknowledged", "drop bill count=3"),
+    (DEFAULT_PROTOCOL, "clock/never-set", "delay hello-reply by=20s count=1"),
+    (DEFAULT_PROTOCOL, "clock/never-set", "drop gun-report count=1"),
+    (DEFAULT_PROTOCOL, "auth/expires", "delay ended by=20s count=1"),
+    ("ykc-1.6", "start/bms-silent", "stall for=45s after=9s"),
+    ("ykc-1.6", "bill/unplugged", "stall for=45s after=200s"),
+    ("ykc-1.6", "clock/wrong-at-boot", "hold time-tell for=200s count=1"),
+    ("ykc-1.6", "clock/never-set", "hold time-tell for=200s count=1 after=60s"),
 ]
-"""What was held up comes in no burst; a clock is set back across a change of rate; each bill is lost."""
+"""What was held up comes in no burst; a clock is set back across a change of rate; each bill is lost; the time has not
+reached the pile yet, or was lost with a power that nobody recorded; the pile has not been let in yet."""
 
 
 def test_the_messages_are_those_that_there_are() -> None:
