@@ -77,15 +77,19 @@ _HEX = re.compile(r"(?<![0-9A-Za-z])0x([0-9A-Fa-f]{2})(?![0-9A-Fa-f])")
 _DECIMAL = re.compile(r"^[\s,;|\]]*(\d{1,3})(?=[\s,;|((]|$)")
 _AFTER_SECONDS = re.compile(r"(:\d{2}),(?=\d{1,2}(?!\d)|0x)")
 """A comma that parts seconds from a message's number, and is no decimal one: that has three digits after it."""
-_HEADING = re.compile(r"(?:billing|order|charge)_?id\s*[=::]\s*['\"]?(\d{20})", re.IGNORECASE)
-_NUMBER = re.compile(r"(?<!\d)\d{20}(?!\d)")
+_HEADING = re.compile(r"(?:billing|order|charge)_?id\s*[=::]\s*['\"]?(\d{32}|\d{20})(?!\d)", re.IGNORECASE)
+_NUMBER = re.compile(r"(?<!\d)(?:\d{32}|\d{20})(?!\d)")
+_LONG = 32
+"""Digits of an order where it is as long as its field; a pile's number is shorter."""
 _GUN = re.compile(r"(?:gun|枪号?|connector)\s*[=:: ]?\s*(\d{1,2})(?!\d)|(\d{1,2})\s*号枪", re.IGNORECASE)
 
 
 def _ordered_at(number: str) -> datetime | None:
-    """When an order was made, by its number; None where it is no order's (a pile number has as many digits)."""
+    """When an order was made, by its number; None where it does not tell (a pile number has as many digits as one)."""
+    # Of its 32 digits an order has filled up those on the left, or the pile's number and the gun stand there.
+    made = number.lstrip("0")[:14] if len(number.lstrip("0")) == _LONG - 12 else f"20{number[16:28]}"
     try:
-        return datetime.strptime(number[:14], "%Y%m%d%H%M%S")
+        return datetime.strptime(made, "%Y%m%d%H%M%S")
     except ValueError:
         return None
 
@@ -149,7 +153,7 @@ class _Reader:
         order = self._numbers(text)
         heading = _HEADING.search(text)
         if heading is not None and moment is None:
-            self.order = heading[1]
+            self.order = self.protocol.normal_order(heading[1])
             return None
         row, denied = self._row(text[end:] if found else text, timed=found is not None)
         if row is None or row.means is None:
@@ -161,7 +165,8 @@ class _Reader:
         for words, kinds, meaning in _SAYINGS:
             if row.means.name in kinds and words.search(rest):
                 said = {**meaning, **said}
-        if row.means.name in _WITH_ORDER and (order or self.order):
+        about = row.means.name in _WITH_ORDER and self.protocol.tells(row.means, "order")
+        if about and (order or self.order):
             said.setdefault("order", order or self.order)
         gun = _GUN.search(rest)
         if gun is not None:
@@ -172,10 +177,10 @@ class _Reader:
         """The order that the line names itself; a pile's number is taken note of."""
         order = ""
         for match in _NUMBER.finditer(text):
-            if _ordered_at(match[0]) is None:
+            if len(match[0]) < _LONG and _ordered_at(match[0]) is None:
                 self.pile = self.pile or match[0]
             else:
-                order = order or match[0]
+                order = order or self.protocol.normal_order(match[0])
         if order and len(self.orders) < _HEAD_LINES:
             self.orders.append(order)
         return order
@@ -199,8 +204,9 @@ class _Reader:
         return None, False
 
 
-_WITH_ORDER = ("authorise", "bill", "bill-reply")
-"""Of these the order is the one that the log is about, where they name none; the rest go by the account."""
+_WITH_ORDER = ("authorise", "start", "start-reply", "bill", "bill-reply")
+"""Of these the order, where the protocol has one there, is the one that the log is about, where they name none; the
+rest go by the account."""
 
 
 def _read(source: Source, reader: _Reader) -> Iterator[_Told]:
@@ -336,7 +342,7 @@ def _timed(
 
 def _by_order(told: _Told, wishes: Wishes, ledger: Ledger) -> int | None:
     """When an order was authorised, by its number, which begins with the time at which it was made."""
-    if told.row is None or told.row.means is None or told.row.means.name != "authorise":
+    if told.row is None or told.row.means is None or told.row.means.name not in ("authorise", "start"):
         return None
     made = _ordered_at(told.said.get("order") or "")
     if made is None:

@@ -190,6 +190,25 @@ def test_numbers_are_those_of_the_protocol_that_is_asked_for(tmp_path: Path) -> 
     assert mention.message == "bill"
 
 
+@pytest.mark.parametrize(
+    "order",
+    ["32010200000001012003031140160741", "00000000000020200303114016074186", "32010200000001019912319960123456"],
+)
+def test_an_order_may_fill_its_field_and_comes_with_the_start_where_the_protocol_has_it_there(
+    tmp_path: Path, order: str
+) -> None:
+    lines = (f"2020-03-03 11:42:09,0x34,{order}", "2020-03-03 11:42:10,0x36", f"2020-03-03 11:44:44,0x3B,{order}")
+    imported = read(tmp_path, *lines, wishes=Wishes(protocol="ykc-1.6", form="text"))
+    assert [(m.message, m.order) for m in mentions(imported)] == [("start", order), ("stop", None), ("bill", order)]
+    assert not imported.trace.header.pile
+
+
+@pytest.mark.parametrize("order", ["32010200000001012003031140160741", "00000000000020200303114016074186"])
+def test_a_start_without_a_time_has_that_of_its_order(tmp_path: Path, order: str) -> None:
+    imported = read(tmp_path, f"startCharge {order}", wishes=Wishes(protocol="ykc-1.6", form="text"))
+    assert at(imported, mentions(imported)[0]) == "2020-03-03 11:40:16.000"
+
+
 def test_a_text_without_messages_is_no_such_log(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="expected a log"):
         read(tmp_path, "dear sir,", "the pile in the yard is out of order", "yours")
