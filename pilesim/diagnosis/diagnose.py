@@ -38,6 +38,8 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The rules that failed and that it accounts for."""
     score: float
     """Share of the failed rules that it accounts for, and a little for each mark that it needs."""
+    doubt: str = ""
+    """What else may be behind it, and what would tell."""
     right: bool = False
     """Nothing is wrong."""
 
@@ -48,7 +50,8 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         faults = ", ".join(f"fault {name}" for name in self.faults if name != self.name)
         known = "; ".join(part for part in (f"also {others}" if others else "", faults) if part)
         right = ", where the pile did right" if self.right else ""
-        return f"looks like {self.name}{f' ({known})' if known else ''}{right}: {self.title}: {self.reason}"
+        doubt = f"; {self.doubt}" if self.doubt else ""
+        return f"looks like {self.name}{f' ({known})' if known else ''}{right}: {self.title}: {self.reason}{doubt}"
 
 
 def named_in(judgement: Judgement) -> frozenset[str]:
@@ -129,6 +132,7 @@ def _fits(signature: Signature, story: Story, failed: dict[str, tuple[Finding, .
         reason="; ".join(reasons),
         explains=explained,
         score=round(share + marks / 100, 4),
+        doubt=signature.doubt(story, life) if signature.doubt is not None and life is not None else "",
         right=signature.right,
     )
 

@@ -11,6 +11,8 @@ from pilesim.wire.messages import StopReason
 
 LATE_NS = MINUTE
 """A bill that comes so long after the cable was pulled is late."""
+LOST_AT_MOST = 3
+"""So many times a line that stands may lose the same bill."""
 
 
 def _carried(sent: Sent) -> dict[str, bool]:
@@ -23,13 +25,14 @@ def _carried(sent: Sent) -> dict[str, bool]:
 def all_empty(sent: Sent) -> bool:
     """No time in it is one (1999 to a lenient calendar)."""
     told = _carried(sent)
-    return bool(told) and all(told.values())
+    # Words may tell of one of them alone.
+    return told.get("start", False) and all(told.values())
 
 
 def leave_empty(sent: Sent) -> bool:
     """Of its times only the leave is none."""
     told = _carried(sent)
-    return told.get("leave", False) and not told.get("start", True)
+    return told.get("leave", False) and not told.get("start", False)
 
 
 def unstarted(story: Story, life: Life) -> bool:
@@ -111,7 +114,18 @@ def billed_as_another(story: Story, life: Life) -> bool:
 
 
 def late_bill(story: Story, life: Life) -> bool:
-    return bool(life.bills) and life.left_ns is not None and life.bills[0].t_ns - life.left_ns > LATE_NS
+    if not life.bills or life.left_ns is None or life.resumed:
+        return False
+    if not story.excerpt:
+        return life.bills[0].t_ns - life.left_ns > LATE_NS
+    # It does not tell what the line lost: of what comes again and again not so many while all else comes through.
+    return life.heard_ns > LATE_NS + LOST_AT_MOST * story.resent_ns
+
+
+def doubted_again(story: Story, life: Life) -> str:
+    if not story.excerpt or story.timed:
+        return ""
+    return "or the line lost its acknowledgement: times, or a recording at the pile, would tell"
 
 
 def next_before_bill(story: Story, life: Life) -> bool:

@@ -5,8 +5,11 @@ Owns the reading. Must not know any field case or fault. Times are world ns sinc
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from pilesim.rules.facts import Facts
 from pilesim.rules.judge import judge
@@ -15,7 +18,7 @@ from pilesim.rules.reading import Reader
 from pilesim.rules.rule import Scene
 from pilesim.trace.decoder import Seen
 from pilesim.trace.events import AnyEvent, Header, Impaired, LineDown, Missing, Stimulus
-from pilesim.units import S
+from pilesim.units import MINUTE, S
 from pilesim.wire.frame import Direction, End
 from pilesim.wire.messages import Authorise, Bill, BillReply, Ended, GunFault, GunReport, GunState, Message, Start, Stop
 
@@ -27,6 +30,9 @@ HELD_SHOWN_NS = 1 * S
 """A start that the line held for so long is told of."""
 AGAIN_NS = 5 * S
 """A bill that comes so long after its acknowledgement comes again; sooner, the two have crossed."""
+ON_CABLE = (GunState.CHARGING, GunState.OCCUPIED_FULL, GunState.OCCUPIED_NOT_FULL)
+SILENT_NS = MINUTE
+"""Where a log of lines has none for longer, the line may have been down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +42,7 @@ class Sent:
     t_ns: int
     bill: Bill
     again: bool
-    """It had been acknowledged before."""
+    """It had been acknowledged before; or was no longer sent for want of that, by a log that leaves lines out."""
 
 
 @dataclass(slots=True, eq=False)
@@ -68,9 +74,13 @@ class Life:
     next_ns: int | None = None
     """When the next order was authorised on its gun."""
     next_unstarted: bool = True
-    """That one never charged."""
+    """That one never charged, nor is it told that it may have."""
     stopped_meanwhile_ns: int | None = None
     """When, with its bill due, the platform stopped another order."""
+    heard_ns: int = 0
+    """Of a log that leaves lines out: for how long, between its leave and its bill, lines follow one another."""
+    resumed: bool = False
+    """Its cable was said to be out, and then it charges or is occupied: where no line names a gun there are two."""
     lost_line: bool = False
     lost_power: bool = False
     """Line or power went after it was authorised and before its bill came."""
@@ -99,6 +109,8 @@ class Story:
     excerpt: bool
     """It is of lines that tell of messages, and leaves some out."""
     timed: bool
+    resent_ns: int
+    """A bill without its acknowledgement comes again in so long."""
 
 
 TELLING = frozenset({Stop, Ended, GunReport, Bill})
@@ -128,6 +140,10 @@ class StoryReader(Reader):
         """The platform's view."""
         self.both = far.end is not near.end
         self._excerpt = Missing.LINES in scene.header.missing
+        self._timed = Missing.TIMES not in scene.header.missing
+        self._resent_ns = scene.limit("bill.resent").value
+        self._told = array("q")
+        """Of a log that leaves lines out: when each of its messages was told, so far."""
 
     def other(self, event: AnyEvent) -> None:
         match event:
@@ -154,7 +170,7 @@ class StoryReader(Reader):
 
     def story(self) -> Story:
         """What the recording, which is over, tells of its orders."""
-        charged_since = {life.order.authorised_ns for life in self.lives.values() if life.charged}
+        charged_since = {life.order.authorised_ns for life in self.lives.values() if self._may_have_charged(life)}
         for life in self.lives.values():
             if self.both and life.start_sent_ns is not None:
                 life.start_lost = life.at_pile is None or life.at_pile.start_ns is None
@@ -164,8 +180,13 @@ class StoryReader(Reader):
             start_epoch_ns=self.near.start_epoch_ns,
             lives=tuple(self.lives.values()),
             excerpt=self._excerpt,
-            timed=Missing.TIMES not in self.header.missing,
+            timed=self._timed,
+            resent_ns=self._resent_ns,
         )
+
+    def _may_have_charged(self, life: Life) -> bool:
+        """By its reports; a log that leaves those out may tell of its start, or of a bill of its own."""
+        return life.charged or (self._excerpt and (life.start_sent_ns is not None or bool(life.bills)))
 
     def _open(self, gun: int | None) -> Iterable[Life]:
         return [life for number, life in self._latest.items() if gun in (None, number)]
@@ -179,6 +200,8 @@ class StoryReader(Reader):
 
     def take(self, facts: Facts, seen: Seen, message: Message) -> None:
         if facts is self.near:
+            if self._excerpt:
+                self._told.append(seen.t_ns)
             if facts.at.order is not None or type(message) in TELLING:
                 self._message(seen, message)
         elif self.both and facts.at.order is not None:
@@ -196,6 +219,8 @@ class StoryReader(Reader):
             self._begun(order)
         life = self.lives.get(order.number) if order is not None else None
         latest = self._latest.get(message.gun)
+        if self._excerpt and isinstance(message, GunReport) and latest is not None and latest.left_ns is not None:
+            latest.resumed = latest.resumed or message.state in ON_CABLE
         match message:
             case GunReport(fault=GunFault.INSULATION_TEST) if latest is not None and not latest.bills:
                 latest.insulation_ns = latest.insulation_ns or seen.t_ns
@@ -239,9 +264,21 @@ class StoryReader(Reader):
                 latest.orderless_ns = seen.t_ns
         elif life is not None and len(life.bills) < BILLS_KEPT:
             self._unbilled.pop(life.order.number, None)
-            acked = life.acked_ns is not None and seen.t_ns - life.acked_ns > AGAIN_NS
-            # An excerpt need not tell of the acknowledgement.
-            life.bills.append(Sent(seen.t_ns, bill, bool(life.bills) and (acked or self._excerpt)))
+            if self._excerpt and not life.bills and life.left_ns is not None:
+                told = self._told[bisect_left(self._told, life.left_ns) :]
+                life.heard_ns = sum(min(now - was, SILENT_NS) for was, now in pairwise(told))
+            life.bills.append(Sent(seen.t_ns, bill, bool(life.bills) and self._settled(seen.t_ns, life)))
+
+    def _settled(self, t_ns: int, life: Life) -> bool:
+        """Whether the bill of `life`, which comes once more, was no longer due."""
+        if not self._excerpt:
+            return life.acked_ns is not None and t_ns - life.acked_ns > AGAIN_NS
+        if not self._timed:
+            return True
+        # An excerpt need not tell of the acknowledgement, nor whether the line lost it. Without it the bill would have
+        # come while the log went on, or soon after a silence, in which the line may have been down.
+        since = bisect_left(self._told, life.bills[-1].t_ns + self._resent_ns)
+        return since < len(self._told) and t_ns - self._told[since] > self._resent_ns
 
 
 def story_of(header: Header, events: Iterable[AnyEvent], named: Set[str] = frozenset()) -> Story:

@@ -38,6 +38,8 @@ class Signature:
     """The faults that show it: `record-buffer`, `platform no-reply`."""
     cases: tuple[str, ...] = ()
     """Other field cases of the same make."""
+    doubt: Callable[[Story, Life], str] | None = None
+    """What else may be behind it, and what would tell; "" where it is certain."""
     right: bool = False
     """Nothing is wrong: what somebody complained of was the pile's due."""
 
