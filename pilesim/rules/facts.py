@@ -142,6 +142,8 @@ class Facts:
         """What it was ahead of the world's before that."""
         self._own_since_ns: int | None = None
         """Since when the pile's clock is its own, as after a power cut that nobody may have recorded."""
+        self._own_asked = False
+        """The pile has asked for the time since then."""
         self._own_told_ns: int | None = None
         """When the pile was first told the time since then."""
         self._own_until_ns: int | None = None
@@ -225,9 +227,13 @@ class Facts:
         """Whether the pile may not have been told the time yet at some time from `since_ns` to `until_ns`."""
         if self._own_since_ns is None or until_ns < self._own_since_ns:
             return False
+        confirms = TimeTell in self.contract.replies
+        if not confirms and not self._own_asked:
+            # Where it is for the pile to ask, one that does not is not told by its own doing.
+            return False
         known_ns = self._own_until_ns
         if known_ns is None and self._own_told_ns is not None:
-            known_ns = self._own_told_ns + (LOST_NS if TimeTell in self.contract.replies else ASKED_AGAIN_NS)
+            known_ns = self._own_told_ns + (LOST_NS if confirms else ASKED_AGAIN_NS)
         return known_ns is None or since_ns < known_ns
 
     def whole_history(self) -> bool:
@@ -494,6 +500,7 @@ class Facts:
 
     def _clock_lost(self, since_ns: int) -> None:
         self._own_since_ns = since_ns
+        self._own_asked = False
         self._own_told_ns = self._own_until_ns = None
 
     def _take_hello(self, seen: Seen, message: Message) -> None:
@@ -505,6 +512,7 @@ class Facts:
     def _take_time_ask(self, seen: Seen, message: Message) -> None:
         """From afar: a pile that asks with another time than it was told has perhaps not heard of that yet."""
         assert isinstance(message, TimeAsk)
+        self._own_asked = True
         told: Stamp | None = message.pile_time
         if told is None or self._own_told_ns is None or not self.remote(End.PILE):
             return

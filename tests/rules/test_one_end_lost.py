@@ -10,6 +10,7 @@ from pilesim.rules.verdict import Blame, Verdict
 from pilesim.trace.events import LineUp, Missing
 from pilesim.wire.frame import End
 from pilesim.wire.messages import (
+    NO_TIME,
     Alive,
     AliveReply,
     Authorise,
@@ -315,6 +316,32 @@ def test_it_takes_one_time_of_the_piles_that_is_behind_for_one_held_up(
     for _ in range(times):
         world.beats(90).ask_time(off_s)
     assert world.judged().verdict("clock.synced") is verdict
+
+
+@pytest.mark.parametrize(("asks", "verdict"), [(False, Verdict.FAIL), (True, Verdict.INCONCLUSIVE)])
+@pytest.mark.parametrize("end", End)
+def test_it_takes_an_empty_time_for_that_of_a_pile_that_was_not_told_it_if_it_has_asked(
+    asks: bool, verdict: Verdict, end: End
+) -> None:
+    world = World(ends=(end,), connect=False).line_up()
+    world.down(HelloReply(), world.up(Hello(firmware="1.0")))
+    if asks:
+        world.up(TimeAsk(pile_time=NO_TIME))
+    world.whole(start=NO_TIME)
+    assert world.judged().verdict("bill.times") is verdict
+
+
+@pytest.mark.parametrize(("silent_s", "verdict"), [(390, Verdict.INCONCLUSIVE), (450, Verdict.FAIL)])
+def test_it_holds_a_platform_to_giving_up_once_the_line_cannot_have_held_up_the_piles_end(
+    silent_s: float, verdict: Verdict
+) -> None:
+    world = at_the_platform().wait(10).plug().wait(5).authorise().beats(silent_s).ended(EndReason.TIMED_OUT).beats(60)
+    assert world.judged().verdict("platform.gives-up") is verdict
+
+
+def test_it_holds_a_platform_to_giving_up_in_time_by_itself() -> None:
+    world = at_the_platform().wait(10).plug().wait(5).authorise().beats(390).stop().beats(60)
+    assert world.judged().verdict("platform.gives-up") is Verdict.FAIL
 
 
 def test_it_takes_several_times_that_come_at_once_for_held_up_together() -> None:
