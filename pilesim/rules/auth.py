@@ -111,9 +111,15 @@ class EndOfUnstarted(Rule, ABC):
             return
         if new is self.facts.gun(message.gun).waiting:
             fresh = self.expect(
-                self.outcome, since_ns=seen.t_ns, waits=Waits.UP, asked=seen, order=new, missed=self.silent
+                self.outcome, since_ns=seen.t_ns, waits=Waits.UP, asked=seen, order=new, missed=self._unended
             )
             self._waiting[message.gun] = (new, fresh)
+
+    def _unended(self, duty: Duty, now_ns: int) -> None:
+        if duty.order is not None and duty.order.first is not None:
+            self.open("it charges by a start that the line has lost")
+        else:
+            self.silent(duty, now_ns)
 
     @abstractmethod
     def over(self, seen: Seen, order: Order, duty: Duty) -> None:

@@ -116,7 +116,7 @@ class GivesUp(EndOfUnstarted):
     outcome = "an end of the authorisation, by stop or ended"
 
     def over(self, seen: Seen, order: Order, duty: Duty) -> None:
-        if order.start_ns is not None:
+        if order.start_ns is not None or duty.closed:
             self.drop(duty)
         elif duty.limit_ns > self.limit_ns and order.ended_ns is None:
             self.drop(duty)
