@@ -667,6 +667,12 @@ class Facts:
     def _take_start_reply(self, seen: Seen, message: Message) -> None:
         assert isinstance(message, StartReply)
         gun = self.gun(message.gun)
+        again = self.orders.get(message.order or "") if message.accepted else None
+        if again is not None and again.refused and again.first is None:
+            # Asked for once more, perhaps by a line that doubles, and accepted after all.
+            again.refused, again.begun = False, True
+            self.at.order = again
+            return
         order = self.at.order = gun.waiting or gun.running
         # One that is refused for want of a cable may yet begin, and is answered once more.
         wants_cable = message.reason and message.reason == self.contract.start_refusals.get(Refusal.NO_CABLE)
