@@ -798,6 +798,8 @@ class Facts:
             gun.older = message.cable is True
         if message.cable is not gun.cable:
             self._read_cable(gun, report)
+        elif message.cable and previous is not None and not gun.steady and not self.acts_known:
+            self._perhaps_moved(gun, report)
         charges = message.state is _CHARGING
         if charges:
             self._charges(gun, report)
@@ -838,6 +840,13 @@ class Facts:
             gun.cable = False
         else:
             self._pulled(gun, Span(earlier, report.t_ns))
+
+    def _perhaps_moved(self, gun: Gun, report: Report) -> None:
+        """While nothing was heard of a gun that did not charge, its cable may have been out, and in again."""
+        if gun.plugged is not None and (gun.running is None or gun.running.over is not None):
+            gun.plugged = Span(gun.plugged.early_ns, report.t_ns)
+            if gun.waiting is not None:
+                gun.waiting.plugged = gun.plugged
 
     def _charges(self, gun: Gun, report: Report) -> None:
         order = self._order_of(gun, report)

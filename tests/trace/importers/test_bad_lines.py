@@ -58,6 +58,7 @@ BLAMED_ONCE = [
     (DEFAULT_PROTOCOL, "clock/never-set", "drop gun-report count=1"),
     (DEFAULT_PROTOCOL, "auth/expires", "delay ended by=20s count=1"),
     (DEFAULT_PROTOCOL, "order/card", "drop start-ask count=3"),
+    (DEFAULT_PROTOCOL, "bill/backlog", "drop authorise-reply count=3"),
     ("ykc-1.6", "start/twice", "drop tariff-ask count=3"),
     ("ykc-1.6", "start/bms-silent", "stall for=45s after=9s"),
     ("ykc-1.6", "bill/unplugged", "stall for=45s after=200s"),
