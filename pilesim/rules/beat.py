@@ -290,7 +290,7 @@ class OccupiedWhileCabled(Rule):
         last, count = self._idle.get(gun.number, (order, 0))
         count = count + 1 if last is order else 1
         if count == 1 and not gun.steady and not self.facts.acts_known:
-            self.open("no report came for a while: the cable may have been out, and in again")
+            self.open("no report came for a while: what was done at the pile would tell whether the cable was out")
             # No later count is the one that is told.
             count = patience + 2
         self._idle[gun.number] = (order, count)

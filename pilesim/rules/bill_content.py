@@ -452,7 +452,8 @@ class BilledReason(_Charge):
             if bill.stop_reason in (StopReason.UNEXPECTED, StopReason.PLATFORM):
                 allowed = {StopReason.FULL, StopReason.BALANCE, StopReason.AT_PILE, StopReason.FAULT}
             else:
-                self.open("nothing in the trace tells why the charge ended")
+                tells = "" if self.facts.acts_known else ": what was done at the pile would tell"
+                self.open(f"nothing in the trace tells why the charge ended{tells}")
                 return
         if bill.stop_reason not in allowed and not self.facts.acts_known and not order.gapless:
             self.open("the end of the charge lies in a gap of the recording: what was done at the pile would tell")

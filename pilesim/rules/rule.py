@@ -264,7 +264,8 @@ class Duties:
         for duty in list(self._open.values()):
             if duty.waits is Waits.REPLY and not can_send:
                 self.close(duty)
-                duty.rule.open("the line went down before the deadline: perhaps the request never arrived")
+                tells = f", {would_tell(self.judged)}" if self._facts.remote(self.judged) else ""
+                duty.rule.open(f"the line went down before the deadline: perhaps the request never arrived{tells}")
             elif duty.waits is Waits.UP:
                 self._overdue -= duty.overdue_ns is not None
                 duty.overdue_ns = None

@@ -15,7 +15,7 @@ from test_one_end import PLAYED, one_end
 from pilesim.conformance.runner import REFERENCE_PLATFORM, Options, run_scenario
 from pilesim.rig.impairments import parse_impairment
 from pilesim.rules.judge import judge
-from pilesim.rules.verdict import Blame, Finding
+from pilesim.rules.verdict import Blame, Finding, Verdict
 from pilesim.trace.events import AnyEvent, Chunk, Finish, LineDown, LineUp, Missing, Trace, Vantage
 from pilesim.trace.importers.assemble import _Connections
 from pilesim.trace.importers.imported import Ledger
@@ -128,3 +128,19 @@ def test_it_blames_neither_end_for_what_the_line_did(protocol: str, name: str, b
 @pytest.mark.parametrize(("protocol", "name", "bad"), BLAMED_ONCE)
 def test_it_blames_neither_end_for_what_one_was_once_blamed_for(protocol: str, name: str, bad: str) -> None:
     at_all_ends(protocol, name, bad)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "name", "bad", "rule"),
+    [
+        ("ykc-1.6", "bill/short-then-parked", "stall for=45s after=35s", "stop.answered"),
+        ("ykc-1.6", "order/stopped-at-pile-offline", "", "bill.stop-reason"),
+        (DEFAULT_PROTOCOL, "bill/backlog", "", "beat.occupied-while-cabled"),
+    ],
+)
+def test_what_stays_open_says_what_would_tell(protocol: str, name: str, bad: str, rule: str) -> None:
+    impairments = (parse_impairment(bad),) if bad else ()
+    options = Options(target=REFERENCE_PLATFORM, protocol=protocol, seed=1, impairments=impairments)
+    trace = dict(recordings(run_scenario(PLAYED[protocol, name], options).trace))["between"]
+    (row,) = [row for row in judge(trace.header, trace.events).rules if row.id == rule]
+    assert (row.verdict, "would tell" in row.reason) == (Verdict.INCONCLUSIVE, True), row.reason
