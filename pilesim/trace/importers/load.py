@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
@@ -98,7 +99,9 @@ def _is_serial(source: Source, wishes: Wishes) -> int:
     return 80 if _has_frames(source, pieces, wishes) else 3
 
 
+@lru_cache(1)
 def _head_pieces(source: Source) -> list[Piece]:
+    """What the first lines hold; asked for twice, by either form of hex."""
     if b"\0" in source.head:
         return []
     whole = source.head if len(source.head) < HEAD_BYTES else source.head.rpartition(b"\n")[0]
