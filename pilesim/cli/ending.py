@@ -21,7 +21,7 @@ def stopping() -> list[signal.Signals]:
     return numbers
 
 
-class Told:
+class Ending:
     """How often an orderly end has been asked for."""
 
     def __init__(self, most: int) -> None:
@@ -45,11 +45,11 @@ class Told:
 
 
 @contextmanager
-def told_to_stop(times: int = 1) -> Iterator[Told]:
+def told_to_stop(times: int = 1) -> Iterator[Ending]:
     """How often an orderly end has been asked for. By Ctrl-C or SIGTERM more than so many `times` it is an end at once,
     as KeyboardInterrupt; the end of the terminal, which may be told more than once, asks once and hurries nobody.
     """
-    told = Told(times)
+    told = Ending(times)
     before: dict[signal.Signals, Any] = {number: signal.signal(number, told.hear) for number in stopping()}
     try:
         yield told

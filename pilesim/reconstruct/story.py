@@ -151,6 +151,6 @@ def story_of(trace: Trace) -> Story:
         impaired=tuple(event for event in trace.events if isinstance(event, Impaired)),
         gone=tuple(reader.gone) if reader.scene.ends.compared else None,
         findings=tuple(finding for result in judgement.rules for finding in result.findings),
-        told_offset_ns=facts.told_offset_ns,
+        told_offset_ns=facts.time.offset_ns,
         end_ns=max((event.t_ns for event in trace.events), default=0),
     )

@@ -369,14 +369,14 @@ class OrderInBeat(Rule):
             return f"one constant start time, {shown(first)}", shown(now)
         if order.start_ns is not None and now.epoch_ns is not None:
             # The pile's clock may be off by what clock.synced allows.
-            earliest = self.facts.epoch_ns(order.start_ns) - self.scene.limit("clock.synced").value
-            if self.facts.told_ns is not None and now.epoch_ns < earliest:
-                return f"a start time not before {format_local(self.facts.epoch_ns(order.start_ns))}", shown(now)
+            earliest = self.facts.time.epoch_ns(order.start_ns) - self.scene.limit("clock.synced").value
+            if self.facts.time.told_ns is not None and now.epoch_ns < earliest:
+                return f"a start time not before {format_local(self.facts.time.epoch_ns(order.start_ns))}", shown(now)
         return None
 
     def _clock_stood(self, order: Order) -> bool:
         """A time taken before the clock was set is corrected by the step that sets it."""
-        told = self.facts.told_ns
+        told = self.facts.time.told_ns
         return order.first_record is None or told is None or told <= order.first_record.t_ns
 
 

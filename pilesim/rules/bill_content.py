@@ -13,9 +13,9 @@ from weakref import WeakKeyDictionary
 from pilesim.rules.beat import is_empty
 from pilesim.rules.bill_orders import before_trace
 from pilesim.rules.clock import HELD_BACK, NOT_TOLD, TOLD_LATE, shown
-from pilesim.rules.facts import CLOCK_MOVED_NS
 from pilesim.rules.order import Order, SettledBill, Span
 from pilesim.rules.rule import Rule, RuleRow, Scene
+from pilesim.rules.told_time import CLOCK_MOVED_NS
 from pilesim.trace.decoder import Seen
 from pilesim.units import (
     DAY,
@@ -71,7 +71,7 @@ class Times(Rule):
         begun_ns = order.first.t_ns if order is not None and order.first is not None else settled.seen.t_ns
         if problem is None:
             self.passed()
-        elif self.facts.by_own_clock(begun_ns, settled.seen.t_ns):
+        elif self.facts.time.perhaps_untold(begun_ns, settled.seen.t_ns):
             self.open(f"{NOT_TOLD}{self.where_told}")
         else:
             self.failed(*problem, seen=settled.seen, gun=bill.gun, order=order, number=bill.order)
@@ -93,11 +93,11 @@ class Times(Rule):
             off_ns = abs(end - start - bill.charge_minutes * MINUTE)
             if off_ns > self.limit_ns:
                 return f"{bill.charge_minutes} minutes from start to end", format_duration(end - start)
-        now_epoch = self.facts.epoch_ns(settled.seen.t_ns)
+        now_epoch = self.facts.time.epoch_ns(settled.seen.t_ns)
         name, latest = max(times, key=lambda item: item[1])
         ahead_ns = latest - now_epoch
-        late = self.facts.perhaps_told_late(ahead_ns, self.limit_ns)
-        if self.facts.told_ns is not None and ahead_ns > self.limit_ns and not late:
+        late = self.facts.time.perhaps_told_late(ahead_ns, self.limit_ns)
+        if self.facts.time.told_ns is not None and ahead_ns > self.limit_ns and not late:
             return f"no time in the future of {format_local(now_epoch)}", f"{name} {format_local(latest)}"
         return None
 
@@ -115,14 +115,14 @@ class PlugTimes(_Charge):
                 self._compare(settled, order, name, stamp.epoch_ns, span)
 
     def _compare(self, settled: SettledBill, order: Order, name: str, epoch_ns: int, span: Span) -> None:
-        late = self.facts.epoch_ns(span.late_ns)
-        early = self.facts.epoch_ns(span.early_ns) if span.early_ns is not None else None
+        late = self.facts.time.epoch_ns(span.late_ns)
+        early = self.facts.time.epoch_ns(span.early_ns) if span.early_ns is not None else None
         if early is None:
             if epoch_ns - late > self.limit_ns:
                 self._off(settled, order, name, epoch_ns, late)
             else:
                 self.open(f"the cable was moved before the trace began ({name})")
-        elif self.facts.perhaps_told_late(epoch_ns - late, self.limit_ns):
+        elif self.facts.time.perhaps_told_late(epoch_ns - late, self.limit_ns):
             self.open(TOLD_LATE)
         elif epoch_ns < early - self.limit_ns or epoch_ns > late + self.limit_ns:
             self._off(settled, order, name, epoch_ns, late if epoch_ns > late else early)
@@ -165,17 +165,21 @@ class Duration(_Charge):
         if stamp.epoch_ns is None or span.early_ns is None:
             self.open(f"the bill has no time of {name}")
             return
-        early, late = self.facts.epoch_ns(span.early_ns), self.facts.epoch_ns(span.late_ns)
+        early, late = self.facts.time.epoch_ns(span.early_ns), self.facts.time.epoch_ns(span.late_ns)
         off_ns = max(early - stamp.epoch_ns, stamp.epoch_ns - late, 0)
         if off_ns <= self.limit_ns:
             self.passed(off_ns)
-        elif self.facts.perhaps_told_late(stamp.epoch_ns - late, self.limit_ns):
+        elif self.facts.time.perhaps_told_late(stamp.epoch_ns - late, self.limit_ns):
             self.open(TOLD_LATE)
-        elif order.first is not None and self.facts.set_ns >= order.first.t_ns and self._by_another_clock(stamp, span):
+        elif (
+            order.first is not None
+            and self.facts.time.set_ns >= order.first.t_ns
+            and self._by_another_clock(stamp, span)
+        ):
             self.open(f"the pile's clock was set while it charged, and {name} may go by what it was before")
-        elif self.facts.by_own_clock(span.early_ns, span.late_ns):
+        elif self.facts.time.perhaps_untold(span.early_ns, span.late_ns):
             self.open(f"{NOT_TOLD}{self.where_told}")
-        elif 0 < early - stamp.epoch_ns <= self.limit_ns + self.facts.behind_ns:
+        elif 0 < early - stamp.epoch_ns <= self.limit_ns + self.facts.time.behind_ns:
             self.open(f"{HELD_BACK}: {self.would_tell}")
         else:
             self.failed(
@@ -190,8 +194,8 @@ class Duration(_Charge):
     def _by_another_clock(self, stamp: Stamp, span: Span) -> bool:
         """Whether the time is right by the clock as it was before it was set."""
         assert stamp.epoch_ns is not None and span.early_ns is not None
-        was_ns = self.facts.was_offset_ns - self.facts.told_offset_ns
-        early, late = (self.facts.epoch_ns(t_ns) + was_ns for t_ns in (span.early_ns, span.late_ns))
+        was_ns = self.facts.time.was_offset_ns - self.facts.time.offset_ns
+        early, late = (self.facts.time.epoch_ns(t_ns) + was_ns for t_ns in (span.early_ns, span.late_ns))
         return early - self.limit_ns <= stamp.epoch_ns <= late + self.limit_ns
 
 
@@ -324,7 +328,7 @@ class Amount(_Charge):
         if order.tariff is None or not order.tariff.rates or order.record.message.energy_dwh is None:
             return
         shown_by_rate = self._shown.setdefault(order, _RatesShown([0] * len(order.tariff.rates)))
-        shown_by_rate.take(order.tariff, self.facts.epoch_ns(seen.t_ns), order.record.message.energy_dwh)
+        shown_by_rate.take(order.tariff, self.facts.time.epoch_ns(seen.t_ns), order.record.message.energy_dwh)
 
     def _misplaced(self, bill: Bill, order: Order) -> tuple[str, str] | None:
         """What is wrong with a rate's energy by what was shown to flow in its half-hours."""
@@ -339,10 +343,10 @@ class Amount(_Charge):
 
     def _clock_moved(self, order: Order) -> bool:
         """Whether the half-hours of the pile's clock may be others than those that its reports were counted in."""
-        facts, first = self.facts, order.first_record
-        if facts.behind_ns > CLOCK_MOVED_NS or first is None:
-            return facts.behind_ns > CLOCK_MOVED_NS
-        return facts.set_ns >= first.t_ns or facts.by_own_clock(first.t_ns, facts.now_ns)
+        time, first = self.facts.time, order.first_record
+        if time.behind_ns > CLOCK_MOVED_NS:
+            return True
+        return first is not None and (time.set_ns >= first.t_ns or time.perhaps_untold(first.t_ns, self.facts.now_ns))
 
     def _by_rate(self, settled: SettledBill, bill: Bill, order: Order, tariff: Tariff) -> None:
         """Energy only at rates that were in force, each at the tariff's price, its amount by its energy, their sum."""

@@ -291,7 +291,7 @@ class NotStale(Rule):
         if last is None or order.over is None or last.start is None or last.start.epoch_ns is None:
             return
         if order.number not in self._prints:
-            end = self.facts.epoch_ns(order.over.late_ns)
+            end = self.facts.time.epoch_ns(order.over.late_ns)
             self._keep(order.number, _Print(last.start.epoch_ns, end, last.energy_dwh or 0))
 
     def _keep(self, number: str, mark: _Print) -> None:

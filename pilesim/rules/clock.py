@@ -76,24 +76,20 @@ class Synced(_Clock):
             stamp = message.time
         if stamp is None:
             return
-        if self.facts.told_ns is None:
+        if self.facts.time.told_ns is None:
             self.open("the pile has not been told the time before its own was seen")
             return
         if isinstance(message, GunReport) and seen.t_ns - self.facts.up_ns < self.limit_ns:
             # A change that happened during the outage is told afterwards, with the time at which it happened.
             return
-        told = _Told(seen, stamp, self.facts.epoch_ns(seen.t_ns), message.gun)
+        told = _Told(seen, stamp, self.facts.time.epoch_ns(seen.t_ns), message.gun)
         ahead_ns = told.ahead_ns
-        if stamp.epoch_ns is None and not self.facts.by_own_clock(seen.t_ns, seen.t_ns):
-            self._off(told)
-        elif stamp.epoch_ns is None:
-            self.open(f"{NOT_TOLD}{self.where_told}")
-        elif abs(ahead_ns) <= self.limit_ns:
+        if stamp.epoch_ns is not None and abs(ahead_ns) <= self.limit_ns:
             self._open_late()
             self.passed(abs(ahead_ns))
-        elif self.facts.perhaps_told_late(ahead_ns, self.limit_ns):
+        elif self.facts.time.perhaps_told_late(ahead_ns, self.limit_ns):
             self.open(TOLD_LATE)
-        elif self.facts.by_own_clock(seen.t_ns, seen.t_ns):
+        elif self.facts.time.perhaps_untold(seen.t_ns, seen.t_ns):
             self.open(f"{NOT_TOLD}{self.where_told}")
         elif self.remote and 0 < -ahead_ns <= LOST_NS:
             self._behind(told)

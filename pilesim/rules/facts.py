@@ -13,9 +13,9 @@ from collections.abc import Callable
 import msgspec
 
 from pilesim.contract.contract import BillDue, Contract, Refusal
-from pilesim.rules.ends import LOST_NS
 from pilesim.rules.order import Gun, Order, Report, Request, SettledBill, Span, charge_age
 from pilesim.rules.pairs import REQUESTS_KEPT, Pairs
+from pilesim.rules.told_time import ToldTime
 from pilesim.trace.decoder import Seen
 from pilesim.trace.events import Header, LineDown, LineUp, Missing, Reachable, Stimulus
 from pilesim.units import KWH_DWH, MINUTE, S, parse_world_start_ns
@@ -57,10 +57,6 @@ SETTLE_NS = MINUTE
 """A bill that came before its charge was seen to end waits so long for the heartbeat that shows it."""
 _CHARGING = GunState.CHARGING
 """Looked up once, as `DOWN` is."""
-CLOCK_MOVED_NS = 2 * S
-"""A clock that was set by less has only drifted, or was told at once."""
-ASKED_AGAIN_NS = MINUTE
-"""A pile that asks for the time, and is not told it, asks again within so much."""
 GUNS_KEPT = 64
 """Guns of one pile that are told apart; more than any pile has, fewer than a broken gun byte makes up."""
 
@@ -129,25 +125,7 @@ class Facts:
         """When line or power was last lost."""
         self.back_ns: int | None = None
         """When line or power was last had again after that."""
-        self.told_ns: int | None = None
-        self.told_offset_ns = 0
-        """What the platform's time was ahead of the world's when the pile was last told."""
-        self._told_late_ns = 0
-        """How long the pile had waited for that."""
-        self.behind_ns = 0
-        """How far the pile's clock may be behind what it was told, by how late it has said that it was: from afar."""
-        self.set_ns = -1
-        """When the pile's clock was last moved on or back, by more than it may drift."""
-        self.was_offset_ns = 0
-        """What it was ahead of the world's before that."""
-        self._own_since_ns: int | None = None
-        """Since when the pile's clock is its own, as after a power cut that nobody may have recorded."""
-        self._own_asked = False
-        """The pile has asked for the time since then."""
-        self._own_told_ns: int | None = None
-        """When the pile was first told the time since then."""
-        self._own_until_ns: int | None = None
-        """When that is known to have reached it."""
+        self.time = ToldTime(contract, self.start_epoch_ns, remote=self.remote(End.PILE), at_pile=end is End.PILE)
         self.pairs = Pairs(header, contract, end if self.lone else None)
         self.at = NOTHING
         self.unsettled: list[SettledBill] = []
@@ -214,27 +192,6 @@ class Facts:
         """Whether something of `gun` may have been missed since its latest report."""
         longest_ns = self._charging_ns if gun.charging else self._beat_ns
         return gun.broken or gun.report is None or self.now_ns - gun.report.t_ns > longest_ns
-
-    def epoch_ns(self, t_ns: int) -> int:
-        """The time that the platform's clock shows at `t_ns`: what the pile was told, else the world's."""
-        return self.start_epoch_ns + t_ns + self.told_offset_ns
-
-    def perhaps_told_late(self, ahead_ns: int, limit_ns: int) -> bool:
-        """Whether a pile that is more than the limit ahead of what it was told may go by when it asked for the time."""
-        return limit_ns < ahead_ns <= limit_ns + self._told_late_ns
-
-    def by_own_clock(self, since_ns: int, until_ns: int) -> bool:
-        """Whether the pile may not have been told the time yet at some time from `since_ns` to `until_ns`."""
-        if self._own_since_ns is None or until_ns < self._own_since_ns:
-            return False
-        confirms = TimeTell in self.contract.replies
-        if not confirms and not self._own_asked:
-            # Where it is for the pile to ask, one that does not is not told by its own doing.
-            return False
-        known_ns = self._own_until_ns
-        if known_ns is None and self._own_told_ns is not None:
-            known_ns = self._own_told_ns + (LOST_NS if confirms else ASKED_AGAIN_NS)
-        return known_ns is None or since_ns < known_ns
 
     def whole_history(self) -> bool:
         """Whether an order that is authorised and not yet started must have been authorised in this trace."""
@@ -417,8 +374,8 @@ class Facts:
         self.powered = True
         self.back_ns = event.t_ns
         # A clock without a battery is lost with the power: the pile has to be told again.
-        self.told_ns = None
-        self._clock_lost(event.began_ns)
+        self.time.told_ns = None
+        self.time.lost(event.began_ns)
         for order in self.due.values():
             # A cable that was pulled in the dark is found out when the power is back.
             if order.leave is not None and self.outage_ns is not None and order.leave.late_ns >= self.outage_ns:
@@ -498,54 +455,31 @@ class Facts:
         self.crowded = len(self.orders) > ORDERS_KEPT
         return order
 
-    def _clock_lost(self, since_ns: int) -> None:
-        self._own_since_ns = since_ns
-        self._own_asked = False
-        self._own_told_ns = self._own_until_ns = None
-
     def _take_hello(self, seen: Seen, message: Message) -> None:
-        if self.told_ns is None and self._own_since_ns is None:
-            self._clock_lost(self.began_ns or 0)
-        elif self.told_ns is not None and not self.acts_known and self.told_ns < self.up_ns:
-            self._clock_lost(self.up_ns if self.lost_ns is None else self.lost_ns)
+        told_ns = self.time.told_ns
+        if told_ns is None and self.time.own_since_ns is None:
+            self.time.lost(self.began_ns or 0)
+        elif told_ns is not None and not self.acts_known and told_ns < self.up_ns:
+            self.time.lost(self.up_ns if self.lost_ns is None else self.lost_ns)
 
     def _take_time_ask(self, seen: Seen, message: Message) -> None:
-        """From afar: a pile that asks with another time than it was told has perhaps not heard of that yet."""
         assert isinstance(message, TimeAsk)
-        self._own_asked = True
-        told: Stamp | None = message.pile_time
-        if told is None or self._own_told_ns is None or not self.remote(End.PILE):
-            return
-        off_ns = None if told.epoch_ns is None else abs(told.epoch_ns - self.epoch_ns(seen.t_ns))
-        if off_ns is not None and off_ns <= self.contract.limits["clock.synced"].value:
-            self._own_until_ns = self._own_until_ns or seen.t_ns
-        elif seen.t_ns - self._own_told_ns < ASKED_AGAIN_NS:
-            self._own_told_ns = self._own_until_ns = None
+        self.time.asked(seen.t_ns, message.pile_time)
 
     def _take_time(self, seen: Seen, message: Message) -> None:
         assert isinstance(message, TimeTell)
         told: Stamp | None = message.platform_time
         if told is not None and told.epoch_ns is not None:
-            self.told_ns = seen.t_ns
-            self._own_told_ns = self._own_told_ns or seen.t_ns
-            if not self.remote(End.PILE):
-                self._own_until_ns = self._own_until_ns or seen.t_ns
-            was_ns = self.told_offset_ns
-            self.told_offset_ns = told.epoch_ns - (self.start_epoch_ns + seen.t_ns)
-            if abs(self.told_offset_ns - was_ns) > CLOCK_MOVED_NS:
-                self.set_ns, self.was_offset_ns = seen.t_ns, was_ns
-            asked = self.at.request
-            self._told_late_ns = seen.t_ns - asked.seen.t_ns if asked is not None else 0
+            self.time.told(seen.t_ns, told.epoch_ns, self._asked_ns)
 
     def _take_time_told(self, seen: Seen, message: Message) -> None:
-        self._own_until_ns = self._own_until_ns or seen.t_ns
-        asked = self.at.request
-        if asked is None or self.end is End.PILE:
-            return
-        late_ns = seen.t_ns - asked.seen.t_ns
-        if max(late_ns, self.behind_ns) > CLOCK_MOVED_NS:
-            self.set_ns = seen.t_ns
-        self.behind_ns = late_ns
+        self.time.confirmed(seen.t_ns, self._asked_ns)
+
+    @property
+    def _asked_ns(self) -> int | None:
+        """When what this message answers passed."""
+        request = self.at.request
+        return request.seen.t_ns if request is not None else None
 
     def _take_tariff(self, seen: Seen, message: Message) -> None:
         assert isinstance(message, TariffTell)

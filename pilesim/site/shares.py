@@ -56,7 +56,7 @@ class Shared:
     recordings: dict[str, bytes]
 
 
-class Told(msgspec.Struct, frozen=True):
+class Progress(msgspec.Struct, frozen=True):
     """What a share that is under way says of itself."""
 
     share: int
@@ -104,7 +104,7 @@ def play_apart(
         while not over.wait(_LOOK_S):
             for line in leash.heard():
                 with suppress(msgspec.DecodeError, RecursionError):  # whoever dials in may say anything
-                    heard = decode_told(line)
+                    heard = decode_progress(line)
                     if 0 <= heard.share < many:
                         # What a share that is done again said the first time is no more.
                         told[heard.share] = heard.figures
@@ -133,14 +133,14 @@ def play_apart(
             figures.become(whole.values())
 
 
-def encode_told(told: Told) -> bytes:
+def encode_progress(told: Progress) -> bytes:
     """A line of the leash's."""
     return msgspec.json.encode(told)
 
 
-def decode_told(line: bytes) -> Told:
+def decode_progress(line: bytes) -> Progress:
     """What a line tells; msgspec.DecodeError where it is none."""
-    return msgspec.json.decode(line, type=Told, dec_hook=_counter)
+    return msgspec.json.decode(line, type=Progress, dec_hook=_counter)
 
 
 def _counter(kind: type, found: object) -> Counter[str]:
@@ -153,7 +153,7 @@ def play_share(share: Share) -> Shared:
     with TemporaryDirectory(prefix="pilesim-") as folder, on_leash(share.leash) as leash:
 
         def tell() -> None:
-            leash.say(lambda: encode_told(Told(share.number, figures)))
+            leash.say(lambda: encode_progress(Progress(share.number, figures)))
 
         def stop() -> bool:
             tell()

@@ -7,7 +7,7 @@ import pytest
 
 from pilesim.link.leash import LINE_BYTES
 from pilesim.site.figures import Figures, Spread
-from pilesim.site.shares import Told, decode_told, encode_told
+from pilesim.site.shares import Progress, decode_progress, encode_progress
 from pilesim.units import HOUR, MS, US, S
 
 
@@ -52,10 +52,10 @@ def test_a_share_tells_its_figures_in_a_line_that_fits_and_the_sum_is_shown() ->
     part = Figures(piles=2, up=2, frames_up=5, last_failure="none came")
     part.answers.add(3 * MS)
     part.visits["charged"] = 2
-    line = encode_told(Told(1, part))
+    line = encode_progress(Progress(1, part))
     assert b"\n" not in line and len(line) < LINE_BYTES // 4
-    heard = decode_told(line)
-    assert heard == Told(1, part)
+    heard = decode_progress(line)
+    assert heard == Progress(1, part)
     shown = Figures(piles=4)
     for _ in range(2):
         shown.become([heard.figures, Figures(piles=2, up=1)])
@@ -69,4 +69,4 @@ def test_a_share_tells_its_figures_in_a_line_that_fits_and_the_sum_is_shown() ->
 )
 def test_what_no_share_would_say_is_refused(said: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
-        decode_told(said)
+        decode_progress(said)
