@@ -116,6 +116,12 @@ def _names(protocol: Protocol) -> tuple[tuple[re.Pattern[str], str, int | None],
     return tuple((re.compile(words, re.IGNORECASE), name, number) for words, name, number in (*listed, *said))
 
 
+@lru_cache(16)
+def _any_name(protocol: Protocol) -> re.Pattern[str]:
+    """Finds something wherever one of `_names` would: most lines that tell of no message are known by one search."""
+    return re.compile("|".join(f"(?:{words.pattern})" for words, _, _ in _names(protocol)), re.IGNORECASE)
+
+
 # Lines ------------------------------------------------------------------------------------------------------
 
 
@@ -193,7 +199,7 @@ class _Reader:
             number = int(match[1])
         if number is not None:
             return next((row for way in Direction if (row := self.protocol.row(number, way))), None), False
-        for words, name, its in _names(self.protocol):
+        for words, name, its in _names(self.protocol) if _any_name(self.protocol).search(text) else ():
             at = words.search(text)
             if at is None:
                 continue

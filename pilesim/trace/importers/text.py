@@ -463,8 +463,9 @@ class _Reader:
         rest = text[end:]
         runs = _runs(rest)
         if self._based and not _holds_frames(runs):
-            rest = _BASE64.sub(_of_base64, rest)
-            runs = _runs(rest)
+            read = _BASE64.sub(_of_base64, rest)
+            if read != rest:
+                rest, runs = read, _runs(read)
         linked = None if runs else linked_by(text)
         if linked is not None:
             self._settle()
@@ -587,7 +588,8 @@ def pieces_of(lines: Iterable[str]) -> list[Piece]:
     """The pieces in a few lines of text."""
     kept = list(lines)
     found = _pieces(kept)
-    return found if _holds_frames(found) else _pieces(kept, based=True)
+    based = not _holds_frames(found) and any(map(_BASE64.search, kept))
+    return _pieces(kept, based=True) if based else found
 
 
 def _pieces(lines: list[str], *, based: bool = False) -> list[Piece]:
