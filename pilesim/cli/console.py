@@ -6,7 +6,6 @@ know what is printed. Light, since every command imports it.
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import sys
@@ -17,14 +16,13 @@ from typing import Any, TextIO, cast
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
+from pilesim.cli.files import NO_ROOM
+
 PLAIN_WIDTH = 140
 """Where there is no terminal, wide enough for the tables."""
 
 _MOVES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 """Control characters but for tab and line feed, and the marks that turn the direction of what follows."""
-
-
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def visible(text: str) -> str:
@@ -37,7 +35,7 @@ def no_room(error: Exception) -> str:
 
     Whoever writes a file of a name has a sentence of his own, so that it is no other's error.
     """
-    if isinstance(error, OSError) and not error.filename and error.errno in _NO_ROOM:
+    if isinstance(error, OSError) and not error.filename and error.errno in NO_ROOM:
         return f"standard output: expected room for all that is said: {error.strerror}"
     return ""
 

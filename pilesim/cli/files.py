@@ -6,6 +6,7 @@ import it.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,14 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 # As it stands in --help, where it would be called a directory.
 FOLDER.name = "folder"
+
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What a full disk says, or one of which no more may be used."""
+
+
+class NoRoomError(UsageError):
+    """A file cannot be written since its disk is full."""
 
 
 def writable(*paths: Path | None) -> None:
@@ -68,4 +77,5 @@ def _write(path: Path, pieces: Iterable[bytes]) -> None:
 
 
 def _unwritable(path: Path, error: OSError) -> UsageError:
-    return UsageError(f"{path}: expected a file that can be written: {error.strerror}")
+    kind = NoRoomError if error.errno in NO_ROOM else UsageError
+    return kind(f"{path}: expected a file that can be written: {error.strerror}")

@@ -15,7 +15,7 @@ import click
 from msgspec.structs import replace
 
 from pilesim.cli.console import console
-from pilesim.cli.files import FILE, write_whole
+from pilesim.cli.files import FILE, NoRoomError, write_whole
 from pilesim.cli.options import F
 from pilesim.conformance.result import RunResult, ScenarioResult, decode_result, encode_result
 from pilesim.files import bytes_in
@@ -98,7 +98,15 @@ def write_result(
     told = run if kept else without_captures(run)
     # That of which the others can be made, and which needs the least room, comes first: a disk may be full.
     if json_file is not None:
-        write_whole(json_file, encode_result(told))
+        content = encode_result(told)
+        try:
+            write_whole(json_file, content)
+        except NoRoomError:
+            if html_file is None or not html_file.is_file():
+                raise
+            # The page so far has taken it, and is to be made anew of this.
+            html_file.unlink()
+            write_whole(json_file, content)
     write_reports([told], lambda run, result: None, junit_file=junit_file)
     write_reports([run], find, html_file=html_file)
 

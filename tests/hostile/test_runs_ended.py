@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import product
 from pathlib import Path
@@ -27,7 +27,7 @@ from enough import has_time
 
 from pilesim.cli.files import write_whole
 from pilesim.cli.main import run as run_here
-from pilesim.cli.report import read_result
+from pilesim.cli.report import read_result, write_result
 from pilesim.conformance.live import LiveOptions, play_live
 from pilesim.conformance.result import RunResult
 from pilesim.errors import UsageError
@@ -57,6 +57,16 @@ PILE = ("pile", "pty:", "--capture", "kept.jsonl")
 LIVE = {"platform": PLATFORM, "tap": TAP, "pile": PILE}
 CONFORM = ("conform", "order/short", "--pile", "sim:reference?link=tcp", "--captures", "kept")
 SHORT = firmware_folder() / "captures" / "reference" / "order-short.jsonl"
+RUN = RunResult(
+    pilesim="0",
+    pile="sim:reference",
+    protocol="lhc",
+    provisional="",
+    seed=1,
+    strict=False,
+    verdict=Verdict.PASS,
+    scenarios=(),
+)
 BEAT = (
     protocol_named("lhc")
     .session(End.PILE, "44030500040000200026")
@@ -406,6 +416,31 @@ def test_a_result_for_which_there_is_no_room_leaves_the_one_before_it_and_no_hal
     with pytest.raises(UsageError, match="No space left on device"):
         write_whole(kept, b"after")
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"before"]
+
+
+@pytest.mark.parametrize("of_page", [True, False], ids=["of the page", "of something else"])
+def test_a_result_takes_the_room_of_the_page_so_far(
+    of_page: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk_bytes = 10_000
+
+    def written(path: Path, pieces: Iterable[bytes]) -> None:
+        content = b"".join(pieces)
+        if len(content) + sum(other.stat().st_size for other in tmp_path.iterdir()) > disk_bytes:
+            raise OSError(28, "No space left on device")
+        path.write_bytes(content)
+
+    monkeypatch.setattr("pilesim.cli.files._write", written)
+    result, page, other = tmp_path / "kept.json", tmp_path / "page.html", tmp_path / "other"
+    page.touch()
+    (page if of_page else other).write_bytes(bytes(disk_bytes))
+    with pytest.raises(UsageError, match=rf"{(page if of_page else result).name}: .* No space left on device"):
+        write_result(RUN, lambda run, result: None, kept=True, json_file=result, html_file=page)
+    assert not page.exists()
+    if of_page:
+        assert read_result(result) == RUN
+    else:
+        assert not result.exists()
 
 
 @linux
