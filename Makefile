@@ -61,7 +61,8 @@ soak: $(STAMP)
 # ends with 127, as after a command that is not there, has its words thrown away by make.
 PYENV := $(shell ls -d "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/*/bin 2>/dev/null | tr '\n' :)
 OTHERS := PATH="$(PYENV)$$PATH"; for v in
-PYTHONS ?= $(shell $(OTHERS) 3.11 3.12 3.13 3.14 3.15; do if python$$v -c '' 2>/dev/null; then echo $$v; fi; done)
+OWN := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+PYTHONS ?= $(filter-out $(OWN),$(shell $(OTHERS) 3.11 3.12 3.13 3.14 3.15; do if python$$v -c '' 2>/dev/null; then echo $$v; fi; done))
 pythons:
 	$(OTHERS) $(PYTHONS); do python$$v -m venv .venvs/$$v && .venvs/$$v/bin/pip install --quiet . || exit 1; done
 
