@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pilesim.errors import RigError, UsageError
+from pilesim.errors import UsageError
+from pilesim.link.callers import Caller, heard
 from pilesim.site.figures import Figures, Spread
 from pilesim.units import S
 
@@ -17,13 +18,14 @@ from pilesim.units import S
 def served(figures: Figures, port: int, address: str = "127.0.0.1") -> Iterator[str]:
     """Serve `figures` while this lasts; yields the URL. UsageError without the library, RigError without the port."""
     try:
-        from prometheus_client import CollectorRegistry, start_http_server  # noqa: PLC0415 (an extra)
+        from prometheus_client import CollectorRegistry  # noqa: PLC0415 (an extra)
         from prometheus_client.core import (  # noqa: PLC0415 (as above)
             CounterMetricFamily,
             GaugeMetricFamily,
             Metric,
             SummaryMetricFamily,
         )
+        from prometheus_client.exposition import choose_encoder  # noqa: PLC0415 (as above)
     except ImportError:
         raise UsageError("--metrics: expected prometheus-client; pip install 'pilesim[metrics]' brings it") from None
 
@@ -61,13 +63,11 @@ def served(figures: Figures, port: int, address: str = "127.0.0.1") -> Iterator[
 
     registry = CollectorRegistry()
     registry.register(Collector())
-    try:
-        server, thread = start_http_server(port, addr=address, registry=registry)
-    except OSError as error:
-        raise RigError(f"--metrics {port}: the port cannot be taken: {error.strerror}") from None
-    try:
-        yield f"http://{address}:{server.server_port}/metrics"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+
+    class Page(Caller):
+        def do_GET(self) -> None:  # noqa: N802 (the library's own name)
+            write, kind = choose_encoder(self.headers.get("Accept", ""))
+            self.say(200, write(registry).decode(), kind)
+
+    with heard((address, port), Page, "metrics") as url:
+        yield f"{url}/metrics"

@@ -6,11 +6,10 @@ own; what is asked there is done on the loop.
 
 from __future__ import annotations
 
-import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 import msgspec
 
@@ -18,7 +17,7 @@ from pilesim.contract.contracts import contract_of
 from pilesim.errors import PilesimError, RigError
 from pilesim.faulty import FaultChoice
 from pilesim.link.base import Data, Down, LinkEvent, Up
-from pilesim.link.callers import Caller, Callers
+from pilesim.link.callers import Caller, heard
 from pilesim.link.many import AnswerMany, take_room
 from pilesim.platform.platform import Platform
 from pilesim.platform.session import PlatformSession
@@ -27,7 +26,7 @@ from pilesim.rig.clock import RealClock
 from pilesim.rig.door import FIRST_FRAME_NS, Door
 from pilesim.site.figures import Figures
 from pilesim.site.loop import Loop
-from pilesim.units import MS, S, parse_yuan_mfen
+from pilesim.units import MS, parse_yuan_mfen
 from pilesim.wire.actions import HangUp, Send
 from pilesim.wire.protocol import protocol_named
 
@@ -293,25 +292,12 @@ class PlatformHost:
         self.links.wake()
         done.result(_TAKING_UP_S)
 
-    @contextmanager
-    def api(self, host: str, port: int) -> Iterator[str]:
-        """The API's door: POST /authorise, /start, /stop with the JSON of `Asked`. Yields its URL.
+    def api(self, host: str, port: int) -> AbstractContextManager[str]:
+        """The API's door: POST /authorise, /start, /stop with the JSON of `Asked`. Gives its URL.
 
         RigError where the port cannot be had.
         """
-        try:
-            server = Callers((host, port), _handler(self))
-        except OSError as error:
-            raise RigError(f"http://{host}:{port}: the port cannot be taken: {error.strerror}") from None
-        thread = threading.Thread(
-            target=server.serve_forever, args=(_LOOK_UP_NS / S,), name="platform-api", daemon=True
-        )
-        thread.start()
-        try:
-            yield f"http://{host}:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            server.server_close()
+        return heard((host, port), _handler(self), "platform-api")
 
 
 def _handler(platform: PlatformHost) -> type[Caller]:

@@ -15,12 +15,14 @@ from typing import Any
 import httpx
 import pytest
 
-from pilesim.errors import UsageError
+from pilesim.cli.metrics import served
+from pilesim.errors import RigError, UsageError
 from pilesim.link.many import DialMany
 from pilesim.link.urls import link_of, open_link
 from pilesim.platform.settings import Settings
 from pilesim.rig.bench import Bench, ReferencePlatform, make_bench
 from pilesim.rig.clock import RealClock
+from pilesim.site.figures import Figures
 from pilesim.site.host import PlatformHost
 from pilesim.trace.events import AnyEvent, Chunk, Header, LineDown, LineUp, Note
 from pilesim.trace.recorder import Recorder
@@ -113,8 +115,8 @@ def serving() -> Iterator[Serving]:
         return begun[-1]
 
     yield serve
-    for served in begun:
-        served.close()
+    for each in begun:
+        each.close()
 
 
 @pytest.mark.parametrize("url", ["tcp-listen://:0", "tcp-listen://?second=replace", "tcp-listen://localhost:0"])
@@ -488,6 +490,45 @@ def test_its_api_refuses_json_that_is_nested_without_end(hosting: Hosting) -> No
     with hosted.host.api("127.0.0.1", 0) as url:
         answer = httpx.post(f"{url}/start", content=b'{"pile":' * 8000)
     assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("page", ["https://strange.example", "null", ""])
+def test_its_api_is_no_web_pages(hosting: Hosting, monkeypatch: pytest.MonkeyPatch, page: str) -> None:
+    hosted = hosting()
+    told: list[str] = []
+    monkeypatch.setattr(hosted.host, "call", lambda name, asked: told.append(name))
+    # A browser sends this to the loopback address for whoever wrote the page that it shows, and asks nobody.
+    asked = {"content": f'{{"pile":"{PILE}","gun":1}}', "headers": {"Content-Type": "text/plain"}}
+    with hosted.host.api("127.0.0.1", 0) as url:
+        by_program = httpx.post(f"{url}/start", **asked)  # type: ignore[arg-type]
+        asked["headers"] |= {"Origin": page}  # type: ignore[operator]
+        by_page = httpx.post(f"{url}/start", **asked)  # type: ignore[arg-type]
+    assert (by_program.status_code, by_page.status_code, told) == (200, 403, ["start"])
+    assert by_page.headers["Content-Type"].startswith("text/plain")
+    assert f"found one of a web page of {page!r}" in by_page.text
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this computer has no IPv6")
+def test_its_api_stands_at_an_address_with_colons(hosting: Hosting) -> None:
+    with hosting().host.api("::1", 0) as url:
+        assert url.startswith("http://[::1]:")
+        assert httpx.get(url).status_code == 501
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "a" * 64])
+def test_its_api_says_where_it_cannot_stand(hosting: Hosting, host: str) -> None:
+    with pytest.raises(RigError, match=f"http://{host}:0: the port cannot be taken: "), hosting().host.api(host, 0):
+        pass
+
+
+def test_its_figures_hang_up_who_asks_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("prometheus_client")
+    monkeypatch.setattr("pilesim.link.callers.CALL_LIMIT_S", LIMIT_NS / S)
+    with served(Figures(piles=1), 0) as url:
+        host, _, port = url.split("/")[2].partition(":")
+        with socket.create_connection((host, int(port)), timeout=20) as peer:
+            peer.sendall(b"GET /metrics HTTP/1.1\r\n")
+            assert peer.recv(1) == b""
 
 
 def test_a_flood_of_connections_does_not_stop_the_pile_that_is_served(
