@@ -7,6 +7,7 @@ import it.
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -31,7 +32,7 @@ class NoRoomError(UsageError):
 
 
 def writable(*paths: Path | None) -> None:
-    """A file that cannot be written is told before the run, not after it."""
+    """A file that cannot be written is told before the run, not after it; one that is not there is not there then."""
     for path in paths:
         if path is not None:
             _touch(path)
@@ -41,7 +42,11 @@ def _touch(path: Path) -> None:
     if path == Path("-"):
         raise UsageError("-: expected the name of a file to be written: /dev/stdout is the output itself")
     try:
+        new = not os.path.lexists(path)
         path.touch()
+        if new:
+            # A run that is broken off would leave it empty, and so a result that cannot be read.
+            path.unlink()
     except OSError as error:
         raise _unwritable(path, error) from None
 

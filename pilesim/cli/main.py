@@ -5,13 +5,16 @@ Commands are imported only when called, so that `pilesim --help` is quick.
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
 import shlex
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -21,6 +24,7 @@ from pilesim import __version__
 from pilesim.cli.console import no_room, visible
 from pilesim.cli.ending import stopping
 from pilesim.errors import InternalError, PilesimError, UsageError
+from pilesim.files import text_of
 
 COMMANDS = {
     "conform": "Run the conformance scenarios against a pile, simulated or real.",
@@ -80,6 +84,7 @@ def pilesim() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code."""
+    _open_what_is_closed()
     ended: list[int] = []
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -103,6 +108,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(code)
 
 
+def _open_what_is_closed() -> None:
+    """What is said where whoever called has closed a standard stream (`>&-`) goes nowhere, and the exit code stays.
+
+    The next file that is opened would get its number, and what commands of the rig's say would go there.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 (as long as the program)
+
+
 def run(arguments: Sequence[str] | None = None) -> int:
     """The exit code of a command line; every PilesimError becomes one sentence on standard error.
 
@@ -110,9 +125,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """
     said = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        for word in said:
+            if text_of(word) != word:
+                raise UsageError(f"expected words and names of files in UTF-8, found {word!r}")
         code: Any = pilesim.main(said, prog_name="pilesim", standalone_mode=False, obj=shlex.join(["pilesim", *said]))
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):  # as in `_refused`
+            error.show()
         return error.exit_code
     except SystemExit:
         # click ends so where a reader of ours has hung up, and with the code of a failed rule.
@@ -123,13 +142,20 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return BROKEN_OFF
     except PilesimError as error:
         return _refused(error)
-    except Exception as error:  # but for a full disk a fault of this program: exit code 4, and all there is to find it
-        full = no_room(error)
-        if full:
-            return _refused(UsageError(full))
+    except Exception as error:  # but for these a fault of this program: exit code 4, and all there is to find it
+        why = no_room(error) or _too_long(error)
+        if why:
+            return _refused(UsageError(why))
         click.echo(f"pilesim: a fault of this program:\n{traceback.format_exc()}", err=True)
         return InternalError.exit_code
     return code if isinstance(code, int) else 0
+
+
+def _too_long(error: Exception) -> str:
+    """What to say of a name that no file can have, wherever it is first looked for; "" of any other error."""
+    if isinstance(error, OSError) and error.filename and error.errno == errno.ENAMETOOLONG:
+        return f"{error.filename}: expected the name of a file: {error.strerror}"
+    return ""
 
 
 def _refused(error: PilesimError) -> int:

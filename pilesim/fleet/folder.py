@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pilesim import __version__
 from pilesim.errors import PilesimError, UsageError
+from pilesim.files import text_of
 from pilesim.fleet.books import pile_row
 from pilesim.fleet.logs import Log, read_through, survey
 from pilesim.fleet.readers import Readers, Senders, masked_folder
@@ -109,7 +110,7 @@ def _judged(
 
 def _unreadable(folder: Path, path: Path, reason: str, wishes: Wishes) -> Unreadable:
     """A file that is no log. Nothing of it is known, so that of its name and its words each number may be one."""
-    file = str(path.relative_to(folder))
+    file = text_of(str(path.relative_to(folder)))
     if wishes.mask is not None:
         file, reason = masked_words(file, wishes.mask), masked_words(reason, wishes.mask)
     return Unreadable(file=file, reason=reason)
@@ -118,6 +119,8 @@ def _unreadable(folder: Path, path: Path, reason: str, wishes: Wishes) -> Unread
 def _survey(folder: Path, share: tuple[Path, Wishes]) -> list[Log] | str:
     """The logs in a file, or the sentence that says why it is none."""
     path, wishes = share
+    if text_of(str(path)) != str(path):
+        return "expected a name in UTF-8, to be told by: give it another"
     try:
         return survey(path, wishes)
     except PilesimError as error:

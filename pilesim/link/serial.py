@@ -114,7 +114,11 @@ class SerialLink(Link):
     def open(self) -> None:
         if self._carrier is not None or self._reopening is not None:
             return
-        self._lasting = self._port if self._remote else lasting_name(self._port, self._lasting_names)
+        if not self._remote:
+            try:
+                self._lasting = lasting_name(self._port, self._lasting_names)
+            except (OSError, ValueError) as error:
+                raise self._closed(error) from None
         self._take(self._opened())
 
     def _opened(self) -> serial.Serial:
@@ -137,10 +141,13 @@ class SerialLink(Link):
                 port.inter_byte_timeout = 0
             port.open()
         except (OSError, ValueError) as error:
-            raise RigError(f"{self.name}: the port cannot be opened: {_why(error, self._lasting)}") from None
+            raise self._closed(error) from None
         if self._remote:
             _watch_for_silence(port)
         return port
+
+    def _closed(self, error: OSError | ValueError) -> RigError:
+        return RigError(f"{self.name}: the port cannot be opened: {_why(error, self._lasting)}")
 
     def _take(self, port: serial.Serial) -> None:
         self._serial = port

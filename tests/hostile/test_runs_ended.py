@@ -627,6 +627,41 @@ def test_a_verdict_that_nobody_reads_is_the_exit_code_all_the_same(running: Runn
 
 
 @linux
+@pytest.mark.parametrize(
+    ("words", "closed", "code"),
+    [
+        (("judge", str(SHORT), "--json", "kept"), ">&-", 0),
+        (("conform", "auth/second-scan", "--json", "kept"), "<&- >&- 2>&-", 0),
+        (("judge", "none.log"), "2>&-", 2),
+        (("nothing",), "2>/dev/full", 2),
+    ],
+    ids=["output", "all", "errors", "errors on a full disk"],
+)
+def test_it_ends_with_its_code_where_its_streams_are_closed(
+    running: Running, words: tuple[str, ...], closed: str, code: int
+) -> None:
+    run = running(*words, before=("sh", "-c", f'exec "$@" {closed}', "sh"))
+    assert run.process.wait(40) == code, run.said()
+    assert run.said() == ""
+    assert (run.folder / "kept").exists() == (code == 0)
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_run_that_is_broken_off_leaves_no_empty_file(
+    there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken_off(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pilesim.cli.season.play_season", broken_off)
+    kept = tmp_path / "kept"
+    if there:
+        kept.write_text("before")
+    assert run_here(["season", "szds-26", "--charges", "1", "--json", str(kept)]) == 130
+    assert (kept.read_text() if kept.exists() else None) == ("before" if there else None)
+
+
+@linux
 def test_a_list_that_a_full_disk_has_no_room_for_is_told_and_fails(running: Running) -> None:
     """In the end too, when what is left is written: Python itself says it in its own way, with a code of its own."""
     full = os.open("/dev/full", os.O_WRONLY)

@@ -8,8 +8,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import select
+import shutil
 import sys
 import time
 import urllib.request
@@ -28,6 +30,7 @@ from pilesim.cli.metrics import served
 from pilesim.cli.terminal import ConsoleTerminal
 from pilesim.conformance.judged import judged
 from pilesim.errors import RigError
+from pilesim.library import firmware_folder
 from pilesim.pytest_plugin.items import scenario_text
 from pilesim.report.timeline import Teller, print_entry
 from pilesim.rig.desk import ApiDesk, Call, HttpCall, PlatformApi
@@ -257,3 +260,33 @@ def test_a_scenario_whose_id_leads_elsewhere_is_recorded_where_it_was_asked_for(
     path.write_text(json.dumps({"id": STRANGE["path"], **said}))
     run(["conform", str(path), "--captures", str(captures)])
     assert [found.name for found in captures.iterdir()] == ["..-..-..-etc-x.jsonl"]
+
+
+NAMELESS = os.fsdecode(b"\xc8\xd5.jsonl")
+"""A name in GBK, as a packed folder from elsewhere has it, where the system's names are UTF-8."""
+
+
+@pytest.mark.skipif(sys.getfilesystemencoding() != "utf-8" or sys.platform in ("win32", "darwin"), reason="any name is")
+@pytest.mark.parametrize("output", ["judge", "bill", "case"])
+def test_a_log_whose_name_is_no_text_is_refused_in_a_sentence(
+    output: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = written(tmp_path, "x").rename(tmp_path / NAMELESS)
+    assert run([word.format(log=log, out=tmp_path / "out") for word in OUTPUTS[output]]) == 2
+    said = capsys.readouterr().err
+    assert "expected words and names of files in UTF-8, found" in said
+    assert r"\udcc8\udcd5.jsonl" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.skipif(sys.getfilesystemencoding() != "utf-8" or sys.platform in ("win32", "darwin"), reason="any name is")
+def test_a_log_whose_name_is_no_text_keeps_no_other_of_its_folder_from_being_read(tmp_path: Path) -> None:
+    folder, out = tmp_path / "logs", tmp_path / "out.json"
+    shutil.copytree(firmware_folder() / "captures" / "reference", folder)
+    shutil.copy(folder / "order-short.jsonl", folder / NAMELESS)
+    assert run(["judge", str(folder), "--json", str(out), "--csv", str(tmp_path / "out.csv")]) == 0
+    told = json.loads(out.read_text(encoding="utf-8"))
+    assert [(row["file"], row["reason"]) for row in told["unreadable"]] == [
+        (r"\udcc8\udcd5.jsonl", "expected a name in UTF-8, to be told by: give it another")
+    ]
+    assert told["piles"]

@@ -291,3 +291,8 @@ def test_it_carries_all_of_a_slow_and_noisy_line(adapter: Adapter) -> None:
     assert bytes_of(found) == whole
     assert len(found) > len(whole) // 4, "they came as they were sent, not gathered"
     link.close()
+
+
+def test_a_name_that_no_port_can_have_is_a_sentence() -> None:
+    with pytest.raises(RigError, match="the port cannot be opened: file name too long"):
+        SerialLink("serial://x", "/dev/" + "x" * 300, SerialSettings()).open()
