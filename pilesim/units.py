@@ -26,6 +26,9 @@ FEN_MFEN = 1_000
 LONGEST_NS = 36_500 * DAY
 """No duration is longer: times beyond it have no date."""
 
+YEARS = range(1970, 2201)
+"""In which the world begins: from there the longest duration still leads to a date."""
+
 LOCAL = timezone(timedelta(hours=8))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LOCAL_EPOCH = _EPOCH.astimezone(LOCAL)
@@ -133,7 +136,7 @@ def epoch_ns(when: datetime) -> int:
 
 
 def parse_world_start_ns(text: str) -> int:
-    """Epoch ns of an ISO 8601 time with an offset (`2020-03-03T12:36:40+08:00`); ValueError otherwise."""
+    """Epoch ns of an ISO 8601 time with an offset (`2020-03-03T12:36:40+08:00`), in `YEARS`; ValueError otherwise."""
     expected = "a time with its offset such as 2020-03-03T12:36:40+08:00"
     try:
         when = datetime.fromisoformat(text)
@@ -141,6 +144,8 @@ def parse_world_start_ns(text: str) -> int:
         raise ValueError(f"expected {expected}, found {text!r}") from None
     if when.tzinfo is None:
         raise ValueError(f"expected {expected}, found {text!r} without an offset")
+    if when.year not in YEARS:
+        raise ValueError(f"expected a time in the years {YEARS[0]} to {YEARS[-1]}, found {text!r}")
     return epoch_ns(when)
 
 

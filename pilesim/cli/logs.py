@@ -26,7 +26,7 @@ from pilesim.trace.events import Header, Vantage
 from pilesim.trace.importers.imported import Imported, LineOrder, Opened, UnreadLine, Wishes, vantage_of
 from pilesim.trace.importers.load import IMPORTERS
 from pilesim.trace.importers.source import written_on
-from pilesim.units import LOCAL, agreeing, numbered
+from pilesim.units import LOCAL, YEARS, agreeing, numbered
 
 UNREAD_SHOWN = 10
 UNREAD_IN_RESULT = 100
@@ -48,7 +48,11 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("stream", {"type": click.IntRange(min=1), "metavar": "N", "help": "The TCP connection that is meant."}),
     (
         "year",
-        {"type": click.IntRange(1970, 2200), "metavar": "YYYY", "help": "The year of a log whose lines have none."},
+        {
+            "type": click.IntRange(YEARS[0], YEARS[-1]),
+            "metavar": "YYYY",
+            "help": "The year of a log whose lines have none.",
+        },
     ),
     ("day", {"metavar": "YYYY-MM-DD", "help": "The day on which a log begins whose lines have none."}),
     ("tz", {"metavar": "+HH:MM", "help": "Zone of the log's times; else +08:00."}),

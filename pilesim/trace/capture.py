@@ -13,7 +13,7 @@ import msgspec
 
 from pilesim.errors import FileError
 from pilesim.trace.events import CAPTURE_SCHEMA, AnyEvent, Chunk, Header, Note, Trace
-from pilesim.units import parse_world_start_ns
+from pilesim.units import LONGEST_NS, parse_world_start_ns
 from pilesim.wire.dialects import remember
 from pilesim.wire.frame import Direction, End
 
@@ -155,6 +155,8 @@ def _events(lines: Iterator[str], file: str) -> Iterator[AnyEvent]:
         event = _decoded(decode_event, line, file, number)
         if event.t_ns < last_ns:
             raise FileError(file, number, f"expected t_ns of {last_ns} or later, found {event.t_ns}")
+        if event.t_ns > LONGEST_NS:
+            raise FileError(file, number, f"expected t_ns of at most {LONGEST_NS}, found {event.t_ns}")
         last_ns = event.t_ns
         yield event
 

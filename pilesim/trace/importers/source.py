@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import stat
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -54,9 +55,14 @@ class Source:
         self._told = told
         self.name = path.name
         self._encoding = ""
-        if path.is_fifo():
-            # It would be waited for without end: the first reading takes all that there is.
-            raise UsageError(f"{path}: expected a log in a file, which can be read again; found a pipe")
+        try:
+            kind = path.stat().st_mode
+        except OSError as error:
+            raise UsageError(f"{path}: expected a log: {error.strerror}") from None
+        if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+            # It would be waited for without end, or read so: the first reading takes all that there is.
+            found = "a pipe" if stat.S_ISFIFO(kind) else "a device"
+            raise UsageError(f"{path}: expected a log in a file, which can be read again; found {found}")
         with self.open(packed=True) as stream:
             self.packed = stream.read(2) == _GZIP
         name = path.with_suffix("") if self.packed and path.suffix.lower() == ".gz" else path
