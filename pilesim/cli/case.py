@@ -56,7 +56,7 @@ def command(
     story = story_of(imported.trace)
     choice = Choice(orders=orders, gun=gun)
     case = _proven(story, choice, scenario_file, imported.called)
-    writable(scenario_file)
+    writable(scenario_file, read=(log, wishes.other))
     write_whole(scenario_file, case.text.encode())
     _print_case(out, story, case, scenario_file)
     if suspect is not None:

@@ -147,7 +147,7 @@ def command(
     )
     target = options.target
     json_file = json_file or resume_file
-    writable(json_file, junit_file, html_file)
+    writable(json_file, junit_file, html_file, read=(*map(Path, scenarios), rig_file, expect_file))
     spoken = protocol_named(options.protocol)
     if captures is None and options.captures is not None:
         out.print(f"Captures are kept in ./{options.captures}")

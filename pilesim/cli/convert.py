@@ -8,7 +8,7 @@ import click
 
 from pilesim.cli.bar import reading
 from pilesim.cli.console import console, tell
-from pilesim.cli.files import FILE, write_whole
+from pilesim.cli.files import FILE, writable, write_whole
 from pilesim.cli.logs import dated, log_options, print_import
 from pilesim.cli.options import output_option
 from pilesim.report.text import printable
@@ -40,6 +40,7 @@ def command(log: Path, written: Path, to: str | None, end: str | None, wishes: W
     pilesim convert field.log -o field.pcapng
     """
     exporter = exporter_of(written, to or "")
+    writable(written, read=(log, wishes.other))
     with reading(log, wishes) as told:
         recording = StreamedLog(log, dated(log, wishes), told)
         done = export(recording, exporter, End(end) if end else None)

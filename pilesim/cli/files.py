@@ -31,11 +31,25 @@ class NoRoomError(UsageError):
     """A file cannot be written since its disk is full."""
 
 
-def writable(*paths: Path | None) -> None:
-    """A file that cannot be written is told before the run, not after it; one that is not there is not there then."""
-    for path in paths:
-        if path is not None:
-            _touch(path)
+def writable(*paths: Path | None, read: Iterable[Path | None] = ()) -> None:
+    """A file that cannot be written is told before the run, not after it; one that is not there is not there then.
+
+    Nor are two of them one file, or one of those that are `read`: a recording may be the only one.
+    """
+    asked = [path for path in paths if path is not None]
+    for number, path in enumerate(asked):
+        if any(_one_file(path, other) for other in read if other is not None):
+            raise UsageError(f"{path}: expected another file than the one that is read")
+        _touch(path)
+        if any(_one_file(path, other) for other in asked[:number]):
+            raise UsageError(f"{path}: expected a file for each of what is written, found one for two")
+
+
+def _one_file(path: Path, other: Path) -> bool:
+    """Not of a device, which takes all of it one after the other."""
+    if path.is_file() and other.is_file():
+        return path.samefile(other)
+    return path == other and not path.exists()
 
 
 def _touch(path: Path) -> None:

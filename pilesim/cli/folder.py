@@ -26,7 +26,7 @@ def judge_all(
 
     UsageError where there is no file, or none of them is a log.
     """
-    writable(json_file, csv_file)
+    writable(json_file, csv_file, read=files_in(folder))
     total = sum(path.stat().st_size for path in files_in(folder))
     with bytes_bar() as progress:
         task = progress.add_task("logs", total=total)

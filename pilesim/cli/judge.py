@@ -89,7 +89,7 @@ def command(
         # A page shows every event, and so do the reports that quote the run; a verdict alone needs none of them kept.
         kept = source.kept() if html_file or junit_file else None
         recording: Recording = kept or source
-        writable(junit_file, html_file, json_file)
+        writable(junit_file, html_file, json_file, read=(capture, wishes.other))
         header = recording.header
         heard = _Heard(header.ends[-1])
         result = judged(

@@ -15,7 +15,7 @@ import click
 from msgspec.structs import replace
 
 from pilesim.cli.console import console
-from pilesim.cli.files import FILE, NoRoomError, write_whole
+from pilesim.cli.files import FILE, NoRoomError, writable, write_whole
 from pilesim.cli.options import F
 from pilesim.conformance.result import RunResult, ScenarioResult, decode_result, encode_result
 from pilesim.files import bytes_in
@@ -53,6 +53,7 @@ def command(results: tuple[Path, ...], junit_file: Path | None, html_file: Path 
     pilesim report old.json new.json --html both.html
     """
     runs = [read_result(path) for path in results]
+    writable(junit_file, html_file, read=results)
     out = console(lasting=bool(junit_file or html_file))
     for run in runs:
         print_summary(out, run)

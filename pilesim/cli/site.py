@@ -92,7 +92,7 @@ def play_many(asked: SiteAsked) -> int:
         seed=asked.seed,
         for_ns=asked.for_ns,
     )
-    writable(asked.json_file, asked.junit_file, asked.html_file)
+    writable(asked.json_file, asked.junit_file, asked.html_file, read=(asked.traffic, asked.rig))
     figures = Figures(piles=len(plans))
     dashboard = Dashboard(out, figures)
     out.print(f"{asked.url}: {len(plans)} piles, {_mix_text(plans)}, seed {asked.seed}", soft_wrap=True)

@@ -13,7 +13,7 @@ import pytest
 
 from pilesim.cli.main import run
 from pilesim.files import TEXT_BYTES
-from pilesim.library import firmware_folder
+from pilesim.library import firmware_folder, scenario_folder
 
 SHORT = firmware_folder() / "captures" / "reference" / "order-short.jsonl"
 CAPTURE = '{"pilesim-capture":1,"start":"2020-03-03T12:00:00+08:00","protocol":"lhc","pile":"","guns":0}\n'
@@ -52,6 +52,18 @@ FILES: dict[str, tuple[str, bytes, tuple[str, ...], str]] = {
         CAPTURE.encode() + b"[" * 100_000 + b"\n",
         ("judge",),
         "a.jsonl:2: expected a JSON object, found one too deep in itself",
+    ),
+    "a capture that begins before all calendars": (
+        "a.jsonl",
+        CAPTURE.replace("2020-03-03T12:00:00+08:00", "0001-01-01T00:00:00+23:59").encode(),
+        ("show",),
+        "a.jsonl:1: expected a time in the years 1970 to 2200, found '0001-01-01T00:00:00+23:59'",
+    ),
+    "a capture that ends after all calendars": (
+        "a.jsonl",
+        CAPTURE.encode() + b'{"event":"note","t_ns":4000000000000000000,"text":""}\n',
+        ("show",),
+        "a.jsonl:2: expected t_ns of at most 3153600000000000000, found 4000000000000000000",
     ),
     "a result nested without end": (
         "a.json",
@@ -153,6 +165,70 @@ def test_it_does_not_wait_for_a_log_that_is_a_pipe(
     finally:
         os.close(kept)
     assert "a.log: expected a log in a file, which can be read again; found a pipe" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="this system has none")
+@pytest.mark.parametrize("form", ["capture", "pcap", "serial", "hex", "text"])
+def test_it_does_not_read_a_log_that_is_a_device(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    # A device that is over at once shows as well that it is not read.
+    Path("a.log").symlink_to("/dev/null")
+    assert run(["judge", "a.log", "--form", form]) == 2
+    assert "a.log: expected a log in a file, which can be read again; found a device" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [("judge",), ("show",), ("judge", str(SHORT)), ("conform", "--rig")])
+def test_a_name_that_no_file_can_have_is_a_sentence(
+    command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*command, "x" * 300]) == 2
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 1
+    assert f"{'x' * 300}: expected " in said
+
+
+RESULT = ("judge", str(SHORT), "--json")
+TWICE: dict[str, tuple[str, ...]] = {
+    "judge": ("judge", "a.jsonl", "--json", "a.jsonl"),
+    "judge a folder": ("judge", ".", "--json", "a.jsonl"),
+    "bill": ("bill", "a.jsonl", "--all", "--json", "a.jsonl"),
+    "convert": ("convert", "a.jsonl", "-o", "a.jsonl"),
+    "convert by another name": ("convert", "b.log", "-o", "a.jsonl"),
+    "case": ("case", "a.yaml", "-o", "a.yaml"),
+    "conform": ("conform", "s.yaml", "--html", "s.yaml"),
+    "report": ("report", "r.json", "--html", "r.json"),
+}
+
+
+@pytest.mark.parametrize("which", TWICE)
+def test_it_does_not_write_over_what_it_reads(
+    which: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("s.yaml").write_bytes((scenario_folder() / "order" / "short.yaml").read_bytes())
+    for name in ("a.jsonl", "a.yaml"):
+        Path(name).write_bytes(SHORT.read_bytes())
+    Path("b.log").symlink_to("a.jsonl")
+    if which == "report":
+        run([*RESULT, "r.json"])
+    before = {path: path.read_bytes() for path in Path().iterdir()}
+    assert run(TWICE[which]) == 2
+    assert f"{TWICE[which][-1]}: expected another file than the one that is read" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in Path().iterdir()} == before
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_it_does_not_write_two_things_into_one_file(
+    there: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    if there:
+        out.write_text("before")
+    assert run([*RESULT, str(out), "--html", str(out)]) == 2
+    assert "out: expected a file for each of what is written, found one for two" in capsys.readouterr().err
+    assert (out.read_text() if out.exists() else None) == ("before" if there else None)
 
 
 def test_it_reads_no_more_of_standard_input_than_its_bound(
