@@ -88,7 +88,7 @@ def _bench(asked: Asked) -> RigFile:
         if isinstance(target, SimTarget):
             profile_of(target)  # a wrong name or fault is told before anything runs
         bench = RigFile(target=target, protocol=DEFAULT_PROTOCOL, rig=plain_rig(target))
-    return replace(bench, protocol=asked.protocol or bench.protocol)
+    return replace(bench, protocol=bench.protocol if asked.protocol is None else asked.protocol)
 
 
 def _platform(url: str) -> SimTarget:

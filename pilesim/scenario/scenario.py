@@ -296,7 +296,8 @@ def choose(scenarios: Mapping[str, Scenario], wanted: tuple[str, ...]) -> list[S
 
 
 def _beginning_with(scenarios: Mapping[str, Scenario], word: str) -> dict[str, Scenario]:
-    return {i: s for i, s in scenarios.items() if i.startswith(word) or (s.case and s.case == word)}
+    # An empty word, with which all begin, is rather a variable that nobody has set.
+    return {i: s for i, s in scenarios.items() if word and (i.startswith(word) or s.case == word)}
 
 
 class NothingSelectedError(UsageError):

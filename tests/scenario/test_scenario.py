@@ -167,6 +167,8 @@ def test_it_chooses_by_id_prefix_and_case_and_refuses_a_word_that_chooses_nothin
     assert choose(scenarios, ()) == list(scenarios.values())
     with pytest.raises(NothingSelectedError, match="perhaps order/whole"):
         choose(scenarios, ("order/wole",))
+    with pytest.raises(NothingSelectedError, match="found ''"):
+        choose(scenarios, ("",))
 
 
 def test_it_reads_a_file_when_its_scenario_is_asked_for(tmp_path: Path) -> None:

@@ -55,14 +55,6 @@ class Source:
         self._told = told
         self.name = path.name
         self._encoding = ""
-        try:
-            kind = path.stat().st_mode
-        except OSError as error:
-            raise UsageError(f"{path}: expected a log: {error.strerror}") from None
-        if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
-            # It would be waited for without end, or read so: the first reading takes all that there is.
-            found = "a pipe" if stat.S_ISFIFO(kind) else "a device"
-            raise UsageError(f"{path}: expected a log in a file, which can be read again; found {found}")
         with self.open(packed=True) as stream:
             self.packed = stream.read(2) == _GZIP
         name = path.with_suffix("") if self.packed and path.suffix.lower() == ".gz" else path
@@ -119,6 +111,11 @@ class _Watched(io.FileIO):
     """A file that tells how far it has been read."""
 
     def __init__(self, path: Path, told: Told | None) -> None:
+        kind = path.stat().st_mode
+        if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+            # It would be waited for without end, or read so: the first reading takes all that there is.
+            found = "a pipe" if stat.S_ISFIFO(kind) else "a device"
+            raise UsageError(f"{path}: expected a log in a file, which can be read again; found {found}")
         super().__init__(path)
         self._told = told
         self._size = 0
