@@ -262,7 +262,11 @@ def test_a_fleet_of_piles_is_told_whole_with_a_worker_killed_in_its_middle(
         for_ns=75 * S,
     )
 
+    recorded: list[Path] = []
+
     def kill_one() -> bool:
+        if figures.up == 6:
+            recorded.extend((tmp_path / "kept").glob("*.jsonl"))
         # Both shares have told that they are up, and the one that is lost will tell it again.
         if not killed and host.figures.up == figures.up == 6:
             killed.append(a_worker(scheduler))
@@ -283,6 +287,7 @@ def test_a_fleet_of_piles_is_told_whole_with_a_worker_killed_in_its_middle(
     assert killed
     assert sorted(result.id for result in results) == [plan.number for plan in options.plans]
     assert len(list((tmp_path / "kept").iterdir())) == figures.switched_on == 6
+    assert bool(recorded) is not bool(scheduler), "they lie there while they are made, but for those of a cluster"
 
 
 def test_the_cells_of_the_matrix_are_those_of_one_process(some_crew: tuple[int, str]) -> None:

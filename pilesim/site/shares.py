@@ -1,15 +1,16 @@
 """A site's piles shared out to processes, or to the workers of a cluster: each share is a site by itself.
 
 Owns how piles are shared out, and what comes back of a share. Must not know who does the work. All that a share needs
-travels with it: it is played, and judged, where it is, and its verdicts, figures and recordings come back. A share that
-is done again is played anew, since its piles are a real platform's, whose time has gone on.
+travels with it: it is played, and judged, where it is, and its verdicts and figures come back, from a cluster its
+recordings too. A share that is done again is played anew, since its piles are a real platform's, whose time has gone
+on.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,9 +39,11 @@ class Share:
     options: SiteOptions
     strict: bool
     keep_all: bool
-    """All recordings come back, and not those alone where something failed."""
+    """All recordings are kept, and not those alone where something failed."""
     leash: str
     """Where it is heard that the playing is to end, and told how far it is, host:port."""
+    elsewhere: bool
+    """On another machine perhaps, which has no such folder for the recordings: they come back with the verdicts."""
 
     def __str__(self) -> str:
         plans = self.options.plans
@@ -49,7 +52,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What a share has come to; `recordings` by the names of their files."""
+    """What a share has come to; `recordings` by the names of their files, where it was played elsewhere."""
 
     results: tuple[ScenarioResult, ...]
     figures: Figures
@@ -63,7 +66,9 @@ class Progress(msgspec.Struct, frozen=True):
     figures: Figures
 
 
-def _shared_out(options: SiteOptions, hands: int, *, strict: bool, keep_all: bool, leash: str) -> list[Share]:
+def _shared_out(
+    options: SiteOptions, hands: int, *, strict: bool, keep_all: bool, leash: str, elsewhere: bool
+) -> list[Share]:
     """`options` for so many at once: each share has piles of every kind, and its ramp takes as long as the whole's."""
     # A cluster may have no worker yet: one share waits for it.
     many = min(max(1, hands), len(options.plans))
@@ -74,6 +79,7 @@ def _shared_out(options: SiteOptions, hands: int, *, strict: bool, keep_all: boo
             strict=strict,
             keep_all=keep_all,
             leash=leash,
+            elsewhere=elsewhere,
         )
         for at, plans in enumerate(options.plans[at::many] for at in range(many))
     ]
@@ -92,8 +98,8 @@ def play_apart(
     """Play and judge `options` in `jobs` processes, or by the workers of the cluster at `scheduler`: each verdict.
 
     `stop` is asked now and then, on a thread of its own: it ends the playing, and not the judging. `figures` are the
-    sum of what the shares have told so far; the recordings of a share lie where `options` say when it is over. RigError
-    names a share that loses two of those who play it.
+    sum of what the shares have told so far; the recordings of a share lie where `options` say, those of the cluster's
+    when it is over. RigError names a share that loses two of those who play it.
     """
     over = Event()
     leash = Leash(scheduler)
@@ -113,7 +119,9 @@ def play_apart(
                 leash.let_go()
 
     with hired(jobs, scheduler, apart=True) as crew:
-        shares = _shared_out(options, crew.hands, strict=strict, keep_all=keep_all, leash=leash.address)
+        shares = _shared_out(
+            options, crew.hands, strict=strict, keep_all=keep_all, leash=leash.address, elsewhere=bool(scheduler)
+        )
         many = len(shares)
         holding = Thread(target=hold, name="leash", daemon=True)
         holding.start()
@@ -123,9 +131,7 @@ def play_apart(
                 options.captures.mkdir(parents=True, exist_ok=True)
                 for name, recording in shared.recordings.items():
                     (options.captures / name).write_bytes(recording)
-                for result in shared.results:
-                    back = Path(result.capture).name in shared.recordings
-                    yield result if back else unkept(result)
+                yield from shared.results
         finally:
             over.set()
             holding.join()
@@ -150,7 +156,12 @@ def _counter(kind: type, found: object) -> Counter[str]:
 def play_share(share: Share) -> Shared:
     """Play one share here and now, and judge it."""
     figures = Figures(piles=len(share.options.plans))
-    with TemporaryDirectory(prefix="pilesim-") as folder, on_leash(share.leash) as leash:
+    home = share.options.captures
+    results: list[ScenarioResult] = []
+    sent: dict[str, bytes] = {}
+    with ExitStack() as stack:
+        leash = stack.enter_context(on_leash(share.leash))
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="pilesim-"))) if share.elsewhere else home
 
         def tell() -> None:
             leash.say(lambda: encode_progress(Progress(share.number, figures)))
@@ -159,18 +170,16 @@ def play_share(share: Share) -> Shared:
             tell()
             return leash.let_go()
 
-        options = replace(share.options, captures=Path(folder), world_start_ns=present_ns(1))
-        recordings = play_site(options, figures, stop)
-        judged = {}
-        for pile, path in recordings.items():
-            # They are told of by where they will lie when they are back.
-            result = judge_recording(pile, path, share.options.captures / path.name, strict=share.strict)
+        options = replace(share.options, captures=folder, world_start_ns=present_ns(1))
+        for pile, path in play_site(options, figures, stop).items():
+            # It is told of by where it will lie when it is back.
+            result = judge_recording(pile, path, home / path.name, strict=share.strict)
             figures.findings.update({row.id: len(row.findings) for row in result.failed(strict=True)})
-            judged[pile] = result
+            if not share.keep_all and result.verdict not in RED:
+                path.unlink()
+                result = unkept(result)
+            elif share.elsewhere:
+                sent[path.name] = path.read_bytes()
+            results.append(result)
             tell()
-        kept = {
-            path.name: path.read_bytes()
-            for pile, path in recordings.items()
-            if share.keep_all or judged[pile].verdict in RED
-        }
-    return Shared(tuple(judged.values()), figures, kept)
+    return Shared(tuple(results), figures, sent)
