@@ -23,6 +23,9 @@ ENDS_ALIKE_NS = 90 * S
 PRINTS_KEPT = 256
 """Charges whose start, end and energy are remembered to be known again."""
 
+PERHAPS_UNACKNOWLEDGED = "the acknowledgement may have been lost"
+"""Of a bill that comes again, where only the end was recorded that has acknowledged it."""
+
 
 def before_trace(settled: SettledBill, began_epoch_ns: int) -> bool:
     """The bill is of a charge that began before the trace did: noted, not judged."""
@@ -209,6 +212,9 @@ class NoneUnstarted(Rule):
                 self.passed()
             return
         del self._watched[bill.gun]
+        if self.remote and order is not None and order.acked_ns is not None:
+            self.open(f"{PERHAPS_UNACKNOWLEDGED}: {self.would_tell}")
+            return
         self.failed(
             f"no bill at the end of order {watch.order.number}, which never started",
             f"the bill of {bill.order or 'no order'}",
@@ -257,7 +263,7 @@ class NotStale(Rule):
         if order is not None and order.acked_ns is not None:
             since_ns = self.duties.transit.left_ns(seen.t_ns) - order.acked_ns
             if since_ns > self.limit_ns and self.remote:
-                self.open(f"the acknowledgement may have been lost: {self.would_tell}")
+                self.open(f"{PERHAPS_UNACKNOWLEDGED}: {self.would_tell}")
             elif since_ns > self.limit_ns:
                 self._acked.pop(order.gun, None)
                 self.failed(
