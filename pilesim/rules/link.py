@@ -9,13 +9,13 @@ from collections import deque
 from dataclasses import dataclass
 
 from pilesim.rules.auth import can_start
-from pilesim.rules.order import Order, Report
+from pilesim.rules.order import Order, Report, SettledBill
 from pilesim.rules.rule import Duty, Rule, RuleRow, Scene, Waits
 from pilesim.trace.decoder import Seen
 from pilesim.trace.events import LineDown, LineUp, Missing, Reachable, Stimulus
 from pilesim.units import HOUR, format_duration
 from pilesim.wire.frame import Direction
-from pilesim.wire.messages import Ended, GunReport, GunState, Message, Start
+from pilesim.wire.messages import Ended, GunReport, GunState, Message, Start, StopReason
 
 OUR_DOING = frozenset({"line", "end", "platform"})
 """Who ended a connection, where that is no loss: our impairment, the end of the recording, the other side."""
@@ -164,6 +164,10 @@ class FlapKeepsOrder(Rule):
         super().__init__(row, scene)
         self._flaps: dict[int, _Flap] = {}
         self.matters = self._flaps
+        self._tells_full = GunState.OCCUPIED_FULL in self.contract.legal_moves
+        """A gun says of itself whether its battery was full; else the bill does."""
+        self._unexplained: dict[str, tuple[Order, Seen, GunState]] = {}
+        """By order: a charge that was over after the flap, the report that shows it, and the state of that."""
 
     def on_line(self, event: LineUp | LineDown | Reachable) -> None:
         if not isinstance(event, LineDown) or event.by == "end" or not self.facts.powered:
@@ -201,7 +205,9 @@ class FlapKeepsOrder(Rule):
             lost = message.state in (GunState.IDLE, GunState.OCCUPIED_NOT_FULL)
             ended_by_right = flap.disturbed or order.stop_ns or order.at_pile_ns or not self.scene.header.stimuli
             if lost and not ended_by_right and not _near_balance(order):
-                self.failed("the charge goes on after the flap", f"the gun is {message.state}", seen=seen, order=order)
+                self._unexplained[order.number] = (order, seen, message.state)
+                if self._tells_full or order.bill is not None:
+                    self._judge_end(order.number)
             else:
                 self.open("the charge ended around the outage, perhaps by right")
             return True
@@ -218,6 +224,25 @@ class FlapKeepsOrder(Rule):
         else:
             self.passed()
         return True
+
+    def on_bill(self, settled: SettledBill) -> None:
+        if settled.bill.order in self._unexplained:
+            self._judge_end(settled.bill.order)
+
+    def on_forgotten(self, order: Order) -> None:
+        self._unexplained.pop(order.number, None)
+
+    def on_finish(self) -> None:
+        for _ in self._unexplained:
+            self.open("the trace ended before the bill, which tells whether the battery was full")
+
+    def _judge_end(self, number: str) -> None:
+        order, seen, state = self._unexplained.pop(number)
+        full = order.bill is not None and order.bill.stop_reason is StopReason.FULL
+        if order.by_battery or (full and not self._tells_full):
+            self.open("the battery ended the charge around the outage")
+            return
+        self.failed("the charge goes on after the flap", f"the gun is {state}", seen=seen, order=order)
 
     def _authorised(self, message: GunReport, flap: _Flap) -> bool:
         order = flap.order
