@@ -125,8 +125,8 @@ class Duties:
         """When the judged end was last heard."""
         self._damaged_ns = -1
         """When bytes of it last came damaged."""
-        self._number = 0
-        """Of its latest frame, by its own count."""
+        self._number: int | None = None
+        """Of its latest frame on this connection, by its own count, which may begin again with each."""
         self._in_step = 0
         """How many of its frames were numbered one after the other, up to that one."""
         self._vain: dict[tuple[str, type[Message] | type[None]], list[Duty]] = {}
@@ -204,7 +204,10 @@ class Duties:
         if not frame.sound or frame.sequence == frame.answers:
             # A number that is repeated is the other side's.
             return False
-        step, self._number = (frame.sequence - self._number) & NUMBERS, frame.sequence
+        last, self._number = self._number, frame.sequence
+        if last is None:
+            return False
+        step = (frame.sequence - last) & NUMBERS
         skips = self._in_step >= IN_STEP and 1 < step <= SKIPPED_MOST
         self._in_step = 0 if step != 1 and not skips else self._in_step + (step == 1)
         return skips
@@ -261,6 +264,7 @@ class Duties:
     def line_changed(self, now_ns: int) -> None:
         """Line or power went or came back."""
         can_send = self._facts.can_send
+        self._number = None
         for duty in list(self._open.values()):
             if duty.waits is Waits.REPLY and not can_send:
                 self.close(duty)

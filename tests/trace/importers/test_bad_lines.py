@@ -66,11 +66,12 @@ BLAMED_ONCE = [
     ("ykc-1.6", "clock/never-set", "hold time-tell for=200s count=1 after=60s"),
     (DEFAULT_PROTOCOL, "bill/scanned-before-unplug", "drop bill-reply count=1"),
     ("ykc-1.6", "beat/occupied", "disconnect for=10s after=44s"),
+    (DEFAULT_PROTOCOL, "order/stopped-at-pile-offline", "drop bill count=3"),
 ]
 """What was held up comes in no burst; a clock is set back across a change of rate; each bill is lost; the time has not
 reached the pile yet, or was lost with a power that nobody recorded; the pile has not been let in yet; an
 acknowledgement is lost, and the bill comes again after the next order is over; a battery is full in an outage, which no
-state tells."""
+state tells; what is missing by its number is so from the first on a connection."""
 
 
 def test_the_messages_are_those_that_there_are() -> None:
