@@ -56,7 +56,7 @@ class Outcome(Rule):
         if isinstance(message, Stop):
             self._stopped_ns[message.gun] = seen.t_ns
             self._refused.pop(message.gun, None)
-        if isinstance(message, Ended):
+        if isinstance(message, Ended) or (isinstance(message, Bill) and self.facts.at.ended is not None):
             self._failed_ns[message.gun] = seen.t_ns
         if isinstance(message, StartReply):
             self._answer(seen, message, duty)
