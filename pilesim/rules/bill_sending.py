@@ -168,7 +168,7 @@ class AfterUnplug(Rule):
             self.open("it is not known whether the cable was in")
         elif self.remote and gun.waiting is not None:
             self.open(f"perhaps a start has ended the occupancy, unheard: {self.would_tell}")
-        elif self.facts.unheard(gun) and not self.facts.acts_known:
+        elif not self.facts.acts_known and (self.facts.unheard(gun) or self.facts.perhaps_left(gun, order)):
             self.open("no report came for a while: what was done at the pile would tell whether the cable was in")
         else:
             # The prompt for an unplug may still be open: what comes next tells.

@@ -193,6 +193,12 @@ class Facts:
         longest_ns = self._charging_ns if gun.charging else self._beat_ns
         return gun.broken or gun.report is None or self.now_ns - gun.report.t_ns > longest_ns
 
+    def perhaps_left(self, gun: Gun, order: Order) -> bool:
+        """Whether the cable may have been out, unheard, since the order's charge was over, and in again."""
+        if order.over is None or gun.plugged is None:
+            return False
+        return (order.over.early_ns or 0) < gun.plugged.late_ns
+
     def whole_history(self) -> bool:
         """Whether an order that is authorised and not yet started must have been authorised in this trace."""
         if self.header.scenario:
@@ -587,7 +593,8 @@ class Facts:
         order, occupying = self._started.pop(gun.number, None), gun.running
         if order is None or order.start_ns is None or occupying in (None, order) or occupying.over is None:
             return
-        self._leaves(occupying, Span(order.start_ns, now_ns))
+        left_ns = occupying.over.early_ns if self.perhaps_left(gun, occupying) else order.start_ns
+        self._leaves(occupying, Span(left_ns, now_ns))
         occupying.leave_by_start = True
         gun.running = None
         # The new charge counts its arrival from where the old one left.
@@ -776,8 +783,9 @@ class Facts:
             self._pulled(gun, Span(earlier, report.t_ns))
 
     def _perhaps_moved(self, gun: Gun, report: Report) -> None:
-        """While nothing was heard of a gun that did not charge, its cable may have been out, and in again."""
-        if gun.plugged is not None and (gun.running is None or gun.running.over is not None):
+        """While nothing was heard of a gun that does not charge now, its cable may have been out, and in again."""
+        charges = report.message.state is _CHARGING
+        if gun.plugged is not None and (gun.running is None or gun.running.over is not None or not charges):
             gun.plugged = Span(gun.plugged.early_ns, report.t_ns)
             if gun.waiting is not None:
                 gun.waiting.plugged = gun.plugged

@@ -225,6 +225,27 @@ def test_a_cable_may_have_been_out_and_in_again(outage: bool, verdict: Verdict) 
     assert world.beats(60).judged().verdict("beat.occupied-while-cabled") is verdict
 
 
+def back_on_a_cable(end: End, outage: bool) -> World:
+    """A charge is over, and the cable in, after a while in which nothing was heard; or was in all the time."""
+    world = World(ends=(end,), stimuli=False).wait(10).plug().authorise().start().charges().wait(5).over()
+    world.charge.leave = world.wait(20).now()
+    return world.line_down().wait(150).connect() if outage else world.beats(150, GunState.OCCUPIED_NOT_FULL)
+
+
+@pytest.mark.parametrize(("outage", "verdict"), [(True, Verdict.INCONCLUSIVE), (False, Verdict.FAIL)])
+def test_a_bill_may_be_of_a_cable_that_was_out_unheard(outage: bool, verdict: Verdict) -> None:
+    world = back_on_a_cable(End.PILE, outage).bill().beats(30)
+    assert world.judged().verdict("bill.after-unplug") is verdict
+
+
+@pytest.mark.parametrize(("outage", "verdict"), [(True, Verdict.PASS), (False, Verdict.FAIL)])
+def test_a_cable_that_was_out_unheard_may_have_left_before_the_next_start(outage: bool, verdict: Verdict) -> None:
+    world = back_on_a_cable(End.PLATFORM, outage)
+    bill = world.bill_of()
+    world.authorise(B).start().charges(B).bill(bill)
+    assert world.judged().verdict("bill.plug-times") is verdict
+
+
 @pytest.mark.parametrize(("started", "verdict"), [(True, Verdict.PASS), (False, Verdict.FAIL)])
 def test_an_order_that_was_started_may_have_charged_unheard(started: bool, verdict: Verdict) -> None:
     world = World().wait(10).authorise(A).start().wait(1).ended().wait(20).plug().authorise(B)
