@@ -128,15 +128,12 @@ class GivesUp(EndOfUnstarted):
 
     def silent(self, duty: Duty, now_ns: int) -> None:
         order = duty.order
-        at_pile = self.scene.facts[End.PILE].orders.get(order.number) if order is not None else None
-        if order is not None and order.answered_ns is None:
+        if not self.scene.header.timers:
+            self.open("the scenario has the platform's own timers off: only the pile could end it")
+        elif order is not None and order.answered_ns is None:
             self.open("the authorisation was never answered")
         elif order is not None and order.on_charging:
             self.open("another charge went on, and so the authorisation changed nothing")
-        elif at_pile is not None and at_pile.ended_ns is not None and not self.scene.header.timers:
-            self.open("the pile has ended it, the line lost that, and the platform's own timers were off")
-        elif at_pile is not None and self._held(at_pile, now_ns) and not self.scene.header.timers:
-            self.open("the line held it, so that the pile ends it later, and the platform's own timers were off")
         elif self.facts.lone and not self.remote and order is not None:
             self._held_up(duty, order)
         else:
@@ -157,10 +154,6 @@ class GivesUp(EndOfUnstarted):
             missed=lambda _, now_ns: self._missed(duty, now_ns),
         )
         self._waiting[order.gun] = (order, late)
-
-    def _held(self, at_pile: Order, now_ns: int) -> bool:
-        """The pile has had the authorisation for less time than the platform."""
-        return at_pile.authorised_ns is not None and now_ns - at_pile.authorised_ns < self.limit_ns
 
 
 class StopsAtBalance(Rule):

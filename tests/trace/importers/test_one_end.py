@@ -44,7 +44,10 @@ ALWAYS = ("bill/unacknowledged", "bill/backlog", "auth/start-too-late", "line/do
 
 
 def one_end(trace: Trace, end: End, vantage: Vantage | None = None) -> Trace:
-    """What a recorder at one end has: it does not know what the line did, nor who ended a connection."""
+    """What a recorder at one end has: it does not know what the line did, nor who ended a connection.
+
+    That a scenario had the platform's timers off it is told: without them no platform does what it has to.
+    """
     kept = at_one_end(trace, end, lines=True)
 
     def plain(event: AnyEvent) -> AnyEvent:
@@ -52,7 +55,8 @@ def one_end(trace: Trace, end: End, vantage: Vantage | None = None) -> Trace:
             return replace(event, altered=False)
         return replace(event, by="", reason="") if isinstance(event, LineDown) else event
 
-    return Trace(replace(kept.header, vantage=vantage), tuple(plain(event) for event in kept.events))
+    header = replace(kept.header, vantage=vantage, timers=trace.header.timers)
+    return Trace(header, tuple(plain(event) for event in kept.events))
 
 
 def packets(trace: Trace, end: End) -> list[Tcp]:
