@@ -12,7 +12,17 @@ from pilesim.rules.order import Gun, Order
 from pilesim.rules.rule import Duty, Rule, RuleRow, Scene, Waits
 from pilesim.trace.decoder import Seen
 from pilesim.units import format_duration
-from pilesim.wire.messages import Authorise, Ended, EndReason, GunReport, GunState, Message, Start, Stop
+from pilesim.wire.messages import (
+    Authorise,
+    AuthoriseReply,
+    Ended,
+    EndReason,
+    GunReport,
+    GunState,
+    Message,
+    Start,
+    Stop,
+)
 
 
 class Kept(Rule):
@@ -93,7 +103,7 @@ class Kept(Rule):
 class EndOfUnstarted(Rule, ABC):
     """An authorisation that nobody starts has to end: a duty with each, until it is started or over."""
 
-    wants = (Authorise, Start, Stop, Ended)
+    wants: ClassVar[tuple[type[Message], ...]] = (Authorise, Start, Stop, Ended)
     outcome: ClassVar[str]
     """What is waited for, as a finding says it."""
 
@@ -133,7 +143,18 @@ class EndOfUnstarted(Rule, ABC):
 class Expires(EndOfUnstarted):
     """An authorised order that nobody starts or stops is ended by the pile."""
 
+    wants = (*EndOfUnstarted.wants, AuthoriseReply)
     outcome = "an ended (timed out) of the authorisation that nobody started"
+
+    def on_seen(self, seen: Seen, message: Message) -> None:
+        super().on_seen(seen, message)
+        order, duty = self._waiting.get(message.gun, (None, None))
+        if order is None or duty is None or duty.closed or duty.overdue_ns is not None:
+            return
+        # Told once more, by a line that doubles too, it waits anew. From afar it came when it was answered.
+        comes = AuthoriseReply if self.remote else Authorise
+        if isinstance(message, comes) and message.account == order.account:
+            self.duties.restart(duty, seen.t_ns, duty.limit_ns)
 
     def over(self, seen: Seen, order: Order, duty: Duty) -> None:
         if order.unplugged_ns is not None or order.power_lost:

@@ -69,12 +69,14 @@ BLAMED_ONCE = [
     (DEFAULT_PROTOCOL, "order/stopped-at-pile-offline", "drop bill count=3"),
     ("ykc-1.6", "start/insulation-fails", "hold start-reply for=200s count=1"),
     (DEFAULT_PROTOCOL, "auth/expires", "drop ended count=1"),
+    (DEFAULT_PROTOCOL, "auth/expires", "duplicate authorise later=100s count=1"),
+    (DEFAULT_PROTOCOL, "auth/expires", "hold authorise for=200s count=1"),
 ]
 """What was held up comes in no burst; a clock is set back across a change of rate; each bill is lost; the time has not
 reached the pile yet, or was lost with a power that nobody recorded; the pile has not been let in yet; an
 acknowledgement is lost, and the bill comes again after the next order is over; a battery is full in an outage, which no
 state tells; what is missing by its number is so from the first on a connection; the bill of a start that failed
-overtakes its answer; the scenario has the platform's own timers off."""
+overtakes its answer; the scenario has the platform's own timers off; an authorisation came twice, or late."""
 
 
 def test_the_messages_are_those_that_there_are() -> None:
