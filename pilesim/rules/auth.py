@@ -62,7 +62,9 @@ class Kept(Rule):
         elif self.remote and not self.facts.start_came(order):
             self.open(self.perhaps_lost("start"))
         elif charged is not None and charged.stop_ns is not None and not charged.stop_answered:
-            self.open("the gun charges an order whose stop was not answered: perhaps it never came, or was not read")
+            self.open(
+                f"the gun charges an order whose stop, unanswered, perhaps never came or was not read{self.where_told}"
+            )
         else:
             self.failed(
                 f"the start starts order {order.number}",
@@ -97,7 +99,7 @@ class Kept(Rule):
                     order=order,
                 )
             else:
-                self.open("the start failed, perhaps by right")
+                self.open(f"the start failed, perhaps by right{self.where_done}")
 
 
 class EndOfUnstarted(Rule, ABC):
@@ -168,7 +170,7 @@ class Expires(EndOfUnstarted):
             if seen.t_ns - duty.since_ns >= self.scene.limit("auth.kept").value:
                 self.failed("reason timed-out", f"reason {order.ended_reason}", seen=seen, order=order)
             else:
-                self.open("it was ended before its time, by the pile or its user")
+                self.open(f"it was ended before its time, by the pile or its user{self.where_done}")
 
     def silent(self, duty: Duty, now_ns: int) -> None:
         order = duty.order
@@ -236,7 +238,7 @@ class SecondScan(Rule):
                 order=order,
             )
         else:
-            self.open("the start after the second scan failed, perhaps by right")
+            self.open(f"the start after the second scan failed, perhaps by right{self.where_done}")
 
 
 def can_start(gun: Gun, order: Order) -> bool:

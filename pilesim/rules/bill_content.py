@@ -36,6 +36,7 @@ ENERGY_PER_HUNDRED = 1
 """Of the meter's difference, in percent: what bill.energy allows beside its limit."""
 LITTLE_SAMPLES = 3 * 15 * S
 """A charge seen for less tells no highest power: its current may still have been rising."""
+NO_TARIFF = "the tariff is not known: a recording that begins before the platform told it would tell"
 HELD_UP_NS = MINUTE
 """A report that is seen at the far end may have been so long on its way."""
 CAUSES_NEAR_NS = 10 * S
@@ -283,8 +284,11 @@ class Amount(_Charge):
     """Charge and service fee are stage energy x that half-hour's price."""
 
     def judge(self, settled: SettledBill, bill: Bill, order: Order) -> None:
-        if order.tariff is None or bill.start.epoch_ns is None:
-            self.open("the tariff, or the start, is not known")
+        if order.tariff is None:
+            self.open(NO_TARIFF)
+            return
+        if bill.start.epoch_ns is None:
+            self.open("the bill has no time of start")
             return
         if bill.periods:
             self._by_rate(settled, bill, order, order.tariff)
@@ -424,7 +428,7 @@ class Occupancy(_Charge):
     def _fee(self, settled: SettledBill, bill: Bill, order: Order, end: int, minutes: int, slack: int) -> None:
         tariff, billed = order.tariff, bill.occupancy_fee_mfen
         if tariff is None or billed is None:
-            self.open("the occupancy tariff is not known")
+            self.open(NO_TARIFF if tariff is None else "the bill tells no occupancy fee")
             return
         rate = tariff.occupancy_rate_mfen(minute_of_day(end))
         fees = [max(0, m - tariff.free_minutes) * rate for m in (minutes - slack, minutes, minutes + slack)]
@@ -456,8 +460,7 @@ class BilledReason(_Charge):
             if bill.stop_reason in (StopReason.UNEXPECTED, StopReason.PLATFORM):
                 allowed = {StopReason.FULL, StopReason.BALANCE, StopReason.AT_PILE, StopReason.FAULT}
             else:
-                tells = "" if self.facts.acts_known else ": what was done at the pile would tell"
-                self.open(f"nothing in the trace tells why the charge ended{tells}")
+                self.open(f"nothing in the trace tells why the charge ended{self.where_done}")
                 return
         if bill.stop_reason not in allowed and not self.facts.acts_known and not order.gapless:
             self.open("the end of the charge lies in a gap of the recording: what was done at the pile would tell")
@@ -535,7 +538,7 @@ class FreeParking(_Charge):
         free, other = order.parking
         fee = bill.occupancy_fee_mfen
         if fee is None or free + other == 0:
-            self.open("no parking sensor was heard between the end of the charge and the leave")
+            self.open(f"no parking sensor was heard between the end of the charge and the leave{self.where_told}")
         elif fee > 0 and other == 0:
             self.failed(
                 "no occupancy fee for a place that parking says is free",

@@ -68,7 +68,7 @@ class _AfterLeave(Rule):
         elif longest_ns <= self.limit.value:
             self.passed(longest_ns)
         else:
-            self.open("the bill left while the cable was being pulled, perhaps too late after it")
+            self.open(f"the bill left while the cable was being pulled, perhaps too late after it{self.where_done}")
 
 
 class Prompt(_AfterLeave):
@@ -109,7 +109,7 @@ class AtOnce(_AfterLeave):
     def on_line(self, event: LineUp | LineDown | Reachable) -> None:
         if isinstance(event, LineDown):
             for duty in self._bills.values():
-                self.drop(duty, "the line went down before the bill left")
+                self.drop(duty, f"the line went down before the bill left{self.where_told}")
             self._bills.clear()
 
     def _look(self) -> None:

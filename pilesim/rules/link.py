@@ -209,7 +209,7 @@ class FlapKeepsOrder(Rule):
                 if self._tells_full or order.bill is not None:
                     self._judge_end(order.number)
             else:
-                self.open("the charge ended around the outage, perhaps by right")
+                self.open(f"the charge ended around the outage, perhaps by right{self.where_done}")
             return True
         if message.change or flap.record is None:
             # A state change carries no record of the charge to compare.
@@ -270,7 +270,7 @@ class FlapKeepsOrder(Rule):
                 hint="a recording at the pile, with what was done there, would tell" if untold else "",
             )
         else:
-            self.open("the authorised order was not started after the flap, or could not be")
+            self.open(f"the authorised order was not started after the flap, or could not be{self.where_done}")
         return True
 
 

@@ -481,6 +481,11 @@ class Rule:
         """What to say after a reason where a recording at the judged end would tell more; "" where that is this one."""
         return f": {self.would_tell}" if self.remote else ""
 
+    @property
+    def where_done(self) -> str:
+        """What to say after a reason where what was done at the pile would tell more; "" where that is recorded."""
+        return "" if self.facts.acts_known else ": what was done at the pile would tell"
+
     def perhaps_lost(self, what: str) -> str:
         """What to say where the judged end has not answered `what`, and is judged by the other."""
         return f"the {what} was not answered, and perhaps lost: {self.would_tell}"

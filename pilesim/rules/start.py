@@ -275,7 +275,7 @@ class Delayed(Rule):
         if order.shown_dwh:
             self.passed()
         elif by_cause or order.fault_seen or (order.after and order.after.message.state is GunState.OCCUPIED_FULL):
-            self.open("the charge was ended before energy was seen to flow")
+            self.open(f"the charge was ended before energy was seen to flow{self.where_told}")
         else:
             self.failed("energy flows", f"the charge ended by itself at {format_kwh(0)}", seen=seen, order=order)
 
@@ -359,7 +359,9 @@ class NeedsOrder(Rule):
             if self.facts.at.order is not None:
                 self._orderless.pop(gun.number, None)
             elif self.facts.perhaps_waits(message):
-                self.open("the stop that ended the order was not answered: perhaps it never came, or was not read")
+                self.open(
+                    f"the stop that ended the order, unanswered, perhaps never came or was not read{self.where_told}"
+                )
             elif not gun.charging and self.facts.whole_history():
                 self._orderless[gun.number] = seen
         elif start is None:

@@ -146,6 +146,11 @@ def test_it_blames_neither_end_for_what_one_was_once_blamed_for(protocol: str, n
         ("ykc-1.6", "bill/short-then-parked", "stall for=45s after=35s", "stop.answered"),
         ("ykc-1.6", "order/stopped-at-pile-offline", "", "bill.stop-reason"),
         (DEFAULT_PROTOCOL, "bill/backlog", "", "beat.occupied-while-cabled"),
+        (DEFAULT_PROTOCOL, "line/outage-in-charge", "disconnect for=70s after=60s", "bill.at-once"),
+        ("ykc-1.6", "bill/backlog", "", "link.flap-keeps-order"),
+        (DEFAULT_PROTOCOL, "auth/expires", "disconnect for=70s after=60s", "link.flap-keeps-order"),
+        (DEFAULT_PROTOCOL, "start/insulation-fails", "", "auth.kept"),
+        (DEFAULT_PROTOCOL, "start/no-cable", "", "occupied.parking"),
     ],
 )
 def test_what_stays_open_says_what_would_tell(protocol: str, name: str, bad: str, rule: str) -> None:
