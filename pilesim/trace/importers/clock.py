@@ -202,26 +202,30 @@ class Clock:
         """Lines that are a little late, where they belong; lines of one instant stay as they are."""
         held: deque[Timed] = deque()
         latest_ns = given_ns = 0
+        behind = False
+        """The line before was too old for its place: until the log has caught up its lines stay as they stand."""
         for item in timed:
             when_ns = item[0]
             if when_ns >= latest_ns:
                 latest_ns = when_ns
+                behind = False
                 held.append(item)
             else:
-                self._late(item, held, latest_ns, given_ns)
+                behind = behind or latest_ns - when_ns > LATE_NS
+                self._late(item, held, latest_ns, given_ns, behind)
             over_ns = latest_ns - LATE_NS
             while (first := held[0])[0] < over_ns or len(held) > LATE_PIECES:
                 given_ns = first[0]
                 yield held.popleft()
         yield from held
 
-    def _late(self, item: Timed, held: deque[Timed], latest_ns: int, given_ns: int) -> None:
+    def _late(self, item: Timed, held: deque[Timed], latest_ns: int, given_ns: int, behind: bool) -> None:
         """A line that is older than the latest, to where it belongs among those that are not given out yet."""
         when_ns, piece = item
-        if latest_ns - when_ns > LATE_NS:
+        if behind:
             self._ledger.count(
-                "{n} line[|s] [is|are] older by more than 10 s than one before, as when the clock was set back, first "
-                "line {line}: [it has|they have] that one's time",
+                "{n} line[|s] [is|are] older than one before, which was more than 10 s ahead, as when the clock was "
+                "set back, first line {line}: [it has|they have] that one's time",
                 piece.line,
             )
             held.append((latest_ns, piece))

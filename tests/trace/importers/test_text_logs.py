@@ -352,6 +352,18 @@ def test_it_puts_lines_that_are_a_little_late_where_they_belong_and_counts_them(
     ]
 
 
+def test_it_keeps_the_order_of_lines_after_a_clock_that_was_set_back(tmp_path: Path) -> None:
+    """When they have nearly caught up with it, too: they are not a little late, each in its own place."""
+    items = short(End.PILE)
+    ticks = [
+        replace(item, epoch_ns=items[0].epoch_ns + (n if n < len(items) // 2 else n - 20) * S)
+        for n, item in enumerate(items)
+    ]
+    found = imported(tmp_path / "a.log", MARKED["TX RX, full date, spaced"](ticks, End.PILE))
+    assert [raw for _, _, raw in frames_of(found.trace)] == [item.data for item in items]
+    assert any("as when the clock was set back" in remark for remark in found.remarks)
+
+
 def test_it_turns_a_log_round_that_begins_with_its_newest_line(tmp_path: Path) -> None:
     ticks = [replace(item, epoch_ns=item.epoch_ns + n * S) for n, item in enumerate(short(End.PILE))]
     lines = MARKED["TX RX, full date, spaced"](ticks, End.PILE)
