@@ -556,8 +556,13 @@ class Facts:
         return start_ns is not None and self.now_ns - start_ns <= self.contract.limits["start.outcome"].value
 
     def _take_authorise_reply(self, seen: Seen, message: Message) -> None:
+        assert isinstance(message, AuthoriseReply)
         asked = self.at.request.message if self.at.request is not None else None
         order = self.orders.get(asked.order) if isinstance(asked, Authorise) else None
+        if asked is None:
+            # It may be the answer to what was asked on the connection before.
+            waiting = self.gun(message.gun).waiting
+            order = waiting if waiting is not None and waiting.account == message.account else None
         if order is not None and order.answered_ns is None:
             order.answered_ns = seen.t_ns
             # A stop that came before its authorisation has stopped nothing.

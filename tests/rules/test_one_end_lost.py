@@ -14,6 +14,7 @@ from pilesim.wire.messages import (
     Alive,
     AliveReply,
     Authorise,
+    AuthoriseReply,
     Ended,
     EndReason,
     GunState,
@@ -263,6 +264,14 @@ def test_it_wants_no_answer_to_a_hello_of_another_connection(told: bool, verdict
     world.header = structs.replace(world.header, missing=() if told else (Missing.CONNECTIONS,))
     world.up(Hello(firmware="1.0"))
     assert world.connect().beats(30).judged().verdict("platform.replies") is verdict
+
+
+@pytest.mark.parametrize(("answered", "verdict"), [(True, Verdict.PASS), (False, Verdict.FAIL)])
+def test_an_authorisation_may_be_answered_on_the_next_connection(answered: bool, verdict: Verdict) -> None:
+    world = at_the_platform().plug().authorise(answered=False).wait(5).line_down().wait(5).connect()
+    if answered:
+        world.up(AuthoriseReply(account=ACCOUNT))
+    assert world.start().judged().verdict("platform.start-after-auth") is verdict
 
 
 def test_it_counts_a_gun_as_heard_from_the_last_time_that_it_was_let_in() -> None:
