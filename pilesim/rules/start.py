@@ -276,6 +276,8 @@ class Delayed(Rule):
             self.passed()
         elif by_cause or order.fault_seen or (order.after and order.after.message.state is GunState.OCCUPIED_FULL):
             self.open(f"the charge was ended before energy was seen to flow{self.where_told}")
+        elif not self.facts.acts_known and not order.gapless:
+            self.open(f"the charge ended unheard, before energy was seen to flow{self.where_done}")
         else:
             self.failed("energy flows", f"the charge ended by itself at {format_kwh(0)}", seen=seen, order=order)
 

@@ -247,6 +247,13 @@ def test_a_cable_that_was_out_unheard_may_have_left_before_the_next_start(outage
     assert world.judged().verdict("bill.plug-times") is verdict
 
 
+@pytest.mark.parametrize(("outage", "verdict"), [(True, Verdict.INCONCLUSIVE), (False, Verdict.FAIL)])
+def test_a_charge_that_ended_unheard_may_have_had_its_cause(outage: bool, verdict: Verdict) -> None:
+    world = World(ends=(End.PILE,), stimuli=False).plug().authorise().beats(210).start().charges(beats=0)
+    world = world.line_down("").wait(10).connect() if outage else world.wait(10).beat()
+    assert world.judged().verdict("start.delayed") is verdict
+
+
 @pytest.mark.parametrize(("started", "verdict"), [(True, Verdict.PASS), (False, Verdict.FAIL)])
 def test_an_order_that_was_started_may_have_charged_unheard(started: bool, verdict: Verdict) -> None:
     world = World().wait(10).authorise(A).start().wait(1).ended().wait(20).plug().authorise(B)
