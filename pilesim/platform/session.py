@@ -330,14 +330,14 @@ class PlatformSession:
         return self._book.find(self.pile, self._protocol.normal_order(order)) is not None
 
     def set_balance(self, now_ns: int, gun: int, balance_mfen: int) -> None:
-        """Let the order that is under way on the gun cost so much from now on, and tell the pile where that can be.
+        """Let whoever charges on the gun, or did so last, have so much from now on, and tell the pile if that can be.
 
-        ValueError when none is under way.
+        A pile that has ended the charge early is told nothing. ValueError where nobody has had an order there.
         """
         self._come_to(now_ns)
         order = self._book.running(self.pile, gun)
-        if order is None or not order.open:
-            raise ValueError(f"expected an order under way on gun {gun}, found none")
+        if order is None:
+            raise ValueError(f"expected somebody who pays, since gun {gun} has had no order")
         self._ledger.set_balance(order.account, balance_mfen)
         self._tell_balance(now_ns, order.account, balance_mfen)
 

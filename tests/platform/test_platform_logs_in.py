@@ -299,9 +299,17 @@ def test_it_tells_a_new_balance_to_every_gun_on_which_it_is_spent() -> None:
     ]
 
 
-def test_it_tells_no_balance_where_no_order_is_under_way() -> None:
-    with pytest.raises(ValueError, match="expected an order under way on gun 1, found none"):
+def test_it_tells_no_balance_where_nobody_has_charged() -> None:
+    with pytest.raises(ValueError, match="expected somebody who pays, since gun 1 has had no order"):
         side().session.set_balance(S, 1, YUAN_MFEN)
+
+
+def test_it_tells_no_balance_to_a_pile_that_has_ended_the_charge() -> None:
+    pile = side()
+    started(pile)
+    pile.asks(bill(StopReason.FULL))
+    pile.session.set_balance(pile.now_ns, 1, 2 * BALANCE_MFEN)
+    assert pile.told(BalanceTell) == []
 
 
 # --- the tariff
