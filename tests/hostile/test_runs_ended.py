@@ -467,7 +467,7 @@ def test_a_page_for_which_there_is_no_room_costs_neither_verdict_nor_result(
 
     monkeypatch.setattr("pilesim.cli.site.play_site", played)
     # Beforehand there was room.
-    monkeypatch.setattr("pilesim.cli.site.writable", lambda *files: None)
+    monkeypatch.setattr("pilesim.cli.site.writable", lambda *files, read: None)
     kept, page = tmp_path / "kept.json", (option, "/dev/full")
     if command == "report":
         assert run_here(["judge", str(SHORT), "--json", str(kept)]) == 0

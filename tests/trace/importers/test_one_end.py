@@ -140,6 +140,7 @@ NOT_FROM: dict[End, set[str]] = {
     End.PILE: {
         *("beat.shows-unplug", "fault.told", "safe.insulation", "start.failure-told", "start.needs-order"),
         *("link.reconnects", "link.stable", "platform.survives-garbage", "platform.waits-for-outcome"),
+        "platform.gives-up",
     },
     End.PLATFORM: {
         *("beat.shows-unplug", "fault.told", "safe.insulation", "start.failure-told", "start.needs-order"),
@@ -151,8 +152,8 @@ NOT_FROM: dict[End, set[str]] = {
 """Rules that no fault of the proofs fails by that end alone.
 
 From either: what hangs on acts at the pile, on whether the line could be had, on what a user asked for. From the
-platform's besides: one lost answer (three tell), acknowledgements that the line may have lost, frames that only the
-pile saw.
+pile's besides: an order that it ends itself, in time. From the platform's besides: one lost answer (three tell),
+acknowledgements that the line may have lost, frames that only the pile saw.
 """
 PROOFS = [proof for proof in load_proofs() if not proof.not_applicable]
 FEW = {"unplug-lag", "record-buffer", "bill-lost", "energy-lost", "wrong-echo", "start-fails-silently"}
