@@ -47,7 +47,7 @@ def command(
     count = read.charges if charges is None else charges
     if count > read.charges:
         raise UsageError(f"--charges: expected at most the {read.charges} of season {read.name}, found {count}")
-    writable(json_file)
+    writable(json_file, read=(Path(season),))
     out.print(f"[bold]{escape(read.name)}[/] {escape(read.title)}: {count} charges, seed {seed}", soft_wrap=True)
     with _progress() as progress:
         task = progress.add_task("charges", total=count)
