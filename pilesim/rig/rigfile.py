@@ -22,6 +22,7 @@ from pilesim.rig.hands import Command, Hand
 from pilesim.rig.relay import filled
 from pilesim.rig.stimuli import ACTS, DETAILS
 from pilesim.rig.targets import SimTarget, Target, parse_target
+from pilesim.trace.events import MOST_GUNS
 from pilesim.units import MINUTE
 from pilesim.wire.dialects import beside
 from pilesim.wire.protocol import DEFAULT_PROTOCOL, protocol_named
@@ -132,8 +133,8 @@ def load_rig(text: str, file: str) -> RigFile:
             profile_of(target)
     except PilesimError as error:
         raise document.error(("pile",), str(error)) from None
-    if said.guns < 0:
-        raise document.error(("guns",), f"expected how many guns the pile has, found {said.guns}")
+    if not 0 <= said.guns <= MOST_GUNS:
+        raise document.error(("guns",), f"expected how many guns the pile has, 1 to {MOST_GUNS}; found {said.guns}")
     for index, claim in enumerate(said.claims or ()):
         if claim not in CLAIMS:
             raise document.error(("claims", index), f"expected one of {', '.join(CLAIMS)}; found {claim!r}")

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from pilesim.errors import FileError
-from pilesim.trace.events import CAPTURE_SCHEMA, AnyEvent, Chunk, Header, Note, Trace
+from pilesim.trace.events import CAPTURE_SCHEMA, MOST_GUNS, AnyEvent, Chunk, Header, Note, Trace
 from pilesim.units import LONGEST_NS, parse_world_start_ns
 from pilesim.wire.dialects import remember
 from pilesim.wire.frame import Direction, End
@@ -77,6 +77,8 @@ def decode_header(line: str) -> Header:
         raise ValueError(f"expected a capture, whose first line has {_VERSION_KEY!r}: {CAPTURE_SCHEMA}; found {found}")
     header = msgspec.convert(fields, Header)
     parse_world_start_ns(header.start)
+    if not 0 <= header.guns <= MOST_GUNS:
+        raise ValueError(f"expected 0 to {MOST_GUNS} guns, found {header.guns}")
     return header
 
 

@@ -54,6 +54,10 @@ class Gap(msgspec.Struct, frozen=True):
     until_ns: int
 
 
+MOST_GUNS = 255
+"""A gun's number is one byte, on every line."""
+
+
 class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """First line of a capture: the world, and who recorded what."""
 
@@ -66,7 +70,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pile: str
     """The pile number that belongs to this line; "" when it is not known beforehand."""
     guns: int
-    """How many guns the pile has; 0 when not known."""
+    """How many guns the pile has, `MOST_GUNS` at most; 0 when not known."""
     ends: tuple[End, ...] = (End.PILE, End.PLATFORM)
     """The ends of the line at which chunks were recorded."""
     vantage: Vantage | None = None

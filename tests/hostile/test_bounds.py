@@ -65,6 +65,12 @@ FILES: dict[str, tuple[str, bytes, tuple[str, ...], str]] = {
         ("show",),
         "a.jsonl:2: expected t_ns of at most 3153600000000000000, found 4000000000000000000",
     ),
+    "a capture of guns without end": (
+        "a.jsonl",
+        CAPTURE.replace('"guns":0', '"guns":999999999999').encode(),
+        ("judge",),
+        "a.jsonl:1: expected 0 to 255 guns, found 999999999999",
+    ),
     "a result nested without end": (
         "a.json",
         b'{"schema":5,"scenarios":' + b"[" * 100_000,

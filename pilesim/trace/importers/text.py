@@ -127,9 +127,11 @@ def linked_by(text: str) -> bool | None:
 # Bytes ------------------------------------------------------------------------------------------------------
 
 _HEX = "[0-9A-Fa-f]"
+_LISTED = rf"(?:0x|\\x|\$)(?:{_HEX}{{2}}|{_HEX}(?!{_HEX}))"
+"""One byte of a list; of `0x00x05` nobody can say where one ends."""
 _RUN = re.compile(
     r"(?<![0-9A-Za-z_])(?:"
-    rf"(?P<listed>(?:0x|\\x|\$){_HEX}{{1,2}}(?:[\s,;]*(?:0x|\\x|\$){_HEX}{{1,2}})*)"
+    rf"(?P<listed>{_LISTED}(?:[\s,;]*{_LISTED})*)"
     # A tab between all of them parts bytes, between some of them two columns.
     rf"|(?P<pairs>{_HEX}{{2}}(?:\t{_HEX}{{2}}){{2,}}"
     rf"|{_HEX}{{2}}(?:(?: {{1,2}}|, ?|; ?|[:-]){_HEX}{{2}})*)"
