@@ -23,7 +23,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from difflib import get_close_matches
 from functools import cache
 from typing import Any, ClassVar
 
@@ -31,7 +30,7 @@ import msgspec
 
 from pilesim.quantities import Duration, Fraction, quantity
 from pilesim.strictyaml import scalar
-from pilesim.units import MS, S, format_duration
+from pilesim.units import MS, S, format_duration, perhaps
 from pilesim.wire.frame import Direction
 from pilesim.wire.messages import MESSAGE_TYPES
 
@@ -80,8 +79,8 @@ class Selective(Lasting, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def problem(self) -> str:
         if self.message is not None and self.message not in MESSAGE_TYPES:
-            perhaps = _perhaps(self.message, MESSAGE_TYPES) or "; `pilesim messages` has them, as said in scenarios"
-            return f"expected a message's name, found {self.message!r}{perhaps}"
+            hint = perhaps(self.message, MESSAGE_TYPES) or "; `pilesim messages` has them, as said in scenarios"
+            return f"expected a message's name, found {self.message!r}{hint}"
         return _counted("count", self.count)
 
 
@@ -251,14 +250,14 @@ def _make(word: str, arguments: Mapping[str, Any]) -> Impairment:
     kind = IMPAIRMENTS.get(word)
     if kind is None:
         raise ValueError(
-            f"expected an impairment, one of {', '.join(IMPAIRMENTS)}; found {word!r}{_perhaps(word, IMPAIRMENTS)}"
+            f"expected an impairment, one of {', '.join(IMPAIRMENTS)}; found {word!r}{perhaps(word, IMPAIRMENTS)}"
         )
     if not isinstance(arguments, Mapping):
         raise ValueError(f"{word}: expected its arguments as a mapping, found {arguments!r}")
     names = [field.encode_name for field in _fields(kind)]
     for name in arguments:
         if name not in names:
-            raise ValueError(f"{word}: expected one of {', '.join(names)}; found {name!r}{_perhaps(name, names)}")
+            raise ValueError(f"{word}: expected one of {', '.join(names)}; found {name!r}{perhaps(name, names)}")
     missing = [f.encode_name for f in _fields(kind) if f.required and f.encode_name not in arguments]
     if missing:
         raise ValueError(f"{word}: expected {' and '.join(missing)}, found {', '.join(arguments) or 'nothing'}")
@@ -302,11 +301,6 @@ def _counted(name: str, value: int | None, most: int | None = None) -> str:
     if value is not None and value < 1:
         return f"expected {name} of at least 1, found {value}"
     return f"expected {name} of at most {most}, found {value}" if value is not None and value > (most or value) else ""
-
-
-def _perhaps(word: str, known: Any) -> str:
-    close = get_close_matches(word, known, 1)
-    return f" (perhaps {close[0]})" if close else ""
 
 
 def objection(spec: Impairment, *, connectionless: bool) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from pilesim.quantities import Duration, Word, WorldTime, Yuan, quantity
 from pilesim.rig.impairments import parse_impairment
 from pilesim.scenario import steps
 from pilesim.scenario.tariff import TariffSettings
-from pilesim.units import DAY, HOUR, MINUTE, MS, S, format_duration, format_since_start
+from pilesim.units import DAY, HOUR, MINUTE, MS, S, format_duration, format_since_start, perhaps
 from pilesim.wire.messages import MESSAGE_TYPES
 
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,3})?")
@@ -159,7 +158,7 @@ def parse_scenario(text: str, file: str, rule_ids: Collection[str]) -> Scenario:
         raise document.error(("id",), f"expected an id of characters that can be printed, found {head.id!r}")
     for index, rule in enumerate(head.proves):
         if rule not in rule_ids:
-            raise document.error(("proves", index), f"expected a rule's id, found {rule!r}{_perhaps(rule, rule_ids)}")
+            raise document.error(("proves", index), f"expected a rule's id, found {rule!r}{perhaps(rule, rule_ids)}")
     for index, message in enumerate(head.needs):
         _known_message(document, ("needs", index), message)
     for index, field_line in enumerate(head.field_log):
@@ -193,7 +192,7 @@ def _step(document: strictyaml.Document, lines: list[str], index: int, mapping: 
     kind = steps.STEPS.get(key)
     if kind is None:
         raise document.error(
-            (*path, key), f"expected a step, one of {', '.join(steps.STEPS)}; found {key!r}{_perhaps(key, steps.STEPS)}"
+            (*path, key), f"expected a step, one of {', '.join(steps.STEPS)}; found {key!r}{perhaps(key, steps.STEPS)}"
         )
     single = steps.SINGLE_VALUE.get(key)
     if single:
@@ -223,12 +222,7 @@ def _step(document: strictyaml.Document, lines: list[str], index: int, mapping: 
 
 def _known_message(document: strictyaml.Document, path: strictyaml.Path, name: str | None) -> None:
     if name is not None and name not in MESSAGE_TYPES:
-        raise document.error(path, f"expected a message's name, found {name!r}{_perhaps(name, MESSAGE_TYPES)}")
-
-
-def _perhaps(word: str, known: Collection[str]) -> str:
-    close = get_close_matches(word, known, 1)
-    return f" (perhaps {close[0]})" if close else ""
+        raise document.error(path, f"expected a message's name, found {name!r}{perhaps(name, MESSAGE_TYPES)}")
 
 
 class Scenarios(Mapping[str, Scenario]):
@@ -286,10 +280,8 @@ def choose(scenarios: Mapping[str, Scenario], wanted: tuple[str, ...]) -> list[S
     for word in wanted:
         hits = {word: scenarios[word]} if word in scenarios else _beginning_with(scenarios, word)
         if not hits:
-            close = get_close_matches(word, scenarios, 1)
             raise NothingSelectedError(
-                f"expected a scenario's id or the beginning of one, found {word!r}"
-                + (f" (perhaps {close[0]})" if close else "")
+                f"expected a scenario's id or the beginning of one, found {word!r}{perhaps(word, scenarios)}"
             )
         chosen.update(hits)
     return [chosen[i] for i in scenarios if i in chosen]

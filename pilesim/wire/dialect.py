@@ -23,6 +23,7 @@ from pilesim import strictyaml
 from pilesim.errors import UsageError
 from pilesim.quantities import quantity
 from pilesim.strictyaml import Document, Path
+from pilesim.units import perhaps
 from pilesim.wire.codec import Codec, before_tail, blob, measured
 from pilesim.wire.codes import Codes, Names
 from pilesim.wire.fields import Field, Layout, Values, takes_all
@@ -44,7 +45,6 @@ from pilesim.wire.overlay import (
     Value,
     edition,
     layers,
-    perhaps,
     read_overlay,
 )
 from pilesim.wire.protocol import Protocol, Row, Trust

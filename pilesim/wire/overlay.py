@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import get_close_matches
 from fractions import Fraction
 from typing import Any
 
@@ -126,12 +125,6 @@ def read_overlay(overlay: str, file: str) -> tuple[Document, Overlay]:
 def edition(overlay: str, name: str) -> str:
     """The name of the dialect, with what tells this edition of its overlay from every other."""
     return f"{name}~{hashlib.sha256(overlay.encode()).hexdigest()[:_EDITION_DIGITS]}"
-
-
-def perhaps(word: str, known: Iterable[str]) -> str:
-    """`; perhaps X`, where something that is known is much like `word`."""
-    close = get_close_matches(word, list(known), 1)
-    return f"; perhaps {close[0]}" if close else ""
 
 
 # ---------------------------------------------------------------------------------------------------- kinds of field

@@ -173,7 +173,7 @@ USAGE = [
     (["conform", "--pile", "sim:reference?fault=gremlins"], 2, "gremlins"),
     (["conform", "order/short", "--pile", "serial:///dev/no-such-port"], 3, "/dev/no-such-port"),
     (["tap", "tcp://127.0.0.1:9", "tcp://127.0.0.1:9", "--for", "300ms"], 3, "could not be had: connection refused"),
-    (["conform", "order/short", "--impair", "drop strat"], 2, "found 'strat' (perhaps start)"),
+    (["conform", "order/short", "--impair", "drop strat"], 2, "found 'strat'; perhaps start"),
     (["conform", "order/short", "--impair", "drop heartbeat"], 2, "`pilesim messages` has them"),
     (["judge", "no-such-file"], 2, "no-such-file"),
     (["faults", "--shown"], 2, "expected --matrix too"),

@@ -66,13 +66,13 @@ SPELLINGS: list[tuple[str, dict[str, Any], Impairment]] = [
 
 MISTAKES: list[tuple[str | dict[str, Any], str]] = [
     ("", "expected an impairment, one of delay, "),
-    ("dropp start", "found 'dropp' (perhaps drop)"),
-    ("drop strat", "drop: expected a message's name, found 'strat' (perhaps start)"),
+    ("dropp start", "found 'dropp'; perhaps drop"),
+    ("drop strat", "drop: expected a message's name, found 'strat'; perhaps start"),
     ("drop start 1", "expected name=value as in count=1, found '1'"),
     ("drop start message=stop", "expected message once, found it again"),
     ("drop count=0", "drop: expected count of at least 1, found 0"),
     ("drop count=often", "drop: count: expected"),
-    ("drop conut=1", "found 'conut' (perhaps count)"),
+    ("drop conut=1", "found 'conut'; perhaps count"),
     ("drop probability=1.5", "drop: probability: expected a fraction from 0 to 1"),
     ("drop direction=left", "drop: direction: "),
     ("delay", "delay: expected by, found nothing"),
