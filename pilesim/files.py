@@ -19,11 +19,6 @@ WHOLE_BYTES = 512 * 1024 * 1024
 _PIECE_BYTES = 1024 * 1024
 
 
-def text_of(name: str) -> str:
-    """What the system calls something, as text: bytes that are not UTF-8 as escapes, for they stand in no result."""
-    return name.encode("utf-8", "backslashreplace").decode()
-
-
 def text_in(path: Path, what: str) -> str:
     """The UTF-8 text in the file at `path`, which is to be `what` (`a tariff's file`)."""
     try:

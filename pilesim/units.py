@@ -8,10 +8,8 @@ per minute. Times of day are local, UTC+8, as everything in the field is.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
-from difflib import get_close_matches
 
 US = 1_000
 MS = 1_000 * US
@@ -67,16 +65,6 @@ def agreeing(count: int, text: str) -> str:
 def numbered(count: int, words: str) -> str:
     """The count and `words`, which are as `agreeing` has them: `1 line`, `2 lines`."""
     return f"{count} {agreeing(count, words)}"
-
-
-LONGEST_NAME = 64
-"""Characters: no name is longer, and to hold one against all others takes the square of its length."""
-
-
-def perhaps(word: str, known: Iterable[str]) -> str:
-    """`; perhaps X`, where a name that is known is much like `word`; else nothing."""
-    close = get_close_matches(word, list(known), 1) if len(word) <= LONGEST_NAME else []
-    return f"; perhaps {close[0]}" if close else ""
 
 
 def format_duration(ns: int) -> str:

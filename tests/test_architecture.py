@@ -14,7 +14,7 @@ import pilesim
 
 PACKAGE = Path(pilesim.__file__).parent
 
-GROUND = frozenset({"errors", "chance", "units", "quantities", "strictyaml", "faulty", "files"})
+GROUND = frozenset({"errors", "chance", "units", "quantities", "strictyaml", "faulty", "files", "names"})
 SHARED = GROUND | {"wire", "contract"}
 ENDS = SHARED | {"link", "trace", "pile", "platform"}
 BENCH = ENDS | {"rig"}
@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "strictyaml": frozenset({"errors"}),
     "faulty": frozenset({"errors", "quantities", "strictyaml"}),
     "files": frozenset({"errors"}),
+    "names": frozenset(),
     "library": frozenset({"errors"}),
     "spread": frozenset({"errors"}),
     "wire": GROUND,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pilesim import units
 from pilesim.errors import EncodingError, FileError, InternalError, PilesimError, RigError, UsageError
-from pilesim.units import DAY, HOUR, LONGEST_NAME, MINUTE, MS, US, S, numbered, perhaps
+from pilesim.units import DAY, HOUR, MINUTE, MS, US, S, numbered
 
 DURATIONS = [
     ("0s", 0),
@@ -157,10 +157,3 @@ def test_it_ends_the_command_with_the_errors_code(error: PilesimError, code: int
 )
 def test_it_says_one_line_and_two_lines(count: int, said: str) -> None:
     assert numbered(count, "line[|s] tell[s|] of it") == said
-
-
-def test_it_tells_what_was_perhaps_meant_but_by_no_word_that_no_name_is_as_long_as() -> None:
-    assert perhaps("wiat", ["wait", "until"]) == "; perhaps wait"
-    assert perhaps("plunge", ["wait", "until"]) == ""
-    assert perhaps("w" * LONGEST_NAME, ["w" * (LONGEST_NAME - 1)]) != ""
-    assert perhaps("w" * (LONGEST_NAME + 1), ["w" * LONGEST_NAME]) == ""

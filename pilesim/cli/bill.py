@@ -67,8 +67,7 @@ def command(
     """
     tariff = tariff_in(tariff_file) if tariff_file is not None else None
     imported = load_log(log, dated(log, wishes))
-    if json_file is not None:
-        writable(json_file, read=(log, wishes.other, tariff_file))
+    writable(json_file, read=(log, wishes.other, tariff_file))
     out = console(lasting=json_file is not None)
     print_import(out, imported)
     story = story_of(imported.trace)

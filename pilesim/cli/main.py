@@ -24,7 +24,7 @@ from pilesim import __version__
 from pilesim.cli.console import no_room, visible
 from pilesim.cli.ending import stopping
 from pilesim.errors import InternalError, PilesimError, UsageError
-from pilesim.files import text_of
+from pilesim.names import text_of
 
 COMMANDS = {
     "conform": "Run the conformance scenarios against a pile, simulated or real.",

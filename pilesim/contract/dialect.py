@@ -11,8 +11,8 @@ from typing import Any
 
 from pilesim.contract.contract import Contract, Limit
 from pilesim.contract.needs import changed
+from pilesim.names import perhaps
 from pilesim.strictyaml import Document
-from pilesim.units import perhaps
 from pilesim.wire.overlay import Overlay, read_overlay
 from pilesim.wire.protocol import Protocol
 

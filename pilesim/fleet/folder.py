@@ -12,11 +12,11 @@ from pathlib import Path
 
 from pilesim import __version__
 from pilesim.errors import PilesimError, UsageError
-from pilesim.files import text_of
 from pilesim.fleet.books import pile_row
 from pilesim.fleet.logs import Log, read_through, survey
 from pilesim.fleet.readers import Readers, Senders, masked_folder
 from pilesim.fleet.result import FleetResult, PileRow, Unreadable, fleet_of
+from pilesim.names import text_of
 from pilesim.spread import hired
 from pilesim.trace.importers.imported import Wishes
 from pilesim.trace.mask import masked_words

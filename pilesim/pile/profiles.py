@@ -16,7 +16,7 @@ from pilesim.faulty import FaultChoice, choose_fault
 from pilesim.pile.faults import FAULTS
 from pilesim.quantities import Duration, quantity
 from pilesim.units import S
-from pilesim.wire.messages import PileKind
+from pilesim.wire.messages import MOST_GUNS, PileKind
 
 
 class StartTakes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,7 +40,7 @@ class _ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     title: str
     firmware: str
-    guns: Annotated[int, msgspec.Meta(ge=1, le=255)] = 2
+    guns: Annotated[int, msgspec.Meta(ge=1, le=MOST_GUNS)] = 2
     kind: Literal["dc", "ac"] = "dc"
     rated_kw: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 60
     reply_delay: ReplyDelay | None = None

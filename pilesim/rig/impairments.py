@@ -28,9 +28,10 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from pilesim.names import perhaps
 from pilesim.quantities import Duration, Fraction, quantity
 from pilesim.strictyaml import scalar
-from pilesim.units import MS, S, format_duration, perhaps
+from pilesim.units import MS, S, format_duration
 from pilesim.wire.frame import Direction
 from pilesim.wire.messages import MESSAGE_TYPES
 

@@ -22,9 +22,9 @@ from pilesim.rig.hands import Command, Hand
 from pilesim.rig.relay import filled
 from pilesim.rig.stimuli import ACTS, DETAILS
 from pilesim.rig.targets import SimTarget, Target, parse_target
-from pilesim.trace.events import MOST_GUNS
 from pilesim.units import MINUTE
 from pilesim.wire.dialects import beside
+from pilesim.wire.messages import MOST_GUNS
 from pilesim.wire.protocol import DEFAULT_PROTOCOL, protocol_named
 
 AT_PLATFORM = "sim:reference"

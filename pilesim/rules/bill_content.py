@@ -463,7 +463,7 @@ class BilledReason(_Charge):
                 self.open(f"nothing in the trace tells why the charge ended{self.where_done}")
                 return
         if bill.stop_reason not in allowed and not self.facts.acts_known and not order.gapless:
-            self.open("the end of the charge lies in a gap of the recording: what was done at the pile would tell")
+            self.open(f"the end of the charge lies in a gap of the recording{self.where_done}")
         elif bill.stop_reason not in allowed and self._perhaps_held(bill, order):
             self.open(f"the line may have held up the stop: {self.would_tell}")
         elif bill.stop_reason is StopReason.AT_PILE and bill.stop_reason not in allowed and not self.facts.acts_known:

@@ -16,11 +16,12 @@ import msgspec
 from pilesim import strictyaml
 from pilesim.errors import FileError, UsageError
 from pilesim.files import text_in
+from pilesim.names import perhaps
 from pilesim.quantities import Duration, Word, WorldTime, Yuan, quantity
 from pilesim.rig.impairments import parse_impairment
 from pilesim.scenario import steps
 from pilesim.scenario.tariff import TariffSettings
-from pilesim.units import DAY, HOUR, MINUTE, MS, S, format_duration, format_since_start, perhaps
+from pilesim.units import DAY, HOUR, MINUTE, MS, S, format_duration, format_since_start
 from pilesim.wire.messages import MESSAGE_TYPES
 
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,3})?")

@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from pilesim.errors import FileError
-from pilesim.trace.events import CAPTURE_SCHEMA, MOST_GUNS, AnyEvent, Chunk, Header, Note, Trace
+from pilesim.trace.events import CAPTURE_SCHEMA, AnyEvent, Chunk, Header, Note, Trace
 from pilesim.units import LONGEST_NS, parse_world_start_ns
 from pilesim.wire.dialects import remember
 from pilesim.wire.frame import Direction, End
+from pilesim.wire.messages import MOST_GUNS
 
 T = TypeVar("T")
 

@@ -54,10 +54,6 @@ class Gap(msgspec.Struct, frozen=True):
     until_ns: int
 
 
-MOST_GUNS = 255
-"""A gun's number is one byte, on every line."""
-
-
 class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """First line of a capture: the world, and who recorded what."""
 

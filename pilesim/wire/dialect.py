@@ -21,9 +21,9 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from pilesim import strictyaml
 from pilesim.errors import UsageError
+from pilesim.names import perhaps
 from pilesim.quantities import quantity
 from pilesim.strictyaml import Document, Path
-from pilesim.units import perhaps
 from pilesim.wire.codec import Codec, before_tail, blob, measured
 from pilesim.wire.codes import Codes, Names
 from pilesim.wire.fields import Field, Layout, Values, takes_all

@@ -263,6 +263,10 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What scenarios, impairments and texts call it: `start`, `bill-reply`."""
 
 
+MOST_GUNS = 255
+"""A gun's number is one byte, on every line."""
+
+
 class Hello(Message, frozen=True, kw_only=True):
     """The pile tells its firmware version (and, where the protocol asks, its kind and guns)."""
 

@@ -35,6 +35,7 @@ from pilesim.rig.impairments import parse_impairment
 from pilesim.rig.rigfile import load_rig
 from pilesim.rig.targets import SimTarget, parse_target
 from pilesim.rules.table import RULES
+from pilesim.rules.verdict import Verdict
 from pilesim.scenario.scenario import load_scenario, parse_scenario
 from pilesim.season.fixture import load_season
 from pilesim.site.traffic import load_traffic, parse_mix
@@ -395,19 +396,22 @@ facts: {line: 9600}
 """
 
 
+NOTHING_PLAYED = RunResult(
+    pilesim="0",
+    pile="sim:reference",
+    protocol="lhc",
+    provisional="",
+    seed=1,
+    strict=False,
+    verdict=Verdict.PASS,
+    scenarios=(),
+)
+
+
 def _results() -> Iterator[bytes]:
     scenario = load_scenario(scenario_folder() / "auth" / "expires.yaml", _RULE_IDS)
     result = run_scenario(scenario, Options(target=parse_target("sim:reference"), protocol="lhc", seed=1)).result
-    run = RunResult(
-        pilesim="0",
-        pile="sim:reference",
-        protocol="lhc",
-        provisional="",
-        seed=1,
-        strict=False,
-        verdict=result.verdict,
-        scenarios=(),
-    )
+    run = msgspec.structs.replace(NOTHING_PLAYED, verdict=result.verdict)
     yield encode_result(run)
     # Three rules are as good as all, and few enough for a hunt.
     few = sorted(result.rules, key=lambda rule: rule.margin is None)[:3]

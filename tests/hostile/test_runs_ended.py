@@ -24,6 +24,7 @@ from typing import Any
 import pytest
 from called import called
 from enough import has_time
+from fuzz_targets import NOTHING_PLAYED
 
 from pilesim.cli.files import write_whole
 from pilesim.cli.main import run as run_here
@@ -57,16 +58,6 @@ PILE = ("pile", "pty:", "--capture", "kept.jsonl")
 LIVE = {"platform": PLATFORM, "tap": TAP, "pile": PILE}
 CONFORM = ("conform", "order/short", "--pile", "sim:reference?link=tcp", "--captures", "kept")
 SHORT = firmware_folder() / "captures" / "reference" / "order-short.jsonl"
-RUN = RunResult(
-    pilesim="0",
-    pile="sim:reference",
-    protocol="lhc",
-    provisional="",
-    seed=1,
-    strict=False,
-    verdict=Verdict.PASS,
-    scenarios=(),
-)
 BEAT = (
     protocol_named("lhc")
     .session(End.PILE, "44030500040000200026")
@@ -435,10 +426,10 @@ def test_a_result_takes_the_room_of_the_page_so_far(
     page.touch()
     (page if of_page else other).write_bytes(bytes(disk_bytes))
     with pytest.raises(UsageError, match=rf"{(page if of_page else result).name}: .* No space left on device"):
-        write_result(RUN, lambda run, result: None, kept=True, json_file=result, html_file=page)
+        write_result(NOTHING_PLAYED, lambda run, result: None, kept=True, json_file=result, html_file=page)
     assert not page.exists()
     if of_page:
-        assert read_result(result) == RUN
+        assert read_result(result) == NOTHING_PLAYED
     else:
         assert not result.exists()
 

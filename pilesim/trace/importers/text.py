@@ -201,7 +201,7 @@ def _bytes_of(run: str) -> bytes:
         return _from_hex(run)
     except ValueError:
         pass
-    return bytes.fromhex(_STRIP.sub("", _SINGLE.sub(r"\g<0>".replace(r"\g<0>", r"0\1"), run)))
+    return bytes.fromhex(_STRIP.sub("", _SINGLE.sub(r"0\1", run)))
 
 
 def _as_hex(text: str) -> str:
