@@ -38,7 +38,19 @@ FILES: dict[str, tuple[str, bytes, tuple[str, ...], str]] = {
         "a.log",
         b"12:00:00 RX " + b"FE " * (ENDLESS // 3),
         ("judge",),
-        "expected",
+        "and a first line of more than 65536 bytes, by which no log is known (--form)",
+    ),
+    "hex in one endless line": (
+        "a.log",
+        b"12:00:00 RX " + b"FE " * (ENDLESS // 3),
+        ("judge", "--form", "hex"),
+        "a.log:1: expected a log with bytes, found none; this line is longer than 4194304 bytes",
+    ),
+    "words in one endless line": (
+        "a.log",
+        b"12:00:00.000,15," + b"words " * (ENDLESS // 6),
+        ("judge", "--form", "text"),
+        "a.log:1: expected lines that tell of a message by its number or name, found none; this line is longer than",
     ),
     "a log that only opens brackets": (
         "a.log",

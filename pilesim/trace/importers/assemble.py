@@ -41,7 +41,7 @@ def assembled(
     """
     sample = _first(pieces, SAMPLE_PIECES if there is None else max(1, there))
     if not sample:
-        raise source.error(None, "expected a log with bytes, found none")
+        raise source.error(*ledger.nothing("expected a log with bytes, found none"))
     told = sampled(source, sample, wishes, ledger)
     pile, selecting = pile_of(source, told, wishes, ledger)
     directions = directions_of(told, wishes, ledger)

@@ -108,6 +108,11 @@ class Ledger:
             shown = text[:TEXT_KEPT].rstrip()
             self.unread.append(UnreadLine(line, shown + (" ..." if len(text.rstrip()) > TEXT_KEPT else ""), why))
 
+    def nothing(self, problem: str) -> tuple[int | None, str]:
+        """Where and how to say that a log holds nothing: by the first line that met a bound, where one did."""
+        met = next((unread for unread in self.unread if unread.why), None)
+        return (None, problem) if met is None else (met.line, f"{problem}; this line is {met.why}")
+
     def remark(self, sentence: str) -> None:
         """Something that was assumed, told once."""
         if len(self.remarks) < REMARKS_KEPT:

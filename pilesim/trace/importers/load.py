@@ -306,5 +306,7 @@ def _surest(source: Source, wishes: Wishes) -> Importer:
         looked_for = "; ".join(i.title for i in IMPORTERS)
         shown = source.head[:32]
         what = f"{len(source.head)} bytes that begin with {shown!r}" if shown else "an empty file"
+        if len(source.head) >= HEAD_BYTES and b"\n" not in source.head:
+            what += f", and a first line of more than {HEAD_BYTES} bytes, by which no log is known (--form)"
         raise source.error(None, f"expected a log: {looked_for}; found {what}")
     return importer

@@ -248,7 +248,7 @@ def open_mentions(source: Source, wishes: Wishes, ledger: Ledger) -> Opened:
     if len(lines) > LINES_KEPT:
         raise source.error(None, f"expected at most {LINES_KEPT} lines that tell of a message, found more: cut it up")
     if not any(told.row for told in lines):
-        raise source.error(None, "expected lines that tell of a message by its number or name, found none")
+        raise source.error(*ledger.nothing("expected lines that tell of a message by its number or name, found none"))
     if not wishes.protocol:
         ledger.remark(f"message numbers are those of {protocol.name} (--protocol)")
     if not any("gun" in told.said for told in lines):
